@@ -1,0 +1,1 @@
+//! `wsgen`: one declarative YAML spec → every proxy's configuration, with WebSocket as the first-class citizen.
