@@ -1,1 +1,5 @@
 //! `wsgen`: one declarative YAML spec → every proxy's configuration, with WebSocket as the first-class citizen.
+
+pub mod diag;
+pub mod emit;
+pub mod source;

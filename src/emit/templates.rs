@@ -1,0 +1,4 @@
+//! Every template, embedded: one line each. A test compares this list with the folder.
+
+/// (name, text): the name is the path under `templates/` without `.tera`; its folder is the target.
+pub(super) const TEMPLATES: &[(&str, &str)] = &[];
