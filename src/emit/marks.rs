@@ -55,6 +55,12 @@ pub(super) fn locate_refused(token: &str, at: Loc) -> Option<String> {
     Some(format!("{REFUSED}{}{why}", at.0))
 }
 
+/// Why a token could not be written, if it is the mark of a refusal.
+pub(super) fn refusal(token: &str) -> Option<&str> {
+    let (_, why) = token.strip_prefix(REFUSED)?.split_once(BECAUSE)?;
+    Some(why.trim_end_matches(END))
+}
+
 /// Whether a text holds a character that is kept for marks.
 pub(super) fn contains_mark(text: &str) -> bool {
     text.contains(ALL)

@@ -66,6 +66,11 @@ impl Page {
     }
 }
 
+/// Every template that the program carries: its name, which is its path under `templates/` without `.tera`, and its text.
+pub fn templates() -> impl Iterator<Item = (&'static str, &'static str)> {
+    templates::TEMPLATES.iter().copied()
+}
+
 /// A finished file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutFile {

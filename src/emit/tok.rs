@@ -93,6 +93,11 @@ impl Tok {
         }
     }
 
+    /// Why the token cannot be written; `None` if it is.
+    pub fn refusal(&self) -> Option<&str> {
+        marks::refusal(self.as_str())
+    }
+
     /// The token as it will stand in the file.
     pub fn as_str(&self) -> &str {
         self.0.as_str().unwrap_or_default()

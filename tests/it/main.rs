@@ -3,6 +3,8 @@
 // The harness offers more than the tests of the moment use.
 #[allow(dead_code)]
 mod cli;
+mod discipline;
+mod escape;
 #[allow(dead_code)]
 mod programs;
 #[allow(dead_code)]

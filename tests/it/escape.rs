@@ -1,0 +1,467 @@
+//! What a user writes arrives: hundreds of hostile texts through each writer into the real programs and back, byte by byte.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use wsgen::emit::Part::{Regex, Static, Text, Word};
+use wsgen::emit::Tok;
+use wsgen::emit::lang::{haproxy, nginx};
+
+use crate::programs::{self, Program};
+use crate::scratch::Scratch;
+
+#[test]
+fn nginx_reads_back_what_was_written() {
+    for program in programs::present(&programs::NGINX) {
+        let port = free_port();
+        let texts = texts();
+        let mut maps = String::new();
+        let mut locations = String::new();
+        for (i, text) in texts.iter().enumerate() {
+            let literal = nginx::text(text);
+            let pair = nginx::token(&[Static("$request_method|"), Text(text)]);
+            let key = nginx::token(&[Static("~^"), Regex(text), Static("\\z")]);
+            // `location` reads %XX-decoded paths; a dot segment or a `//` would be normalised before it looks.
+            let path = nginx::token(&[Static("/p/"), Word(text)]);
+            if unwritable(text, [&literal, &pair, &key, &path]) {
+                continue;
+            }
+            maps.push_str(&format!(
+                "map $v{i} $hit{i} {{ default 0; {} 1; }}\n",
+                key.as_str()
+            ));
+            locations.push_str(&format!(
+                "location = /t{i} {{ set $v{i} {t}; add_header X-Text {t}; add_header X-Pair {}; add_header X-Hit $hit{i}; return 200 {t}; }}\n",
+                pair.as_str(),
+                t = literal.as_str(),
+            ));
+            if is_plain_path(text) {
+                locations.push_str(&format!(
+                    "location = {} {{ return 200 p{i}; }}\n",
+                    path.as_str()
+                ));
+            }
+        }
+        let file = format!(
+            "worker_processes 1;\nevents {{ }}\nhttp {{\naccess_log off; default_type text/plain; merge_slashes off;\n\
+             geo ${} {{ default \"$\"; }}\nvariables_hash_max_size 8192; map_hash_bucket_size 4096;\n{maps}\
+             server {{ listen 127.0.0.1:{port}; \n{locations}}}\n}}\n",
+            nginx::DOLLAR
+        );
+        let running = Running::start(&program, &file, port);
+        for (i, text) in texts
+            .iter()
+            .enumerate()
+            .filter(|(_, text)| is_writable(text))
+        {
+            let got = running.get(&format!("/t{i}"));
+            let seen = format!("{} {text:?}", program.name);
+            assert_eq!(text_of(&got.body), *text, "body, {seen}");
+            assert_eq!(
+                got.header("X-Pair"),
+                Some(format!("GET|{text}")),
+                "pair, {seen}"
+            );
+            // NGINX tries no regular expression of a `map` on an empty value.
+            let hit = if text.is_empty() { "0" } else { "1" };
+            assert_eq!(got.header("X-Hit").as_deref(), Some(hit), "regex, {seen}");
+            // NGINX sends no header with an empty value.
+            let header = (!text.is_empty()).then(|| text.clone());
+            assert_eq!(got.header("X-Text"), header, "header, {seen}");
+            if is_plain_path(text) {
+                let got = running.get(&format!("/p/{}", percent(text)));
+                assert_eq!(text_of(&got.body), format!("p{i}"), "location, {seen}");
+            }
+        }
+    }
+}
+
+#[test]
+fn haproxy_reads_back_what_was_written() {
+    for program in programs::present(&programs::HAPROXY) {
+        let port = free_port();
+        let texts: Vec<String> = texts().into_iter().filter(|t| !t.is_empty()).collect();
+        assert!(
+            haproxy::word("").refusal().is_some(),
+            "HAProxy has no empty word"
+        );
+        let mut rules = String::new();
+        for (i, text) in texts.iter().enumerate() {
+            let word = haproxy::word(text);
+            let fmt = haproxy::fmt(text);
+            let pair = haproxy::token(&[Static("%[method]|"), Text(text)]);
+            let key = haproxy::token(&[Static("^"), Regex(text), Static("$")]);
+            if unwritable(text, [&word, &fmt, &pair, &key]) {
+                continue;
+            }
+            rules.push_str(&format!(
+                " acl t{i} path -m str -- /t{i}\n acl w{i} path -m str -- /w{i}\n\
+                 \x20http-request set-var-fmt(txn.v) {f} if t{i}\n\
+                 \x20acl a{i} var(txn.v) -m str -- {w}\n acl r{i} var(txn.v) -m reg -- {r}\n\
+                 \x20http-request return status 200 content-type text/plain string miss if t{i} !a{i}\n\
+                 \x20http-request return status 200 content-type text/plain string miss if t{i} !r{i}\n\
+                 \x20http-request return status 200 content-type text/plain lf-string {f} hdr X-Text {f} hdr X-Pair {p} if t{i}\n\
+                 \x20http-request return status 200 content-type text/plain string {w} if w{i}\n",
+                f = fmt.as_str(),
+                w = word.as_str(),
+                p = pair.as_str(),
+                r = key.as_str(),
+            ));
+        }
+        let file = format!(
+            "global\n maxconn 100\ndefaults\n mode http\n timeout client 5s\n timeout server 5s\n timeout connect 5s\n\
+             frontend f\n bind 127.0.0.1:{port}\n{rules}"
+        );
+        let running = Running::start(&program, &file, port);
+        for (i, text) in texts
+            .iter()
+            .enumerate()
+            .filter(|(_, text)| is_writable(text))
+        {
+            let seen = format!("{} {text:?}", program.name);
+            let got = running.get(&format!("/t{i}"));
+            assert_eq!(text_of(&got.body), *text, "lf-string, {seen}");
+            assert_eq!(
+                got.header("X-Text").as_deref(),
+                Some(text.as_str()),
+                "header, {seen}"
+            );
+            assert_eq!(
+                got.header("X-Pair"),
+                Some(format!("GET|{text}")),
+                "pair, {seen}"
+            );
+            let got = running.get(&format!("/w{i}"));
+            assert_eq!(text_of(&got.body), *text, "string, {seen}");
+        }
+    }
+}
+
+#[test]
+fn nginx_takes_the_longest_token_and_no_longer_one() {
+    for program in programs::present(&programs::NGINX) {
+        let longest = (1..5000)
+            .take_while(|&n| nginx::text(&"a ".repeat(n)).refusal().is_none())
+            .last()
+            .expect("short ones are taken");
+        let file = |text: &str| {
+            format!(
+                "events {{ }}\nhttp {{\nserver {{ listen 127.0.0.1:8080; location / {{ return 200 {text}; }} }} }}\n"
+            )
+        };
+        let token = nginx::text(&"a ".repeat(longest));
+        programs::check(&program, &[("nginx.conf", &file(token.as_str()))])
+            .expect("it is accepted");
+        let longer = format!("\"{}\"", "a ".repeat(longest + 2));
+        let said = programs::check(&program, &[("nginx.conf", &file(&longer))])
+            .expect_err("it is too long");
+        assert!(said.contains("too long parameter"), "{said}");
+    }
+}
+
+/// Hostile texts by hand, and random mixtures of hostile pieces; the same ones on every run.
+fn texts() -> Vec<String> {
+    const HAND: &[&str] = &[
+        "",
+        " ",
+        "plain",
+        "two words",
+        " lead",
+        "trail ",
+        "a;b",
+        "a{b",
+        "}b",
+        "{",
+        "}",
+        "#x",
+        "a#b",
+        " # x",
+        "~x",
+        "=x",
+        "@x",
+        "^~",
+        "!x",
+        "%{x}",
+        "é",
+        "日本",
+        "a\tb",
+        "dq\"uote",
+        "\"",
+        "\"\"",
+        "'",
+        "''",
+        "sq'uote",
+        "end\\",
+        "\\",
+        "\\\\",
+        "back\\slash",
+        "lit\\n",
+        "\\t",
+        "\\\"",
+        "$host",
+        "${host}",
+        "$1",
+        "a$b",
+        "5$",
+        "$",
+        "$$",
+        "\\$host",
+        "${wg_d}",
+        "${",
+        "$HOME",
+        "${HOME}",
+        "\"$HOME\"",
+        "100%",
+        "%",
+        "%%",
+        "%[src]",
+        "%{+X}o",
+        "%ci",
+        "%[env(HOME)]",
+        "%[str('a')]",
+        "%[",
+        "a,b",
+        ")",
+        "(",
+        "] [",
+        "-i",
+        "-f",
+        "-m",
+        "--",
+        "-n",
+        "unless",
+        "if",
+        "x if TRUE",
+        "x\" if FALSE",
+        "x\";return 200 \"inj",
+        "default",
+        "hostnames",
+        "include",
+        "volatile",
+        "{{ x }}",
+        "{% if %}",
+        "{# x #}",
+        "| safe",
+        "//",
+        "a/../b",
+        "a\nb",
+        "a\r\nX-Inj: 1",
+        "\u{0}",
+        "a\u{7f}",
+        "\u{1b}[0m",
+        "\u{85}",
+        "\u{2028}",
+        "\u{feff}x",
+        "\u{F8F0}21\u{F8F3}",
+        "\u{e000}",
+        "\u{10fffd}",
+        ".if",
+        ".notice x",
+        "\\E.*\\Q",
+        "a.b*c+?",
+        "[a-z]",
+        "a|b",
+        "^$",
+        "`id`",
+        "<x>",
+        "&&",
+        "!",
+    ];
+    const PIECES: &[&str] = &[
+        "\"",
+        "'",
+        "$",
+        ";",
+        "{",
+        "}",
+        "#",
+        "%",
+        "\\",
+        " ",
+        "\t",
+        "é",
+        "x",
+        "0",
+        "[",
+        "]",
+        "(",
+        ")",
+        "~",
+        "=",
+        "@",
+        "-",
+        ",",
+        "|",
+        "%[env(HOME)]",
+        "${HOME}",
+        "$host",
+        "{{ ",
+        " }}",
+        "if",
+        "\\n",
+        "\\x41",
+        "%%",
+        "\\\"",
+        "*",
+        "?",
+        "^",
+        "!",
+        "/",
+        ".",
+        "\u{1F600}",
+    ];
+    const RARE: &[&str] = &["\n", "\r", "\0", "\u{7f}", "\u{1}", "\u{F8F1}"];
+    let mut random = fastrand::Rng::with_seed(20);
+    let mut texts: Vec<String> = HAND.iter().map(|text| (*text).to_owned()).collect();
+    while texts.len() < 400 {
+        let length = random.usize(1..9);
+        let text = (0..length)
+            .map(|_| match random.u8(0..40) {
+                0 => RARE[random.usize(0..RARE.len())],
+                _ => PIECES[random.usize(0..PIECES.len())],
+            })
+            .collect();
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+/// What every writer must write: all but control characters and the characters kept for marks.
+fn is_writable(text: &str) -> bool {
+    text.chars()
+        .all(|c| c == '\t' || !(c.is_ascii_control() || ('\u{F8F0}'..='\u{F8F3}').contains(&c)))
+}
+
+/// Whether the text has to be refused; then every token must be, and otherwise none.
+fn unwritable<const N: usize>(text: &str, tokens: [&Tok; N]) -> bool {
+    let refused = !is_writable(text);
+    for token in tokens {
+        assert_eq!(
+            token.refusal().is_some(),
+            refused,
+            "{text:?} as {:?}",
+            token.as_str()
+        );
+    }
+    refused
+}
+
+/// Whether NGINX looks up the path as it was sent.
+fn is_plain_path(text: &str) -> bool {
+    !text.split('/').any(|segment| matches!(segment, "." | ".."))
+}
+
+fn percent(text: &str) -> String {
+    text.bytes().map(|b| format!("%{b:02X}")).collect()
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// A program on one port, ended on drop.
+struct Running {
+    child: Child,
+    port: u16,
+    _scratch: Scratch,
+}
+
+struct Answer {
+    head: Vec<String>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<String> {
+        self.head.iter().find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then(|| value.to_owned())
+        })
+    }
+}
+
+impl Running {
+    fn start(program: &Program, file: &str, port: u16) -> Running {
+        let scratch = Scratch::new("escape");
+        let name = if program.is_nginx() {
+            "nginx.conf"
+        } else {
+            "haproxy.cfg"
+        };
+        let main = programs::lay(program, &[(name, file)], &scratch);
+        let mut command = program.load(scratch.path(), &main);
+        if program.is_nginx() {
+            // One process is one id to end.
+            command.args(["-g", "master_process off;"]);
+        } else {
+            command.arg("-db");
+        }
+        let log = std::fs::File::create(scratch.path().join("log"))
+            .expect("the scratch directory can be written");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the program was found");
+        let mut running = Running {
+            child,
+            port,
+            _scratch: scratch,
+        };
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = running.child.try_wait().expect("it was started");
+            assert!(
+                ended.is_none() && start.elapsed() < Duration::from_secs(20),
+                "{} does not start:\n{}",
+                program.name,
+                running._scratch.read("log")
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        running
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .expect("a time-out can be set");
+        stream
+            .write_all(
+                format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes(),
+            )
+            .expect("it reads");
+        let mut reader = BufReader::new(stream);
+        let mut head = Vec::new();
+        loop {
+            let mut line = Vec::new();
+            reader.read_until(b'\n', &mut line).expect("it answers");
+            let line = text_of(line.strip_suffix(b"\r\n").unwrap_or(&line));
+            if line.is_empty() {
+                break;
+            }
+            head.push(line);
+        }
+        let mut body = Vec::new();
+        reader.read_to_end(&mut body).expect("it answers");
+        Answer { head, body }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
