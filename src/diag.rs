@@ -1,12 +1,47 @@
-//! Findings about a spec, and the report that collects them.
+//! Diagnostics: a fact, the places it concerns, what happens instead and what to write.
 
-use crate::source::Loc;
+pub mod github;
+pub mod human;
+pub mod json;
+pub mod sarif;
 
-/// Where a finding points.
-#[derive(Debug)]
+mod place;
+
+pub use place::{Mark, Marks};
+
+use crate::source::{Loc, Span};
+
+/// How much a diagnostic weighs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum Level {
+    /// Nothing is written.
+    Error,
+    /// Output is written, and differs from what was asked or is risky.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+impl Level {
+    /// `error`, `warning` or `note`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// What a label underlines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
-    /// The value of a node.
+    /// The value of a node; a value of several lines is shown by its key.
     Value(Loc),
+    /// The key under which a node stands; the node itself where it has none.
+    Key(Loc),
+    /// Exact bytes, also where no tree exists.
+    Span(Span),
 }
 
 impl From<Loc> for Place {
@@ -15,56 +50,163 @@ impl From<Loc> for Place {
     }
 }
 
+impl From<Span> for Place {
+    fn from(span: Span) -> Self {
+        Self::Span(span)
+    }
+}
+
+/// A place and what is said about it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Label {
+    /// What is underlined.
+    pub place: Place,
+    /// May be empty: underlined without a word.
+    pub text: String,
+}
+
+/// A replacement that would cure the fault, for editors.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fix {
+    /// What is replaced.
+    pub place: Place,
+    /// What it becomes.
+    pub text: String,
+}
+
 /// One finding.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Diag {
-    /// Its code, such as `nginx::unwritable`.
+    /// `yaml::…`, `spec::…`, `lint::…` or `<target>::<feature>`.
     pub code: String,
-    /// The fact.
+    /// Its weight.
+    pub level: Level,
+    /// The fact: lower case, no full stop.
     pub title: String,
-    /// What it points at.
-    pub at: Place,
-    /// What happens instead.
+    /// The first is the main place; there is always one.
+    pub labels: Vec<Label>,
+    /// What happens instead, a sentence each.
     pub notes: Vec<String>,
-    /// What to write.
+    /// What to write, a sentence each.
     pub helps: Vec<String>,
+    /// Replacements that would cure it.
+    pub fixes: Vec<Fix>,
 }
 
-impl Diag {
-    /// Sets the title.
-    pub fn says(&mut self, title: impl Into<String>) -> &mut Self {
-        self.title = title.into();
-        self
-    }
-    /// Adds a note.
-    pub fn note(&mut self, text: impl Into<String>) -> &mut Self {
-        self.notes.push(text.into());
-        self
-    }
-    /// Adds a help.
-    pub fn help(&mut self, text: impl Into<String>) -> &mut Self {
-        self.helps.push(text.into());
-        self
-    }
-}
-
-/// All findings of a run.
-#[derive(Debug, Default)]
+/// The findings of a run, in the order in which they were made.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
-    /// The findings, in the order of their discovery.
+    /// Every finding; writers sort by file and position.
     pub diags: Vec<Diag>,
 }
 
 impl Report {
-    /// Adds an error.
+    /// Nothing found yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an error; say its title with [`Diag::says`].
     pub fn error(&mut self, code: impl Into<String>, at: impl Into<Place>) -> &mut Diag {
+        self.add(Level::Error, code, at)
+    }
+
+    /// Adds a warning; say its title with [`Diag::says`].
+    pub fn warning(&mut self, code: impl Into<String>, at: impl Into<Place>) -> &mut Diag {
+        self.add(Level::Warning, code, at)
+    }
+
+    /// Adds a note; say its title with [`Diag::says`].
+    pub fn note(&mut self, code: impl Into<String>, at: impl Into<Place>) -> &mut Diag {
+        self.add(Level::Note, code, at)
+    }
+
+    /// Adds a finding of a level that is known only at run time.
+    pub fn add(
+        &mut self,
+        level: Level,
+        code: impl Into<String>,
+        at: impl Into<Place>,
+    ) -> &mut Diag {
+        let next = self.diags.len();
         self.diags.push(Diag {
             code: code.into(),
+            level,
             title: String::new(),
-            at: at.into(),
+            labels: vec![Label {
+                place: at.into(),
+                text: String::new(),
+            }],
             notes: Vec::new(),
             helps: Vec::new(),
+            fixes: Vec::new(),
         });
-        self.diags.last_mut().expect("just pushed")
+        &mut self.diags[next]
+    }
+
+    /// Is anything an error?
+    pub fn has_errors(&self) -> bool {
+        self.count(Level::Error) > 0
+    }
+
+    /// How many findings have this level.
+    pub fn count(&self, level: Level) -> usize {
+        self.diags.iter().filter(|diag| diag.level == level).count()
+    }
+
+    /// Appends another report's findings.
+    pub fn extend(&mut self, other: Self) {
+        self.diags.extend(other.diags);
+    }
+
+    /// Nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.diags.is_empty()
+    }
+}
+
+impl Diag {
+    /// The fact: lower case, no full stop.
+    pub fn says(&mut self, title: impl Into<String>) -> &mut Self {
+        self.title = title.into();
+        self
+    }
+
+    /// The text at the main place.
+    pub fn label(&mut self, text: impl Into<String>) -> &mut Self {
+        if let Some(first) = self.labels.first_mut() {
+            first.text = text.into();
+        }
+        self
+    }
+
+    /// One more place.
+    pub fn also(&mut self, at: impl Into<Place>, text: impl Into<String>) -> &mut Self {
+        self.labels.push(Label {
+            place: at.into(),
+            text: text.into(),
+        });
+        self
+    }
+
+    /// What happens instead.
+    pub fn note(&mut self, text: impl Into<String>) -> &mut Self {
+        self.notes.push(text.into());
+        self
+    }
+
+    /// What to write.
+    pub fn help(&mut self, text: impl Into<String>) -> &mut Self {
+        self.helps.push(text.into());
+        self
+    }
+
+    /// A replacement that would cure it.
+    pub fn fix(&mut self, at: impl Into<Place>, text: impl Into<String>) -> &mut Self {
+        self.fixes.push(Fix {
+            place: at.into(),
+            text: text.into(),
+        });
+        self
     }
 }

@@ -3,3 +3,4 @@
 pub mod diag;
 pub mod emit;
 pub mod source;
+pub mod spec;

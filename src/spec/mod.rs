@@ -1,0 +1,9 @@
+//! The spec as people write it: text, tree, shape, types; nobody past this module sees YAML.
+
+pub mod de;
+pub mod merge;
+pub mod params;
+pub mod scalar;
+pub mod shape;
+pub mod tree;
+pub mod yaml;

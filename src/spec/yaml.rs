@@ -1,0 +1,577 @@
+//! Text to [`Tree`]: the only file that knows the YAML parser.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use granit_parser::{Event, Parser, ScalarStyle, StrInput};
+
+use super::tree::TooMuch;
+pub use super::tree::{Allow, Comment, Node, Tree};
+use crate::diag::Report;
+use crate::source::{FileId, Loc, Source, Sources, Span};
+
+mod comments;
+mod syntax;
+
+/// How deep lists and mappings may stand in each other.
+pub const MAX_DEPTH: usize = 64;
+/// How many nodes the aliases of a file may bring in all.
+pub const MAX_ALIAS_NODES: usize = 1_000_000;
+
+/// Reads one file. Every syntax fault lands in `report`; the tree holds what could be read,
+/// and is worth reading further only when `report` got no error.
+pub fn parse(sources: &Sources, file: FileId, report: &mut Report) -> Tree {
+    let Some(source) = sources.find(file) else {
+        return Tree::default();
+    };
+    let mut loader = Loader {
+        source,
+        file,
+        tree: Tree::for_text(file, &source.text),
+        report,
+        open: Vec::new(),
+        items: Vec::new(),
+        pairs: Vec::new(),
+        anchors: HashMap::new(),
+        comments: Vec::new(),
+        budget: MAX_ALIAS_NODES,
+        end: 0,
+    };
+    if loader.refuse_characters() {
+        loader.run();
+    }
+    let Loader {
+        mut tree, comments, ..
+    } = loader;
+    let allows = comments::allows(source, &comments);
+    tree.set_comments(comments, allows);
+    drop_extensions(&mut tree);
+    tree
+}
+
+/// A list or mapping whose end has not been met.
+struct Open {
+    at: Loc,
+    anchor: usize,
+    map: bool,
+    flow: bool,
+    /// Where its children begin in the loader's `items` or `pairs`.
+    first: usize,
+    key: Key,
+}
+
+enum Key {
+    /// The next node is a key.
+    Awaited,
+    /// The next node is this key's value.
+    Read(Loc),
+    /// The next node belongs to a key that was refused.
+    Refused,
+}
+
+struct Loader<'a> {
+    source: &'a Source,
+    file: FileId,
+    tree: Tree,
+    report: &'a mut Report,
+    open: Vec<Open>,
+    items: Vec<Loc>,
+    pairs: Vec<(Loc, Loc)>,
+    anchors: HashMap<usize, Loc>,
+    comments: Vec<Comment>,
+    budget: usize,
+    /// Where the last thing that counts ended.
+    end: u32,
+}
+
+/// The reading goes no further.
+struct Stop;
+
+impl<'a> Loader<'a> {
+    fn run(&mut self) {
+        let options = granit_parser::options! {
+            emit_unresolved_aliases: true,
+            max_buffered_comment_events: usize::MAX,
+        };
+        let mut parser = Parser::new_from_str_with_options(&self.source.text, options);
+        let mut documents = 0;
+        let stopped = loop {
+            match parser.next_event() {
+                None => break false,
+                Some(Err(error)) => {
+                    syntax::report(self.source, self.file, &error, self.report);
+                    break true;
+                }
+                Some(Ok((Event::DocumentStart(..), span))) => {
+                    documents += 1;
+                    if documents > 1 {
+                        self.report
+                            .error("yaml::several-documents", self.span(&span))
+                            .says("a second document starts here")
+                            .label("second document")
+                            .help("a spec is one document: put the parts into files of their own and name each with `-f`");
+                        break true;
+                    }
+                }
+                Some(Ok((event, span))) => {
+                    if self.event(event, &span, &mut parser).is_err() {
+                        break true;
+                    }
+                }
+            }
+        };
+        if stopped {
+            while !self.open.is_empty() {
+                self.close(self.end);
+            }
+        }
+        if self.tree.is_empty() {
+            let start = Span {
+                file: self.file,
+                start: 0,
+                end: 0,
+            };
+            self.tree.push_made(start, "", true);
+            if !stopped {
+                self.report
+                    .error("yaml::empty", start)
+                    .says(format!("{} is empty", self.source.name))
+                    .help("`wsgen init` prints a spec to start from");
+            }
+        }
+    }
+
+    fn event(
+        &mut self,
+        event: Event<'a>,
+        span: &granit_parser::Span,
+        _parser: &mut Parser<'a, StrInput<'a>>,
+    ) -> Result<(), Stop> {
+        if event.tag().is_some() {
+            let place = span
+                .tag_span()
+                .map_or_else(|| self.span(span), |tag| self.span(&tag));
+            self.report
+                .error("yaml::tag", place)
+                .says("a tag has no meaning in a spec")
+                .label("leave this out")
+                .help("the field decides the type of its value; write text that looks like a number in quotes");
+        }
+        match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let at = self.scalar(&text, style, span);
+                self.anchored(anchor, at);
+                self.place(at)
+            }
+            Event::SequenceStart(style, anchor, _) => self.start(
+                span,
+                anchor,
+                false,
+                style == granit_parser::StructureStyle::Flow,
+            ),
+            Event::MappingStart(style, anchor, _) => self.start(
+                span,
+                anchor,
+                true,
+                style == granit_parser::StructureStyle::Flow,
+            ),
+            Event::SequenceEnd | Event::MappingEnd => {
+                let flow = self.open.last().is_some_and(|open| open.flow);
+                let end = if flow {
+                    self.span(span).end.max(self.end)
+                } else {
+                    self.end
+                };
+                let at = self.close(end);
+                self.place(at)
+            }
+            Event::Alias(id) => self.alias(id, span),
+            Event::UnresolvedAlias(name) => {
+                let place = self.span(span);
+                self.report
+                    .error("yaml::unknown-anchor", place)
+                    .says(format!("no anchor `&{name}` stands above this alias"))
+                    .help(format!(
+                        "write `&{name}` before the value that is meant, above this line"
+                    ));
+                let at = self.tree.push_made(place, "", true);
+                self.place(at)
+            }
+            Event::Comment(..) => {
+                self.comment(span);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn span(&self, span: &granit_parser::Span) -> Span {
+        let range = span.byte_range().unwrap_or(0..0);
+        let start = range.start as u32;
+        Span {
+            file: self.file,
+            start,
+            end: (range.end as u32).max(start),
+        }
+    }
+
+    fn scalar(&mut self, text: &Cow<'a, str>, style: ScalarStyle, at: &granit_parser::Span) -> Loc {
+        let plain = style == ScalarStyle::Plain;
+        let mut span = self.span(at);
+        let raw = self
+            .source
+            .text
+            .get(span.start as usize..span.end as usize)
+            .unwrap_or("");
+        if span.start == span.end && plain {
+            // An empty value has no place of its own: it is shown right after its key.
+            let end = match self.open.last().map(|open| &open.key) {
+                Some(Key::Read(key)) => self.after_colon(self.tree.span(*key).end),
+                _ => span.start,
+            };
+            return self.tree.push_slice(
+                Span {
+                    start: end,
+                    end,
+                    ..span
+                },
+                end..end,
+                true,
+            );
+        }
+        span.end = span.start + raw.trim_end().len() as u32;
+        self.end = span.end;
+        if let Some(bad) = text.chars().find(|c| *c == '\0' || is_mark(*c)) {
+            self.report.error("yaml::character", span).says(format!(
+                "the character {} cannot be written in a spec",
+                code_point(bad)
+            ));
+        }
+        let (start, end) = (span.start, span.end);
+        match style {
+            ScalarStyle::Plain if text.as_ref() == raw.trim_end() => {
+                self.tree.push_slice(span, start..end, true)
+            }
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted
+                if raw.len() >= 2
+                    && raw.get(1..raw.trim_end().len() - 1) == Some(text.as_ref()) =>
+            {
+                self.tree.push_slice(span, start + 1..end - 1, false)
+            }
+            _ => self.tree.push_made(span, text, plain),
+        }
+    }
+
+    /// Past the `:` of a key, so that an empty value is shown where it would be written.
+    fn after_colon(&self, end: u32) -> u32 {
+        let rest = self.source.text.get(end as usize..).unwrap_or("");
+        let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        if rest[blank..].starts_with(':') {
+            end + blank as u32 + 1
+        } else {
+            end
+        }
+    }
+
+    fn start(
+        &mut self,
+        span: &granit_parser::Span,
+        anchor: usize,
+        map: bool,
+        flow: bool,
+    ) -> Result<(), Stop> {
+        let span = self.span(span);
+        if self.open.len() >= MAX_DEPTH {
+            syntax::too_deep(span, self.report);
+            return Err(Stop);
+        }
+        self.end = self.end.max(span.end);
+        let at = self.tree.push_open(span, map);
+        let first = if map {
+            self.pairs.len()
+        } else {
+            self.items.len()
+        };
+        self.open.push(Open {
+            at,
+            anchor,
+            map,
+            flow,
+            first,
+            key: Key::Awaited,
+        });
+        Ok(())
+    }
+
+    /// Ends the innermost list or mapping.
+    fn close(&mut self, end: u32) -> Loc {
+        let Some(open) = self.open.pop() else {
+            return self.tree.root();
+        };
+        self.end = end;
+        let start = self.tree.span(open.at).start;
+        self.tree.set_end(open.at, end.max(start));
+        if open.map {
+            let mut pairs = self.pairs.split_off(open.first);
+            self.refuse_duplicates(&mut pairs);
+            self.merge_keys(&mut pairs);
+            self.tree.fill_map(open.at, &pairs);
+        } else {
+            self.tree.fill_seq(open.at, &self.items[open.first..]);
+            self.items.truncate(open.first);
+        }
+        self.anchored(open.anchor, open.at);
+        open.at
+    }
+
+    fn anchored(&mut self, anchor: usize, at: Loc) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, at);
+        }
+    }
+
+    /// Puts a finished node into the list or mapping around it.
+    fn place(&mut self, at: Loc) -> Result<(), Stop> {
+        let Some(open) = self.open.last_mut() else {
+            return Ok(());
+        };
+        if !open.map {
+            self.items.push(at);
+            return Ok(());
+        }
+        match std::mem::replace(&mut open.key, Key::Awaited) {
+            Key::Read(key) => {
+                self.tree.set_key(at, key);
+                self.pairs.push((key, at));
+            }
+            Key::Refused => {}
+            Key::Awaited => {
+                let fault = match self.tree.node(at) {
+                    Node::Scalar { text, plain, .. } => (plain && super::scalar::is_null(text))
+                        .then_some(("a key is missing here", "")),
+                    Node::Seq(_) => Some((
+                        "a list cannot be a key",
+                        "a key is text; text that starts with `[` needs quotes",
+                    )),
+                    Node::Map(_) => Some((
+                        "a mapping cannot be a key",
+                        "a key is text; a parameter cannot make a key",
+                    )),
+                };
+                open.key = if let Some((title, help)) = fault {
+                    let diag = self
+                        .report
+                        .error("yaml::key", self.tree.span(at))
+                        .says(title);
+                    if !help.is_empty() {
+                        diag.help(help);
+                    }
+                    Key::Refused
+                } else {
+                    Key::Read(at)
+                };
+            }
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, id: usize, span: &granit_parser::Span) -> Result<(), Stop> {
+        let span = self.span(span);
+        self.end = self.end.max(span.end);
+        let Some(target) = self.anchors.get(&id).copied() else {
+            let mut title = "this value contains itself".to_owned();
+            let place = self
+                .open
+                .iter()
+                .find(|open| open.anchor == id)
+                .map(|open| self.tree.span(open.at));
+            if let Some(name) = self
+                .source
+                .text
+                .get(span.start as usize + 1..span.end as usize)
+            {
+                title = format!("`&{name}` contains itself");
+            }
+            let diag = self
+                .report
+                .error("yaml::endless-alias", span)
+                .says(title)
+                .label("the alias");
+            if let Some(place) = place {
+                diag.also(
+                    Span {
+                        end: place.start,
+                        ..place
+                    },
+                    "starts here",
+                );
+            }
+            let at = self.tree.push_made(span, "", true);
+            return self.place(at);
+        };
+        let site = self.tree.push_site(span);
+        let depth = MAX_DEPTH - self.open.len();
+        match self.tree.copy(target, site, &mut self.budget, depth) {
+            Ok(at) => self.place(at),
+            Err(TooMuch::Depth) => {
+                syntax::too_deep(span, self.report);
+                Err(Stop)
+            }
+            Err(TooMuch::Nodes) => {
+                self.report
+                    .error("yaml::too-many-nodes", span)
+                    .says(format!("the aliases of this file bring more than {MAX_ALIAS_NODES} values"))
+                    .label("this one is too much")
+                    .help("aliases of lists of aliases multiply: write the value out, or use `defaults`");
+                Err(Stop)
+            }
+        }
+    }
+
+    fn comment(&mut self, span: &granit_parser::Span) {
+        let span = self.span(span);
+        let (line, _) = self.source.line_col(span.start);
+        let first = self.source.line_range(line).start as usize;
+        let alone = self.source.text[first..span.start as usize]
+            .trim()
+            .is_empty();
+        self.comments.push(Comment { span, line, alone });
+    }
+
+    /// Reports and takes out every key that was written before in the same mapping.
+    fn refuse_duplicates(&mut self, pairs: &mut Vec<(Loc, Loc)>) {
+        let name = |(key, _): &(Loc, Loc)| self.tree.scalar(*key).unwrap_or("");
+        let mut order: Vec<usize> = (0..pairs.len()).collect();
+        order.sort_by(|a, b| name(&pairs[*a]).cmp(name(&pairs[*b])).then(a.cmp(b)));
+        let mut again = Vec::new();
+        let mut first = None;
+        for index in order {
+            match first {
+                Some(known) if name(&pairs[known]) == name(&pairs[index]) => {
+                    again.push((known, index))
+                }
+                _ => first = Some(index),
+            }
+        }
+        again.sort_by_key(|(_, index)| *index);
+        for (known, index) in &again {
+            let key = name(&pairs[*known]);
+            self.report
+                .error("yaml::duplicate-key", self.tree.span(pairs[*index].0))
+                .says(format!("the key `{key}` is written twice"))
+                .label("again here")
+                .also(self.tree.span(pairs[*known].0), "first here")
+                .help(if key == "<<" {
+                    "write one `<<` with a list: `<<: [*a, *b]`"
+                } else {
+                    "keep one of the two"
+                });
+        }
+        let mut gone = again.iter().map(|(_, index)| *index).peekable();
+        let mut index = 0;
+        pairs.retain(|_| {
+            index += 1;
+            gone.next_if(|gone| *gone == index - 1).is_none()
+        });
+    }
+
+    /// `<<`: keys of its mappings that are not written here; the first mapping wins.
+    fn merge_keys(&mut self, pairs: &mut Vec<(Loc, Loc)>) {
+        let is_merge = |tree: &Tree, key: Loc| {
+            matches!(
+                tree.node(key),
+                Node::Scalar {
+                    text: "<<",
+                    plain: true,
+                    ..
+                }
+            )
+        };
+        let Some(found) = pairs.iter().position(|(key, _)| is_merge(&self.tree, *key)) else {
+            return;
+        };
+        let (_, value) = pairs.remove(found);
+        let maps: Vec<Loc> = match self.tree.node(value) {
+            Node::Seq(items) => items.to_vec(),
+            _ => vec![value],
+        };
+        let mut known: std::collections::HashSet<String> = pairs
+            .iter()
+            .filter_map(|(key, _)| self.tree.scalar(*key).map(str::to_owned))
+            .collect();
+        for map in maps {
+            if !self.tree.is_map(map) {
+                self.report
+                    .error("yaml::merge", self.tree.alias_site(map).unwrap_or_else(|| self.tree.span(map)))
+                    .says("`<<` takes a mapping")
+                    .label("not a mapping")
+                    .help("write `<<: *name` or `<<: [*one, *two]`, where the anchors stand on mappings");
+                continue;
+            }
+            for (key, value) in self.tree.pairs(map) {
+                if known.insert(self.tree.scalar(*key).unwrap_or("").to_owned()) {
+                    pairs.push((*key, *value));
+                }
+            }
+        }
+    }
+
+    /// Characters that no spec may contain, wherever they stand. `false` when the parser would misread the text.
+    fn refuse_characters(&mut self) -> bool {
+        let text = &self.source.text;
+        let mut sound = true;
+        // Private-use characters begin with EE or EF; a control character is a byte of its own.
+        let suspects = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| matches!(byte, 0xEE | 0xEF | 0..=8 | 11 | 12 | 14..=31 | 127));
+        for (at, _) in suspects.take(10_000) {
+            let Some(found) = text[at..].chars().next() else {
+                continue;
+            };
+            if found.is_ascii() || is_mark(found) {
+                sound &= !found.is_ascii();
+                let span = Span {
+                    file: self.file,
+                    start: at as u32,
+                    end: (at + found.len_utf8()) as u32,
+                };
+                let diag = self.report.error("yaml::character", span).says(format!(
+                    "the character {} cannot be written in a spec",
+                    code_point(found)
+                ));
+                diag.help(if is_mark(found) {
+                    "private-use characters are reserved for wsgen itself"
+                } else {
+                    "in double quotes a control character is written as an escape, such as `\"\\e\"`"
+                });
+            }
+        }
+        sound
+    }
+}
+
+/// The characters with which rendered lines are marked with their origin.
+pub(super) fn is_mark(c: char) -> bool {
+    ('\u{E000}'..='\u{F8FF}').contains(&c)
+}
+
+pub(super) fn code_point(c: char) -> String {
+    format!("U+{:04X}", c as u32)
+}
+
+/// Takes the top-level keys that start with `x-` out: they are there for their anchors.
+fn drop_extensions(tree: &mut Tree) {
+    let kept: Vec<_> = tree
+        .pairs(tree.root())
+        .iter()
+        .filter(|(key, _)| !tree.scalar(*key).is_some_and(|key| key.starts_with("x-")))
+        .copied()
+        .collect();
+    if kept.len() < tree.pairs(tree.root()).len() {
+        tree.share_map(tree.root(), &kept);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,2 @@
+//! What the loader reads, and every fault that it finds.
+
