@@ -18,7 +18,7 @@ pub struct Span {
 }
 
 /// The id of a node of a [`Tree`](crate::spec::yaml::Tree); 0 stands for the whole document.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord, serde::Serialize)]
 pub struct Loc(pub u32);
 
 /// One text that was read, under the name that diagnostics show.
