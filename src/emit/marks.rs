@@ -66,7 +66,7 @@ pub(super) fn contains_mark(text: &str) -> bool {
     text.contains(ALL)
 }
 
-/// Takes the marks out of a rendered text.
+/// Takes the marks out of a rendered text, and the spaces at the end of its lines.
 pub fn read(marked: &str, comment: &str, annotate: Option<&dyn Fn(Loc) -> String>) -> Unmarked {
     let mut out = Unmarked {
         text: String::with_capacity(marked.len()),
@@ -81,7 +81,11 @@ pub fn read(marked: &str, comment: &str, annotate: Option<&dyn Fn(Loc) -> String
             None => (line, ""),
         };
         let first = out.refused.len();
+        let start = out.text.len();
         let origin = read_line(body, &mut out);
+        // What a mark leaves behind; a language quotes a token that ends in a space.
+        let kept = out.text[start..].trim_end_matches([' ', '\t']).len();
+        out.text.truncate(start + kept);
         nearest = origin.or(nearest);
         for refused in &mut out.refused[first..] {
             if refused.at == Loc::default() {
@@ -165,7 +169,7 @@ mod tests {
         write_origin(3, &mut marked);
         marked.push_str(&format!("\nb {refused}"));
         let read = read(&marked, "#", None);
-        assert_eq!(read.text, "a  ;\nb ");
+        assert_eq!(read.text, "a  ;\nb");
         let places: Vec<Loc> = read.refused.iter().map(|r| r.at).collect();
         assert_eq!(places, [Loc(7), Loc(3), Loc(3)]);
         assert_eq!(read.refused[0].why, "no");

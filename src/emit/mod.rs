@@ -125,9 +125,14 @@ pub fn emit(
                 .note("the file is not written")
                 .help("take it out of this value");
         }
+        let mut text = read.text;
+        if !text.is_empty() && !text.ends_with('\n') {
+            // HAProxy refuses a file whose last line does not end.
+            text.push('\n');
+        }
         files.push(OutFile {
             path: page.path,
-            text: read.text,
+            text,
             lines: read.lines,
         });
     }

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::engine;
 use super::lang::haproxy::HAPROXY;
 use super::lang::nginx::{self, NGINX};
-use super::{Part, Tok, marks};
+use super::{Page, Part, Tok, emit, marks};
+use crate::diag::Report;
 use crate::source::Loc;
 
 #[derive(Serialize)]
@@ -17,15 +18,18 @@ struct Plan {
     none: Option<Loc>,
 }
 
-fn plan(user: &str) -> tera::Context {
-    let plan = Plan {
+fn plan_of(user: &str) -> Plan {
+    Plan {
         user: user.to_owned(),
         tok: nginx::text(user),
         at: Loc(7),
         list: vec![Tok::fixed("$host"), Tok::number(3)],
         none: None,
-    };
-    tera::Context::from_serialize(&plan).expect("a struct")
+    }
+}
+
+fn plan(user: &str) -> tera::Context {
+    tera::Context::from_serialize(&plan_of(user)).expect("a struct")
 }
 
 fn render(lang: &'static super::Lang, template: &'static str, user: &str) -> marks::Unmarked {
@@ -92,4 +96,12 @@ fn a_token_of_parts_is_escaped_whole() {
     let read = marks::read(refused.as_str(), "#", None);
     assert_eq!(read.refused[0].at, Loc(9));
     assert_eq!(read.text, "");
+}
+
+#[test]
+fn a_template_that_is_not_there_is_a_report_and_no_panic() {
+    let mut report = Report::default();
+    let page = Page::new("x", "none/at-all", &NGINX, &plan_of("x"));
+    assert_eq!(emit(vec![page], None, &mut report), []);
+    assert_eq!(report.diags[0].code, "emit::template");
 }

@@ -58,28 +58,7 @@ pub(super) fn remark(text: &str, out: &mut String) -> Result<(), Unfit> {
 /// Appends a regular expression (PCRE and RE2 alike) that matches exactly the text.
 pub(in crate::emit) fn regex_literal(text: &str, out: &mut String) {
     for c in text.chars() {
-        if matches!(
-            c,
-            '\\' | '.'
-                | '+'
-                | '*'
-                | '?'
-                | '('
-                | ')'
-                | '|'
-                | '['
-                | ']'
-                | '{'
-                | '}'
-                | '^'
-                | '$'
-                | '#'
-                | '&'
-                | '-'
-                | '~'
-                | '/'
-        ) && !matches!(c, '/' | '&' | '~')
-        {
+        if "\\.+*?()|[]{}^$#-".contains(c) {
             out.push('\\');
         }
         out.push(c);
