@@ -2,5 +2,7 @@
 
 pub mod diag;
 pub mod emit;
+pub mod ir;
 pub mod source;
 pub mod spec;
+pub mod targets;

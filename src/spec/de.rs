@@ -27,6 +27,11 @@ impl<T> At<T> {
         Self { value, at }
     }
 
+    /// A value whose place is that of what holds it: a shorthand.
+    pub fn unplaced(value: T) -> Self {
+        Self { value, at: Loc(0) }
+    }
+
     /// The same place, another value.
     pub fn map<U>(self, turn: impl FnOnce(T) -> U) -> At<U> {
         At {
@@ -92,6 +97,9 @@ impl<T: Serialize> Serialize for At<T> {
 
 /// By this name the tree's deserializer knows that the place is asked for.
 const AT: &str = "$wsgen::At";
+
+/// By this name the tree's deserializer shows a single value as a list of one.
+pub(super) const MANY: &str = "$wsgen::Many";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -467,6 +475,12 @@ impl<'de, 't> Deserializer<'de> for NodeDe<'t> {
                 node: self,
                 step: 0,
             })
+        } else if name == MANY {
+            let rest = match self.tree.node(self.at) {
+                Node::Seq(items) => items.iter(),
+                _ => std::slice::from_ref(&self.at).iter(),
+            };
+            visitor.visit_seq(Items { node: self, rest })
         } else {
             visitor.visit_newtype_struct(self)
         };

@@ -2,8 +2,10 @@
 
 pub mod de;
 pub mod merge;
+pub mod model;
 pub mod params;
 pub mod scalar;
 pub mod shape;
 pub mod tree;
+pub mod units;
 pub mod yaml;

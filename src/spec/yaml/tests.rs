@@ -1,2 +1,1 @@
 //! What the loader reads, and every fault that it finds.
-

@@ -1,0 +1,81 @@
+//! The targets: each program or platform that a gateway can be rendered for.
+
+pub mod loss;
+pub mod support;
+
+use crate::emit::Page;
+use crate::ir::{Feature, Gateway, Room, Version};
+
+pub use loss::{Finding, Verdicts, judge, report};
+pub use support::{Note, Seen, Support, Verdict};
+
+/// Every target, in the order of the matrix.
+pub static ALL: &[&dyn Target] = &[];
+
+/// The target of this id.
+pub fn by_id(id: &str) -> Option<&'static dyn Target> {
+    ALL.iter().copied().find(|target| target.id() == id)
+}
+
+/// A program or platform that a gateway can be rendered for.
+pub trait Target: Sync {
+    /// The id on the command line and in codes: lower case, one word.
+    fn id(&self) -> &'static str;
+
+    /// The name that people use.
+    fn title(&self) -> &'static str;
+
+    /// The oldest and the newest version whose behaviour is known; the newest is the default.
+    fn versions(&self) -> (Version, Version);
+
+    /// The target's room in the gateway.
+    fn room<'a>(&self, gateway: &'a Gateway) -> &'a Room;
+
+    /// What the target does with a feature: a match without `_`.
+    fn support(&self, feature: Feature) -> Support;
+
+    /// The files, the main one first. Cannot fail: what can be lost is known from the verdicts before.
+    fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page>;
+}
+
+/// What a target knows besides the gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct Env<'a> {
+    /// The gateway.
+    pub gateway: &'a Gateway,
+    /// The program's version.
+    pub version: Version,
+    /// Whole files, or only the parts for an existing configuration.
+    pub layout: Layout,
+}
+
+impl<'a> Env<'a> {
+    /// The surroundings of a target: the version of its room, else its newest.
+    pub fn new(target: &dyn Target, gateway: &'a Gateway, layout: Layout) -> Self {
+        let version = target
+            .room(gateway)
+            .version
+            .as_ref()
+            .map_or(target.versions().1, |version| version.value);
+        Self {
+            gateway,
+            version,
+            layout,
+        }
+    }
+
+    /// Whether the program is at least this version.
+    pub fn since(&self, major: u16, minor: u16, patch: u16) -> bool {
+        self.version >= Version::exact(major, minor, patch)
+    }
+}
+
+/// How much of a configuration is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Layout {
+    /// A complete file that starts as it is.
+    #[default]
+    Full,
+    /// Only the parts that go into an existing configuration.
+    Include,
+}
