@@ -5,6 +5,8 @@
 mod cli;
 mod discipline;
 mod escape;
+#[allow(dead_code, unused_imports)]
+mod live;
 #[allow(dead_code)]
 mod programs;
 #[allow(dead_code)]

@@ -1,0 +1,300 @@
+//! HTTP/1.1 messages as they stand on the wire: nothing is joined, lower-cased, decoded or forgiven.
+
+use std::io::{self, ErrorKind, Read};
+
+/// Header lines in their order, names in their case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Headers(pub(crate) Vec<(String, String)>);
+
+impl Headers {
+    /// The value of the first line with this name, in any case.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).first().copied()
+    }
+
+    /// The values of all lines with this name, in any case.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        self.0
+            .iter()
+            .filter(|(one, _)| one.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+            .collect()
+    }
+
+    /// Is `token` in the comma-separated lists of this header?
+    pub(crate) fn lists(&self, name: &str, token: &str) -> bool {
+        self.all(name)
+            .iter()
+            .flat_map(|value| value.split(','))
+            .any(|one| one.trim().eq_ignore_ascii_case(token))
+    }
+
+    fn number(&self, name: &str) -> Option<usize> {
+        self.get(name).and_then(|value| value.parse().ok())
+    }
+}
+
+/// A request as a server received it.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// The first line, whole.
+    pub(crate) line: String,
+    pub(crate) method: String,
+    /// The request target, raw.
+    pub(crate) target: String,
+    pub(crate) version: String,
+    pub(crate) headers: Headers,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// The value of the first header line with this name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+
+    /// The target without its query.
+    pub(crate) fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    pub(crate) fn is_websocket(&self) -> bool {
+        self.headers.lists("upgrade", "websocket") && self.headers.lists("connection", "upgrade")
+    }
+}
+
+/// A response as a client received it.
+#[derive(Clone, Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) reason: String,
+    pub(crate) version: String,
+    pub(crate) headers: Headers,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Response {
+    /// The value of the first header line with this name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The name of the stub that answered; empty where none did.
+    pub(crate) fn server(&self) -> &str {
+        self.header("x-server").unwrap_or_default()
+    }
+
+    /// The request as the stub saw it: the echo in its body. Panics where the body is no echo.
+    pub(crate) fn seen(&self) -> Request {
+        let value: serde_json::Value = serde_json::from_slice(&self.body)
+            .unwrap_or_else(|why| panic!("{why}: status {}, body {:?}", self.status, self.text()));
+        let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+        let pair = |line: &serde_json::Value| {
+            let part = |index: usize| line[index].as_str().unwrap_or_default().to_owned();
+            (part(0), part(1))
+        };
+        Request {
+            line: text("line"),
+            method: text("method"),
+            target: text("target"),
+            version: text("version"),
+            headers: Headers(
+                value["headers"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(pair)
+                    .collect(),
+            ),
+            body: text("body").into_bytes(),
+        }
+    }
+}
+
+/// Takes messages off a connection, and keeps what came early for whoever reads on.
+pub(crate) struct Wire<S> {
+    pub(crate) stream: S,
+    early: Vec<u8>,
+}
+
+impl<S: Read> Wire<S> {
+    pub(crate) fn new(stream: S) -> Wire<S> {
+        Wire {
+            stream,
+            early: Vec::new(),
+        }
+    }
+
+    /// The stream, and the bytes that came after the last message.
+    pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
+        (self.stream, self.early)
+    }
+
+    /// The next request with its body; `None` at a clean end.
+    pub(crate) fn request(
+        &mut self,
+        go_on: impl FnOnce(&mut S) -> io::Result<()>,
+    ) -> io::Result<Option<Request>> {
+        let Some((line, headers)) = self.head()? else {
+            return Ok(None);
+        };
+        let mut words = line.splitn(3, ' ').map(str::to_owned);
+        let (method, target, version) = (words.next(), words.next(), words.next());
+        let (Some(method), Some(target), Some(version)) = (method, target, version) else {
+            return Err(bad("a request line has three words", &line));
+        };
+        if headers.lists("expect", "100-continue") {
+            go_on(&mut self.stream)?;
+        }
+        let body = match () {
+            () if headers.lists("transfer-encoding", "chunked") => self.chunks()?,
+            () => self.exactly(headers.number("content-length").unwrap_or(0))?,
+        };
+        Ok(Some(Request {
+            line,
+            method,
+            target,
+            version,
+            headers,
+            body,
+        }))
+    }
+
+    /// The head of the next response; its body is still to be read.
+    pub(crate) fn response_head(&mut self) -> io::Result<Response> {
+        let (line, headers) = self
+            .head()?
+            .ok_or_else(|| io::Error::from(ErrorKind::UnexpectedEof))?;
+        let mut words = line.splitn(3, ' ');
+        let version = words.next().unwrap_or_default().to_owned();
+        let status = words.next().and_then(|word| word.parse().ok());
+        let status = status.ok_or_else(|| bad("a status line has a number", &line))?;
+        let reason = words.next().unwrap_or_default().to_owned();
+        Ok(Response {
+            status,
+            reason,
+            version,
+            headers,
+            body: Vec::new(),
+        })
+    }
+
+    /// The whole of the next response to a request of this method; interim ones (but 101) are passed over.
+    pub(crate) fn response(&mut self, method: &str) -> io::Result<Response> {
+        let mut response = self.response_head()?;
+        while (100..200).contains(&response.status) && response.status != 101 {
+            response = self.response_head()?;
+        }
+        response.body = match response.status {
+            101 | 204 | 304 => Vec::new(),
+            _ if method == "HEAD" => Vec::new(),
+            _ if response.headers.lists("transfer-encoding", "chunked") => self.chunks()?,
+            _ => match response.headers.number("content-length") {
+                Some(length) => self.exactly(length)?,
+                None => self.rest()?,
+            },
+        };
+        Ok(response)
+    }
+
+    /// One chunk of a chunked body; empty at its end.
+    pub(crate) fn chunk(&mut self) -> io::Result<Vec<u8>> {
+        let line = self.line()?;
+        let size = line.split(';').next().unwrap_or_default().trim();
+        let size = usize::from_str_radix(size, 16)
+            .map_err(|_| bad("a chunk begins with its size", &line))?;
+        let chunk = self.exactly(size)?;
+        // Also the end of an empty trailer section.
+        match self.line()?.as_str() {
+            "" => Ok(chunk),
+            more => Err(bad("a chunk ends with its line", more)),
+        }
+    }
+
+    fn chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            match self.chunk()? {
+                chunk if chunk.is_empty() => return Ok(body),
+                chunk => body.extend(chunk),
+            }
+        }
+    }
+
+    fn head(&mut self) -> io::Result<Option<(String, Headers)>> {
+        if self.early.is_empty() && !self.fill()? {
+            return Ok(None);
+        }
+        let first = self.line()?;
+        let mut headers = Headers::default();
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                return Ok(Some((first, headers)));
+            }
+            let (name, value) = line
+                .split_once(':')
+                .ok_or_else(|| bad("a header line has a colon", &line))?;
+            headers
+                .0
+                .push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
+        }
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        loop {
+            if let Some(end) = self.early.windows(2).position(|two| two == b"\r\n") {
+                let line: Vec<u8> = self.early.drain(..end + 2).collect();
+                return Ok(
+                    String::from_utf8_lossy(line.get(..end).unwrap_or_default()).into_owned()
+                );
+            }
+            self.need()?;
+        }
+    }
+
+    fn exactly(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        while self.early.len() < length {
+            self.need()?;
+        }
+        Ok(self.early.drain(..length).collect())
+    }
+
+    fn rest(&mut self) -> io::Result<Vec<u8>> {
+        while self.fill()? {}
+        Ok(std::mem::take(&mut self.early))
+    }
+
+    fn need(&mut self) -> io::Result<()> {
+        if self.fill()? {
+            Ok(())
+        } else {
+            Err(ErrorKind::UnexpectedEof.into())
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Err(why) if why.kind() == ErrorKind::Interrupted => {}
+                // A peer that ends TLS without saying so: the same as an end.
+                Err(why) if why.kind() == ErrorKind::UnexpectedEof => return Ok(false),
+                Err(why) => return Err(why),
+                Ok(length) => {
+                    self.early
+                        .extend_from_slice(buffer.get(..length).unwrap_or_default());
+                    return Ok(length > 0);
+                }
+            }
+        }
+    }
+}
+
+fn bad(rule: &str, line: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, format!("{rule}: {line:?}"))
+}

@@ -1,0 +1,445 @@
+//! Servers behind the proxy: they record what arrives, and answer as the test, or the request itself, asks.
+//!
+//! With nothing said a stub echoes the request as JSON ([`super::Response::seen`]) with `X-Server: NAME`, and a WebSocket
+//! handshake gets its 101. Request headers steer one answer: `X-Status: 503`, `X-Delay: 300` (ms before the head),
+//! `X-Pause: 300` (ms in the middle of the body), `X-Size: 5000` (bytes of body), `X-Ticks: 3` (server-sent events, `X-Every: 100` ms apart),
+//! `X-Reply: Name: value` (a response header; several), `X-Drop: 1` (the end, with no answer).
+//!
+//! A text to a WebSocket is echoed, but for: `who` (the stub's name comes back), `ping` (so does a ping), `close 4001` (a close frame),
+//! `drop` (the end, with none), `tick 100 3` (three texts, 100 ms apart).
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustls::ServerConfig;
+use tungstenite::protocol::frame::CloseFrame;
+use tungstenite::protocol::{Role, WebSocket};
+use tungstenite::{Error, Message};
+
+use super::http::{Headers, Request, Wire};
+use super::tls::{Authority, Pair, Stream};
+
+/// One server on a loopback port, a thread for each connection. It goes silent on drop.
+pub(crate) struct Stub {
+    shared: Arc<Shared>,
+    listener: Option<JoinHandle<()>>,
+}
+
+/// An answer that a test sets for a path.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+    delay: Duration,
+}
+
+impl Answer {
+    /// The echo, with this status.
+    pub(crate) fn status(status: u16) -> Answer {
+        Answer {
+            status,
+            ..Answer::default()
+        }
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Answer {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// In place of the echo.
+    pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Answer {
+        self.body = Some(body.as_ref().to_vec());
+        self
+    }
+
+    /// Waits before the head.
+    pub(crate) fn after(mut self, delay: Duration) -> Answer {
+        self.delay = delay;
+        self
+    }
+}
+
+struct Shared {
+    name: String,
+    port: u16,
+    tls: Option<Arc<ServerConfig>>,
+    stopping: AtomicBool,
+    connections: AtomicUsize,
+    tunnels: AtomicUsize,
+    requests: Mutex<Vec<Request>>,
+    answers: Mutex<BTreeMap<String, Answer>>,
+    open: Mutex<BTreeMap<usize, TcpStream>>,
+    ends: Mutex<Vec<String>>,
+}
+
+impl Stub {
+    pub(crate) fn start(name: &str) -> Stub {
+        Stub::open(name, None)
+    }
+
+    /// Over TLS, with this pair.
+    pub(crate) fn tls(name: &str, authority: &Authority, pair: &Pair) -> Stub {
+        Stub::open(name, Some(authority.server(pair)))
+    }
+
+    fn open(name: &str, tls: Option<Arc<ServerConfig>>) -> Stub {
+        let shared = Shared {
+            name: name.to_owned(),
+            port: super::port(),
+            tls,
+            stopping: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+            tunnels: AtomicUsize::new(0),
+            requests: Mutex::default(),
+            answers: Mutex::default(),
+            open: Mutex::default(),
+            ends: Mutex::default(),
+        };
+        let mut stub = Stub {
+            shared: Arc::new(shared),
+            listener: None,
+        };
+        stub.listen();
+        stub
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.shared.port
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.shared.port)
+    }
+
+    /// Every request so far, in order, health checks too.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        lock(&self.shared.requests).clone()
+    }
+
+    /// The requests for this path.
+    pub(crate) fn requests_to(&self, path: &str) -> Vec<Request> {
+        self.requests()
+            .into_iter()
+            .filter(|request| request.path() == path)
+            .collect()
+    }
+
+    /// How many connections came so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many WebSockets are open now.
+    pub(crate) fn tunnels(&self) -> usize {
+        self.shared.tunnels.load(Ordering::SeqCst)
+    }
+
+    /// How the WebSockets that ended did so: `close 1000`, or `end` with no close frame. Waits until there are `count`,
+    /// for at most 2 s: a proxy tells its two sides one after the other.
+    pub(crate) fn ends(&self, count: usize) -> Vec<String> {
+        let start = Instant::now();
+        loop {
+            let ends = lock(&self.shared.ends).clone();
+            if ends.len() >= count || start.elapsed() > Duration::from_secs(2) {
+                return ends;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The answer to every request for this path from now on, handshakes included: a status other than 101 refuses them.
+    pub(crate) fn answer(&self, path: &str, answer: Answer) {
+        lock(&self.shared.answers).insert(path.to_owned(), answer);
+    }
+
+    /// Dies: connections are refused, open ones end.
+    pub(crate) fn stop(&mut self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        // Wakes the listener; it is gone when its thread is.
+        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.shared.port));
+        if let Some(listener) = self.listener.take() {
+            let _ = listener.join();
+        }
+        for connection in lock(&self.shared.open).values() {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Comes back on the same port.
+    pub(crate) fn listen(&mut self) {
+        if self.listener.is_some() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        shared.stopping.store(false, Ordering::SeqCst);
+        let listener = bind(shared.port);
+        self.listener = Some(std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                if shared.stopping.load(Ordering::SeqCst) {
+                    return;
+                }
+                let Ok(tcp) = connection else { continue };
+                let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+                if let Ok(copy) = tcp.try_clone() {
+                    lock(&shared.open).insert(number, copy);
+                }
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || {
+                    // A proxy that goes away in the middle is a test's business, not the stub's.
+                    let _ = shared.serve(tcp);
+                    lock(&shared.open).remove(&number);
+                });
+            }
+        }));
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn serve(&self, tcp: TcpStream) -> io::Result<()> {
+        tcp.set_nodelay(true)?;
+        let stream = match &self.tls {
+            None => Stream::Plain(tcp),
+            Some(config) => Stream::accept(tcp, config)?,
+        };
+        let mut wire = Wire::new(stream);
+        while let Some(request) =
+            wire.request(|stream| stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"))?
+        {
+            lock(&self.requests).push(request.clone());
+            let answer = self.decide(&request);
+            std::thread::sleep(answer.delay);
+            if request.header("x-drop").is_some() {
+                return Ok(());
+            }
+            if request.is_websocket() && matches!(answer.status, 0 | 101) {
+                let (mut stream, early) = wire.into_parts();
+                stream.write_all(self.upgrade(&request, &answer).as_bytes())?;
+                stream.flush()?;
+                self.tunnels.fetch_add(1, Ordering::SeqCst);
+                let end = self.converse(WebSocket::from_partially_read(
+                    stream,
+                    early,
+                    Role::Server,
+                    None,
+                ));
+                lock(&self.ends).push(end);
+                self.tunnels.fetch_sub(1, Ordering::SeqCst);
+                return Ok(());
+            }
+            self.reply(&mut wire.stream, &request, &answer)?;
+            if request.version == "HTTP/1.0" || request.headers.lists("connection", "close") {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// What the test set for the path, changed by what the request's headers ask.
+    fn decide(&self, request: &Request) -> Answer {
+        let mut answer = lock(&self.answers)
+            .get(request.path())
+            .cloned()
+            .unwrap_or_default();
+        if let Some(status) = number(&request.headers, "x-status") {
+            answer.status = status as u16;
+        }
+        answer.delay += millis(&request.headers, "x-delay");
+        if let Some(size) = number(&request.headers, "x-size") {
+            answer.body = Some(vec![b'x'; size as usize]);
+        }
+        for line in request.headers.all("x-reply") {
+            if let Some((name, value)) = line.split_once(':') {
+                answer
+                    .headers
+                    .push((name.to_owned(), value.trim().to_owned()));
+            }
+        }
+        answer
+    }
+
+    fn head(&self, line: &str, answer: &Answer, own: &[(&str, &str)]) -> String {
+        let mut head = format!("HTTP/1.1 {line}\r\nX-Server: {}\r\n", self.name);
+        let more = answer
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in own.iter().copied().chain(more) {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head + "\r\n"
+    }
+
+    fn upgrade(&self, request: &Request, answer: &Answer) -> String {
+        let key = request.header("sec-websocket-key").unwrap_or_default();
+        let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+        let offered = request
+            .header("sec-websocket-protocol")
+            .and_then(|list| list.split(',').next());
+        let mut own = vec![
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Accept", &accept),
+        ];
+        own.extend(offered.map(|first| ("Sec-WebSocket-Protocol", first.trim())));
+        self.head("101 Switching Protocols", answer, &own)
+    }
+
+    fn reply(&self, stream: &mut Stream, request: &Request, answer: &Answer) -> io::Result<()> {
+        if let Some(ticks) = number(&request.headers, "x-ticks") {
+            let own = [
+                ("Content-Type", "text/event-stream"),
+                ("Transfer-Encoding", "chunked"),
+            ];
+            stream.write_all(self.head("200 OK", answer, &own).as_bytes())?;
+            for tick in 1..=ticks {
+                std::thread::sleep(millis(&request.headers, "x-every"));
+                let event = format!("data: {tick}\n\n");
+                write!(stream, "{:x}\r\n{event}\r\n", event.len())?;
+                stream.flush()?;
+            }
+            stream.write_all(b"0\r\n\r\n")?;
+            return stream.flush();
+        }
+        let status = if answer.status == 0 {
+            200
+        } else {
+            answer.status
+        };
+        let body = answer.body.clone().unwrap_or_else(|| self.echo(request));
+        let length = body.len().to_string();
+        let kind = if answer.body.is_some() {
+            "text/plain"
+        } else {
+            "application/json"
+        };
+        let mut own = vec![("Content-Length", length.as_str())];
+        if !answer
+            .headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
+            own.push(("Content-Type", kind));
+        }
+        let bodiless = matches!(status, 204 | 304);
+        let own = if bodiless { Vec::new() } else { own };
+        stream.write_all(
+            self.head(&format!("{status} Stub"), answer, &own)
+                .as_bytes(),
+        )?;
+        if !bodiless && request.method != "HEAD" {
+            let (first, second) = body.split_at(body.len() / 2);
+            stream.write_all(first)?;
+            stream.flush()?;
+            std::thread::sleep(millis(&request.headers, "x-pause"));
+            stream.write_all(second)?;
+        }
+        stream.flush()
+    }
+
+    fn echo(&self, request: &Request) -> Vec<u8> {
+        let value = serde_json::json!({
+            "server": self.name,
+            "line": request.line,
+            "method": request.method,
+            "target": request.target,
+            "version": request.version,
+            "headers": request.headers.0,
+            "body": String::from_utf8_lossy(&request.body),
+        });
+        value.to_string().into_bytes()
+    }
+
+    /// Talks until the end, and says how it ended.
+    fn converse(&self, mut socket: WebSocket<Stream>) -> String {
+        let mut closed = None;
+        let end = loop {
+            let outcome = match socket.read() {
+                Ok(Message::Text(text)) => self.obey(&text, &mut socket),
+                Ok(Message::Binary(bytes)) => socket.send(Message::Binary(bytes)),
+                Ok(Message::Close(frame)) => {
+                    closed = Some(frame.map_or(1005, |frame| frame.code.into()));
+                    Ok(())
+                }
+                Ok(_) => Ok(()),
+                Err(why) => Err(why),
+            };
+            if let Err(why) = outcome {
+                break why;
+            }
+        };
+        match (closed, end) {
+            (Some(code), _) => format!("close {code}"),
+            (None, Error::ConnectionClosed) => "close 1005".to_owned(),
+            (None, _) => "end".to_owned(),
+        }
+    }
+
+    fn obey(&self, text: &str, socket: &mut WebSocket<Stream>) -> Result<(), Error> {
+        let words: Vec<&str> = text.split(' ').collect();
+        let number = |index: usize| {
+            words
+                .get(index)
+                .and_then(|word: &&str| word.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
+        match words.first().copied().unwrap_or_default() {
+            "who" => socket.send(Message::text(&self.name)),
+            "ping" => socket.send(Message::Ping("stub".into())),
+            "close" => socket.close(Some(CloseFrame {
+                code: (number(1) as u16).into(),
+                reason: "asked".into(),
+            })),
+            "drop" => socket
+                .get_ref()
+                .tcp()
+                .shutdown(Shutdown::Both)
+                .map_err(Error::Io),
+            "tick" => (1..=number(2)).try_for_each(|tick| {
+                std::thread::sleep(Duration::from_millis(number(1)));
+                socket.send(Message::text(format!("tick {tick}")))
+            }),
+            _ => socket.send(Message::text(text)),
+        }
+    }
+}
+
+/// The old listener may live on for a moment, in a child that another test forked just before it closed.
+fn bind(port: u16) -> TcpListener {
+    for _ in 0..200 {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(listener) => return listener,
+            Err(why) if why.kind() == io::ErrorKind::AddrInUse => {
+                std::thread::sleep(Duration::from_millis(5))
+            }
+            Err(why) => panic!("port {port}: {why}"),
+        }
+    }
+    panic!("port {port} is in use");
+}
+
+fn number(headers: &Headers, name: &str) -> Option<u64> {
+    headers.get(name).and_then(|value| value.parse().ok())
+}
+
+fn millis(headers: &Headers, name: &str) -> Duration {
+    Duration::from_millis(number(headers, name).unwrap_or(0))
+}
+
+/// A test that failed while it held a lock has failed already.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
