@@ -10,4 +10,6 @@ mod live;
 #[allow(dead_code)]
 mod programs;
 #[allow(dead_code)]
+mod rehearse;
+#[allow(dead_code)]
 mod scratch;

@@ -246,6 +246,18 @@ fn skip(name: &str) {
 }
 
 #[test]
+fn what_must_be_here_is_here() {
+    let required = std::env::var("WSGEN_REQUIRE").unwrap_or_default();
+    for name in required
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        require(name);
+    }
+}
+
+#[test]
 fn a_clean_file_passes_and_a_warning_fails() {
     for nginx in present(&NGINX) {
         let site = "    server { listen 127.0.0.1:9; server_name a; return 204; }\n";
