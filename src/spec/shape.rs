@@ -21,7 +21,7 @@ mod value;
 mod words;
 
 use value::Found;
-use words::{Words, code, near};
+use words::{Words, code, join, near};
 
 /// How many faults of shape one run reports.
 pub const MAX_FAULTS: usize = 100;
@@ -241,6 +241,18 @@ impl<'a> Shape<'a> {
                 self.check(property, *value, depth + 1, out);
                 continue;
             }
+            let patterns = schema
+                .get("patternProperties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten();
+            if let Some((_, property)) = patterns
+                .into_iter()
+                .find(|(pattern, _)| self.matches(pattern, name))
+            {
+                self.check(property, *value, depth + 1, out);
+                continue;
+            }
             match others {
                 Some(Value::Bool(false)) => {
                     let names: Vec<&str> = properties
@@ -336,11 +348,27 @@ impl<'a> Shape<'a> {
             .collect();
         if let Some(meant) = near(name, &free) {
             fault.fix = Some(meant.to_owned());
-            fault = fault.label(format!("did you mean `{meant}`?"));
-        } else if let Some(inside) = self.where_known(schema, name) {
+            return fault.label(format!("did you mean `{meant}`?"));
+        }
+        if let Some(written) = near(name, names) {
+            return fault.label(format!(
+                "did you mean `{written}`, which is written here too?"
+            ));
+        }
+        let inside = self.where_known(schema, name);
+        if !inside.is_empty() && inside.len() < 4 {
+            let places: Vec<String> = inside.iter().map(|place| format!("`{place}`")).collect();
+            let writing: Vec<String> = inside
+                .iter()
+                .map(|place| format!("`{place}: {{{name}: …}}`"))
+                .collect();
             fault = fault
-                .label(format!("`{name}` stands in `{inside}`"))
-                .help(format!("write `{inside}: {{{name}: …}}`"));
+                .label(format!("`{name}` stands in {}", join(&places, "and")))
+                .help(format!("write {}", join(&writing, "or")));
+        }
+        if self.after_comma(value) {
+            fault = fault
+                .help("if this belongs to the text before the comma, put the whole text in quotes");
         }
         if names.is_empty() {
             return fault.help("nothing can be written in it");
@@ -349,18 +377,41 @@ impl<'a> Shape<'a> {
         fault.help(format!("known keys here: {}", names.join(", ")))
     }
 
-    /// The property of `schema` in whose mapping a key exists.
-    fn where_known(&self, schema: &'a Value, name: &str) -> Option<&'a str> {
-        let properties = schema.get("properties").and_then(Value::as_object)?;
-        let mut found = properties.iter().filter(|(_, property)| {
+    /// A key without a value after a comma: a plain text with a comma falls apart inside `{…}`.
+    fn after_comma(&self, value: Loc) -> bool {
+        let Some(key) = self
+            .tree
+            .key_span(value)
+            .filter(|_| self.found(value) == Found::Null)
+        else {
+            return false;
+        };
+        let before = self
+            .tree
+            .text(key.file)
+            .get(..key.start as usize)
+            .unwrap_or("");
+        before.trim_end().ends_with(',')
+    }
+
+    /// The properties of `schema` in whose mappings a key exists.
+    fn where_known(&self, schema: &'a Value, name: &str) -> Vec<&'a str> {
+        let properties = schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten();
+        let known = |property| {
             self.alternatives(property).iter().any(|part| {
                 self.resolve(part)
                     .get("properties")
                     .is_some_and(|all| all.get(name).is_some())
             })
-        });
-        let first = found.next()?;
-        found.next().is_none().then_some(first.0.as_str())
+        };
+        properties
+            .filter(|(_, property)| known(property))
+            .map(|(place, _)| place.as_str())
+            .collect()
     }
 
     fn missing_key(

@@ -1,9 +1,8 @@
 //! Text to [`Tree`]: the only file that knows the YAML parser.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, StrInput};
+use granit_parser::{Event, Parser, ScalarStyle};
 
 use super::tree::TooMuch;
 pub use super::tree::{Allow, Comment, Node, Tree};
@@ -99,7 +98,12 @@ impl<'a> Loader<'a> {
             match parser.next_event() {
                 None => break false,
                 Some(Err(error)) => {
-                    syntax::report(self.source, self.file, &error, self.report);
+                    let bracket = self
+                        .open
+                        .last()
+                        .filter(|open| open.flow)
+                        .map(|open| self.tree.span(open.at));
+                    syntax::report(self.source, self.file, &error, bracket, self.report);
                     break true;
                 }
                 Some(Ok((Event::DocumentStart(..), span))) => {
@@ -114,7 +118,7 @@ impl<'a> Loader<'a> {
                     }
                 }
                 Some(Ok((event, span))) => {
-                    if self.event(event, &span, &mut parser).is_err() {
+                    if self.event(event, &span).is_err() {
                         break true;
                     }
                 }
@@ -141,12 +145,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn event(
-        &mut self,
-        event: Event<'a>,
-        span: &granit_parser::Span,
-        _parser: &mut Parser<'a, StrInput<'a>>,
-    ) -> Result<(), Stop> {
+    fn event(&mut self, event: Event<'a>, span: &granit_parser::Span) -> Result<(), Stop> {
         if event.tag().is_some() {
             let place = span
                 .tag_span()
@@ -188,12 +187,18 @@ impl<'a> Loader<'a> {
             Event::Alias(id) => self.alias(id, span),
             Event::UnresolvedAlias(name) => {
                 let place = self.span(span);
-                self.report
-                    .error("yaml::unknown-anchor", place)
-                    .says(format!("no anchor `&{name}` stands above this alias"))
-                    .help(format!(
-                        "write `&{name}` before the value that is meant, above this line"
-                    ));
+                let diag = self.report.error("yaml::unknown-anchor", place);
+                if name.starts_with('.') {
+                    diag.says(format!("`*{name}` needs quotes"))
+                        .label("YAML reads a leading `*` as an alias")
+                        .help(format!("write \"*{name}\""))
+                        .fix(place, format!("\"*{name}\""));
+                } else {
+                    diag.says(format!("no anchor `&{name}` stands above this alias"))
+                        .help(format!(
+                            "write `&{name}` before the value that is meant, above this line"
+                        ));
+                }
                 let at = self.tree.push_made(place, "", true);
                 self.place(at)
             }
@@ -215,7 +220,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn scalar(&mut self, text: &Cow<'a, str>, style: ScalarStyle, at: &granit_parser::Span) -> Loc {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, at: &granit_parser::Span) -> Loc {
         let plain = style == ScalarStyle::Plain;
         let mut span = self.span(at);
         let raw = self
@@ -241,7 +246,8 @@ impl<'a> Loader<'a> {
         }
         span.end = span.start + raw.trim_end().len() as u32;
         self.end = span.end;
-        if let Some(bad) = text.chars().find(|c| *c == '\0' || is_mark(*c)) {
+        let bad = text.chars().find(|c| *c == '\0' || is_mark(*c));
+        if let Some(bad) = bad.filter(|bad| !raw.contains(*bad)) {
             self.report.error("yaml::character", span).says(format!(
                 "the character {} cannot be written in a spec",
                 code_point(bad)
@@ -249,12 +255,11 @@ impl<'a> Loader<'a> {
         }
         let (start, end) = (span.start, span.end);
         match style {
-            ScalarStyle::Plain if text.as_ref() == raw.trim_end() => {
+            ScalarStyle::Plain if text == raw.trim_end() => {
                 self.tree.push_slice(span, start..end, true)
             }
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted
-                if raw.len() >= 2
-                    && raw.get(1..raw.trim_end().len() - 1) == Some(text.as_ref()) =>
+                if raw.len() >= 2 && raw.get(1..raw.trim_end().len() - 1) == Some(text) =>
             {
                 self.tree.push_slice(span, start + 1..end - 1, false)
             }

@@ -13,3 +13,4 @@ mod programs;
 mod rehearse;
 #[allow(dead_code)]
 mod scratch;
+mod specs;

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::value::Found;
 use super::words::{code, join};
 use super::{Fault, Shape, list};
 use crate::diag::Place;
@@ -26,9 +25,8 @@ impl<'a> Shape<'a> {
                 self.flatten(part, depth + 1, out);
             }
         }
-        if !any && resolved.get("type") != Some(&Value::from("null")) {
-            out.push(schema);
-        } else if !any && depth == 0 {
+        // A `null` beside other shapes is only what schemars writes for an optional field.
+        if !any && (depth == 0 || resolved.get("type") != Some(&Value::from("null"))) {
             out.push(schema);
         }
     }
@@ -153,15 +151,17 @@ impl<'a> Shape<'a> {
             .map(|(name, _)| name.as_str())
     }
 
-    /// May the node be nothing?
+    /// May the node be nothing? The `null` that schemars writes beside an optional field's type does not count:
+    /// a key without a value is a fault.
     pub(super) fn accepts_null(&self, schema: &'a Value) -> bool {
         let resolved = self.resolve(schema);
         match resolved.get("type") {
             Some(Value::String(name)) => name == "null",
-            Some(Value::Array(names)) => names.iter().any(|name| name == "null"),
+            Some(Value::Array(_)) => false,
             _ => {
                 let mut parts = list(resolved, "oneOf")
                     .chain(list(resolved, "anyOf"))
+                    .filter(|part| part.get("type") != Some(&"null".into()))
                     .peekable();
                 if parts.peek().is_some() {
                     return parts.any(|part| self.accepts_null(part));

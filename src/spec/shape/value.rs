@@ -181,11 +181,9 @@ impl<'a> Shape<'a> {
                 .any(|shape| self.fits_text(self.resolve(shape), text))
         };
         let wants = |name: &str| {
-            shapes.iter().any(|shape| {
-                self.resolve(shape)
-                    .get("type")
-                    .is_some_and(|kind| kind == name)
-            })
+            shapes
+                .iter()
+                .any(|shape| has_type(self.resolve(shape), name))
         };
         let switch = wants("boolean") || fits("on") && fits("off");
         match found {
@@ -204,10 +202,10 @@ impl<'a> Shape<'a> {
             Found::Text(_) if switch && scalar::switch(text).is_some() => {
                 return replace(fault, text, "without quotes, ");
             }
-            Found::Text(_) if switch => {
-                if let Some(word) = scalar::meant_switch(text) {
-                    return replace(fault, word, "");
-                }
+            Found::Text(_)
+                if scalar::meant_switch(text).is_some_and(|word| switch || fits(word)) =>
+            {
+                return replace(fault, scalar::meant_switch(text).unwrap_or("off"), "");
             }
             Found::Text(_)
                 if wants("integer") && matches!(scalar::plain(text), Plain::Whole(_)) =>
@@ -240,7 +238,8 @@ impl<'a> Shape<'a> {
             if let Some(key) = shapes.iter().find_map(|shape| self.key_named(shape, text)) {
                 return fault.help(format!("`{key}` is a key here: write `{{{key}: …}}`"));
             }
-            if let Some(reason) = shapes.iter().find_map(|shape| unit_fault(shape, text)) {
+            let named = shapes.iter().chain(schemas);
+            if let Some(reason) = named.filter_map(|shape| unit_fault(shape, text)).next() {
                 fault.code = "spec::value";
                 return fault.label(reason);
             }
@@ -259,7 +258,7 @@ impl<'a> Shape<'a> {
                 .chain(schema.get("const"))
                 .any(constant);
         }
-        schema.get("type").is_some_and(|kind| kind == "string")
+        has_type(schema, "string")
             && schema
                 .get("pattern")
                 .and_then(Value::as_str)
@@ -297,6 +296,15 @@ impl<'a> Shape<'a> {
                 && unit.chars().all(|c| c.is_alphabetic() || c == '/');
             has_unit.then_some(unit)
         })
+    }
+}
+
+/// Does the schema name the type?
+fn has_type(schema: &Value, name: &str) -> bool {
+    match schema.get("type") {
+        Some(Value::String(kind)) => kind == name,
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == name),
+        _ => false,
     }
 }
 

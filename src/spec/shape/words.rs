@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::list;
+use crate::spec::units;
 
 /// Speaks about the schemas of one document.
 pub(super) struct Words<'a> {
@@ -10,16 +11,14 @@ pub(super) struct Words<'a> {
 }
 
 /// Types of the language that have a name people know, by their name in `$defs`.
-const NAMES: [(&str, &str); 9] = [
-    ("Dur", "a duration"),
+const NAMES: [(&str, &str); 7] = [
     ("Duration", "a duration"),
     ("Size", "a size"),
     ("Rate", "a rate"),
     ("Address", "an address"),
     ("ClientRange", "an address range"),
-    ("Range", "an address range"),
+    ("StatusRange", "a status or a range of them"),
     ("Secret", "a secret"),
-    ("Name", "a name"),
 ];
 
 impl<'a> Words<'a> {
@@ -59,8 +58,10 @@ impl<'a> Words<'a> {
         if parts.peek().is_some() {
             return parts.map(constant).for_each(add);
         }
+        // Beside other types `null` is only what schemars writes for an optional field.
         let mut parts = list(schema, "oneOf")
             .chain(list(schema, "anyOf"))
+            .filter(|part| part.get("type") != Some(&Value::from("null")))
             .peekable();
         if parts.peek().is_some() && depth < 8 {
             return parts.for_each(|part| self.collect(part, depth + 1, out));
@@ -179,6 +180,19 @@ pub(super) fn near<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
 }
 
 /// What the parser of a unit says about a text.
-pub(super) fn unit_fault(_schema: &Value, _text: &str) -> Option<String> {
-    None
+pub(super) fn unit_fault(schema: &Value, text: &str) -> Option<String> {
+    let name = schema
+        .get("$ref")
+        .and_then(Value::as_str)?
+        .rsplit('/')
+        .next()?;
+    match name {
+        "Duration" => text.parse::<units::Dur>().err(),
+        "Size" => text.parse::<units::Size>().err(),
+        "Rate" => text.parse::<units::Rate>().err(),
+        "Address" => text.parse::<units::Address>().err(),
+        "ClientRange" => text.parse::<units::ClientRange>().err(),
+        "StatusRange" => text.parse::<units::StatusRange>().err(),
+        _ => None,
+    }
 }

@@ -5,14 +5,31 @@ use granit_parser::{ErrorKind, ScanError};
 use crate::diag::Report;
 use crate::source::{FileId, Source, Span};
 
-/// Reports where the text stops being YAML, and why.
-pub(super) fn report(source: &Source, file: FileId, error: &ScanError, report: &mut Report) {
+/// Reports where the text stops being YAML, and why; `bracket` is the innermost one that is open.
+pub(super) fn report(
+    source: &Source,
+    file: FileId,
+    error: &ScanError,
+    bracket: Option<Span>,
+    report: &mut Report,
+) {
     let text: &str = &source.text;
     let mut at = error.marker().byte_offset().unwrap_or(0).min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;
     }
-    let span = span_at(text, file, at);
+    let mut span = span_at(text, file, at);
+    if is_tab(error.kind()) {
+        let line = source.line_range(source.line_col(at as u32).0);
+        if let Some(tab) = text[line.start as usize..].find('\t') {
+            let start = line.start + tab as u32;
+            span = Span {
+                start,
+                end: start + 1,
+                file,
+            };
+        }
+    }
     if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
         return too_deep(span, report);
     }
@@ -36,6 +53,27 @@ pub(super) fn report(source: &Source, file: FileId, error: &ScanError, report: &
     if let Some(help) = help {
         diag.help(help);
     }
+    let missing = matches!(
+        error.kind(),
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator
+    );
+    if let Some(bracket) = bracket.filter(|_| missing) {
+        diag.also(
+            Span {
+                end: bracket.start + 1,
+                ..bracket
+            },
+            "opened here",
+        );
+    }
+}
+
+fn is_tab(kind: &ErrorKind) -> bool {
+    use ErrorKind as K;
+    matches!(
+        kind,
+        K::TabNotAllowed | K::TabInBlockIndentation | K::TabInIndentation | K::TabInPlainScalar
+    )
 }
 
 /// More lists and mappings in each other than [`super::MAX_DEPTH`].
@@ -106,9 +144,7 @@ fn slice(text: &str, span: Span) -> &str {
 fn words(kind: &ErrorKind) -> (Option<&'static str>, Option<&'static str>) {
     use ErrorKind as K;
     match kind {
-        K::TabNotAllowed | K::TabInBlockIndentation | K::TabInIndentation | K::TabInPlainScalar => {
-            (Some("a tab cannot indent"), Some("indent with spaces"))
-        }
+        kind if is_tab(kind) => (Some("a tab cannot indent"), Some("indent with spaces")),
         K::MappingValueNotAllowed | K::InvalidColonPlacement => (
             Some("a `: ` cannot stand here"),
             Some(
