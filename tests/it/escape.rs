@@ -1,16 +1,11 @@
 //! What a user writes arrives: hundreds of hostile texts through each writer into the real programs and back, byte by byte.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
-
 use wsgen::emit::Part::{Regex, Static, Text, Word};
 use wsgen::emit::Tok;
 use wsgen::emit::lang::{haproxy, nginx};
 
-use crate::programs::{self, Program};
-use crate::scratch::Scratch;
+use crate::live::{self, Running};
+use crate::programs;
 use texts::texts;
 
 mod texts;
@@ -18,7 +13,7 @@ mod texts;
 #[test]
 fn nginx_reads_back_what_was_written() {
     for program in programs::present(&programs::NGINX) {
-        let port = free_port();
+        let port = live::port();
         let texts = texts();
         let mut maps = String::new();
         let mut locations = String::new();
@@ -53,28 +48,28 @@ fn nginx_reads_back_what_was_written() {
              server {{ listen 127.0.0.1:{port}; \n{locations}}}\n}}\n",
             nginx::DOLLAR
         );
-        let running = Running::start(&program, &file, port);
+        let running = Running::start(&program, &file);
         for (i, text) in texts
             .iter()
             .enumerate()
             .filter(|(_, text)| is_writable(text))
         {
-            let got = running.get(&format!("/t{i}"));
+            let got = running.get(&format!("/t{i}"), &[]);
             let seen = format!("{} {text:?}", program.name);
             assert_eq!(text_of(&got.body), *text, "body, {seen}");
             assert_eq!(
                 got.header("X-Pair"),
-                Some(format!("GET|{text}")),
+                Some(format!("GET|{text}").as_str()),
                 "pair, {seen}"
             );
             // NGINX tries no regular expression of a `map` on an empty value.
             let hit = if text.is_empty() { "0" } else { "1" };
-            assert_eq!(got.header("X-Hit").as_deref(), Some(hit), "regex, {seen}");
+            assert_eq!(got.header("X-Hit"), Some(hit), "regex, {seen}");
             // NGINX sends no header with an empty value.
-            let header = (!text.is_empty()).then(|| text.clone());
+            let header = (!text.is_empty()).then_some(text.as_str());
             assert_eq!(got.header("X-Text"), header, "header, {seen}");
             if is_plain_path(text) {
-                let got = running.get(&format!("/p/{}", percent(text)));
+                let got = running.get(&format!("/p/{}", percent(text)), &[]);
                 assert_eq!(text_of(&got.body), format!("p{i}"), "location, {seen}");
             }
         }
@@ -84,7 +79,7 @@ fn nginx_reads_back_what_was_written() {
 #[test]
 fn haproxy_reads_back_what_was_written() {
     for program in programs::present(&programs::HAPROXY) {
-        let port = free_port();
+        let port = live::port();
         let texts: Vec<String> = texts().into_iter().filter(|t| !t.is_empty()).collect();
         assert!(
             haproxy::word("").refusal().is_some(),
@@ -117,26 +112,22 @@ fn haproxy_reads_back_what_was_written() {
             "global\n maxconn 100\ndefaults\n mode http\n timeout client 5s\n timeout server 5s\n timeout connect 5s\n\
              frontend f\n bind 127.0.0.1:{port}\n{rules}"
         );
-        let running = Running::start(&program, &file, port);
+        let running = Running::start(&program, &file);
         for (i, text) in texts
             .iter()
             .enumerate()
             .filter(|(_, text)| is_writable(text))
         {
             let seen = format!("{} {text:?}", program.name);
-            let got = running.get(&format!("/t{i}"));
+            let got = running.get(&format!("/t{i}"), &[]);
             assert_eq!(text_of(&got.body), *text, "lf-string, {seen}");
-            assert_eq!(
-                got.header("X-Text").as_deref(),
-                Some(text.as_str()),
-                "header, {seen}"
-            );
+            assert_eq!(got.header("X-Text"), Some(text.as_str()), "header, {seen}");
             assert_eq!(
                 got.header("X-Pair"),
-                Some(format!("GET|{text}")),
+                Some(format!("GET|{text}").as_str()),
                 "pair, {seen}"
             );
-            let got = running.get(&format!("/w{i}"));
+            let got = running.get(&format!("/w{i}"), &[]);
             assert_eq!(text_of(&got.body), *text, "string, {seen}");
         }
     }
@@ -195,107 +186,4 @@ fn percent(text: &str) -> String {
 
 fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("it is bound").port()
-}
-
-/// A program on one port, ended on drop.
-struct Running {
-    child: Child,
-    port: u16,
-    _scratch: Scratch,
-}
-
-struct Answer {
-    head: Vec<String>,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<String> {
-        self.head.iter().find_map(|line| {
-            let (key, value) = line.split_once(": ")?;
-            key.eq_ignore_ascii_case(name).then(|| value.to_owned())
-        })
-    }
-}
-
-impl Running {
-    fn start(program: &Program, file: &str, port: u16) -> Running {
-        let scratch = Scratch::new("escape");
-        let name = if program.is_nginx() {
-            "nginx.conf"
-        } else {
-            "haproxy.cfg"
-        };
-        let main = programs::lay(program, &[(name, file)], &scratch);
-        let mut command = program.load(scratch.path(), &main);
-        if program.is_nginx() {
-            // One process is one id to end.
-            command.args(["-g", "master_process off;"]);
-        } else {
-            command.arg("-db");
-        }
-        let log = std::fs::File::create(scratch.path().join("log"))
-            .expect("the scratch directory can be written");
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the program was found");
-        let mut running = Running {
-            child,
-            port,
-            _scratch: scratch,
-        };
-        let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = running.child.try_wait().expect("it was started");
-            assert!(
-                ended.is_none() && start.elapsed() < Duration::from_secs(20),
-                "{} does not start:\n{}",
-                program.name,
-                running._scratch.read("log")
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        running
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .expect("a time-out can be set");
-        stream
-            .write_all(
-                format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes(),
-            )
-            .expect("it reads");
-        let mut reader = BufReader::new(stream);
-        let mut head = Vec::new();
-        loop {
-            let mut line = Vec::new();
-            reader.read_until(b'\n', &mut line).expect("it answers");
-            let line = text_of(line.strip_suffix(b"\r\n").unwrap_or(&line));
-            if line.is_empty() {
-                break;
-            }
-            head.push(line);
-        }
-        let mut body = Vec::new();
-        reader.read_to_end(&mut body).expect("it answers");
-        Answer { head, body }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

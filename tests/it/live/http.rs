@@ -30,7 +30,7 @@ impl Headers {
     }
 
     fn number(&self, name: &str) -> Option<usize> {
-        self.get(name).and_then(|value| value.parse().ok())
+        self.get(name).and_then(|value| value.trim().parse().ok())
     }
 }
 
@@ -239,9 +239,9 @@ impl<S: Read> Wire<S> {
             let (name, value) = line
                 .split_once(':')
                 .ok_or_else(|| bad("a header line has a colon", &line))?;
-            headers
-                .0
-                .push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
+            // One space is the writer's manner; more would be the value's own.
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            headers.0.push((name.to_owned(), value.to_owned()));
         }
     }
 

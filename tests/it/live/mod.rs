@@ -14,6 +14,7 @@ mod client;
 mod harness;
 mod http;
 mod stub;
+mod talk;
 mod tls;
 mod tunnel;
 

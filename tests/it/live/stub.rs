@@ -3,10 +3,7 @@
 //! With nothing said a stub echoes the request as JSON ([`super::Response::seen`]) with `X-Server: NAME`, and a WebSocket
 //! handshake gets its 101. Request headers steer one answer: `X-Status: 503`, `X-Delay: 300` (ms before the head),
 //! `X-Pause: 300` (ms in the middle of the body), `X-Size: 5000` (bytes of body), `X-Ticks: 3` (server-sent events, `X-Every: 100` ms apart),
-//! `X-Reply: Name: value` (a response header; several), `X-Drop: 1` (the end, with no answer).
-//!
-//! A text to a WebSocket is echoed, but for: `who` (the stub's name comes back), `ping` (so does a ping), `close 4001` (a close frame),
-//! `drop` (the end, with none), `tick 100 3` (three texts, 100 ms apart).
+//! `X-Reply: Name: value` (a response header; several), `X-Drop: 1` (the end, with no answer). A text to a WebSocket is answered as [`super::talk`] says.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,11 +14,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
-use tungstenite::protocol::frame::CloseFrame;
 use tungstenite::protocol::{Role, WebSocket};
-use tungstenite::{Error, Message};
 
 use super::http::{Headers, Request, Wire};
+use super::talk;
 use super::tls::{Authority, Pair, Stream};
 
 /// One server on a loopback port, a thread for each connection. It goes silent on drop.
@@ -230,12 +226,10 @@ impl Shared {
                 stream.write_all(self.upgrade(&request, &answer).as_bytes())?;
                 stream.flush()?;
                 self.tunnels.fetch_add(1, Ordering::SeqCst);
-                let end = self.converse(WebSocket::from_partially_read(
-                    stream,
-                    early,
-                    Role::Server,
-                    None,
-                ));
+                let end = talk::converse(
+                    &self.name,
+                    WebSocket::from_partially_read(stream, early, Role::Server, None),
+                );
                 lock(&self.ends).push(end);
                 self.tunnels.fetch_sub(1, Ordering::SeqCst);
                 return Ok(());
@@ -361,59 +355,6 @@ impl Shared {
             "body": String::from_utf8_lossy(&request.body),
         });
         value.to_string().into_bytes()
-    }
-
-    /// Talks until the end, and says how it ended.
-    fn converse(&self, mut socket: WebSocket<Stream>) -> String {
-        let mut closed = None;
-        let end = loop {
-            let outcome = match socket.read() {
-                Ok(Message::Text(text)) => self.obey(&text, &mut socket),
-                Ok(Message::Binary(bytes)) => socket.send(Message::Binary(bytes)),
-                Ok(Message::Close(frame)) => {
-                    closed = Some(frame.map_or(1005, |frame| frame.code.into()));
-                    Ok(())
-                }
-                Ok(_) => Ok(()),
-                Err(why) => Err(why),
-            };
-            if let Err(why) = outcome {
-                break why;
-            }
-        };
-        match (closed, end) {
-            (Some(code), _) => format!("close {code}"),
-            (None, Error::ConnectionClosed) => "close 1005".to_owned(),
-            (None, _) => "end".to_owned(),
-        }
-    }
-
-    fn obey(&self, text: &str, socket: &mut WebSocket<Stream>) -> Result<(), Error> {
-        let words: Vec<&str> = text.split(' ').collect();
-        let number = |index: usize| {
-            words
-                .get(index)
-                .and_then(|word: &&str| word.parse::<u64>().ok())
-                .unwrap_or(0)
-        };
-        match words.first().copied().unwrap_or_default() {
-            "who" => socket.send(Message::text(&self.name)),
-            "ping" => socket.send(Message::Ping("stub".into())),
-            "close" => socket.close(Some(CloseFrame {
-                code: (number(1) as u16).into(),
-                reason: "asked".into(),
-            })),
-            "drop" => socket
-                .get_ref()
-                .tcp()
-                .shutdown(Shutdown::Both)
-                .map_err(Error::Io),
-            "tick" => (1..=number(2)).try_for_each(|tick| {
-                std::thread::sleep(Duration::from_millis(number(1)));
-                socket.send(Message::text(format!("tick {tick}")))
-            }),
-            _ => socket.send(Message::text(text)),
-        }
     }
 }
 
