@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use wsgen::diag::{Level, Marks, Report};
-use wsgen::source::Sources;
+use wsgen::source::{Loc, Sources};
 use wsgen::spec::model::Spec;
 use wsgen::spec::params::{self, NoParams};
-use wsgen::spec::tree::Tree;
-use wsgen::spec::{merge, shape, yaml};
+use wsgen::spec::tree::{Node, Tree};
+use wsgen::spec::{merge, scalar, shape, yaml};
 
 /// Everything that can be found in one text.
 fn check(text: &str) -> (Sources, Tree, Report) {
@@ -115,86 +115,80 @@ fn findings(block: &str) -> Vec<(u32, String)> {
     found
 }
 
+/// The reader's own walk over the schema says the same as a validator of JSON Schema.
+#[test]
+fn shapes_are_judged_as_json_schema_says() {
+    let schema = schemars::schema_for!(Spec).to_value();
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let mut random = fastrand::Rng::with_seed(11);
+    let seeds = seeds();
+    let (mut fit, mut unfit) = (0, 0);
+    for _ in 0..rounds(1_500) {
+        let text = reworded(&seeds, &mut random);
+        let (mut sources, mut report) = (Sources::new(), Report::new());
+        let file = sources.add("spec.yaml", text.as_str());
+        let tree = yaml::parse(&sources, file, &mut report);
+        let Some(instance) = (report.is_empty())
+            .then(|| json(&tree, tree.root()))
+            .flatten()
+        else {
+            continue;
+        };
+        shape::faults(&tree, tree.root(), &schema, &mut report);
+        let theirs: Vec<String> = validator
+            .iter_errors(&instance)
+            .map(|error| error.to_string())
+            .collect();
+        assert_eq!(
+            report.is_empty(),
+            theirs.is_empty(),
+            "{text}\n{:#?}\n{theirs:#?}",
+            report.diags
+        );
+        *(if theirs.is_empty() {
+            &mut fit
+        } else {
+            &mut unfit
+        }) += 1;
+    }
+    assert!(fit > 50 && unfit > 200, "{fit} fit, {unfit} do not");
+}
+
+/// A document as JSON; `None` where a value is missing, which the schema's optional fields would allow.
+fn json(tree: &Tree, at: Loc) -> Option<serde_json::Value> {
+    Some(match tree.node(at) {
+        Node::Seq(items) => items
+            .iter()
+            .map(|item| json(tree, *item))
+            .collect::<Option<Vec<_>>>()?
+            .into(),
+        Node::Map(pairs) => {
+            let pairs = pairs
+                .iter()
+                .map(|(key, value)| Some((tree.scalar(*key)?.to_owned(), json(tree, *value)?)));
+            serde_json::Value::Object(pairs.collect::<Option<_>>()?)
+        }
+        Node::Scalar {
+            text, plain: false, ..
+        } => text.into(),
+        Node::Scalar { text, .. } => match (text, scalar::plain(text)) {
+            (_, scalar::Plain::Null | scalar::Plain::Odd) => return None,
+            (_, scalar::Plain::Whole(number)) => i64::try_from(number).ok()?.into(),
+            (_, scalar::Plain::Float(number)) => serde_json::Number::from_f64(number)?.into(),
+            ("true", _) => true.into(),
+            ("false", _) => false.into(),
+            _ => text.into(),
+        },
+    })
+}
+
 /// No text makes the reader panic, and whatever it finds can be shown in every form.
 #[test]
 fn no_text_makes_the_reader_panic() {
-    let page = include_str!("specs/language.md");
-    let seeds: Vec<String> = blocks(page).into_iter().map(|(_, block)| block).collect();
-    let pieces = [
-        "{",
-        "}",
-        "[",
-        "]",
-        ": ",
-        ":",
-        "- ",
-        "\n",
-        "\n  ",
-        "\t",
-        "'",
-        "\"",
-        "|\n",
-        ">-\n",
-        "&a ",
-        "*a",
-        "<<: ",
-        "!x ",
-        "? ",
-        "#",
-        "${",
-        "${A}",
-        "${A:-1}",
-        "$${",
-        "\\",
-        "\0",
-        "\u{E000}",
-        "é",
-        "\u{FEFF}",
-        "\r\n",
-        "---\n",
-        "...\n",
-        "%YAML 1.2\n",
-        "off",
-        "60",
-        "1e999",
-        "-",
-        "~",
-        ",",
-        "\u{2028}",
-        "\u{85}",
-        "\\u",
-        "\"\\x",
-        "@",
-        "`",
-        "0x",
-        "99999999999999999999999999999999999999999",
-    ];
+    let seeds = seeds();
     let mut random = fastrand::Rng::with_seed(7);
-    let rounds = std::env::var("WSGEN_FUZZ")
-        .ok()
-        .and_then(|rounds| rounds.parse().ok())
-        .unwrap_or(2_000);
-    for round in 0..rounds {
-        let mut text: Vec<char> = seeds[random.usize(..seeds.len())].chars().collect();
-        for _ in 0..random.usize(1..6) {
-            let at = random.usize(..=text.len());
-            match random.u8(..4) {
-                0 => {
-                    let until = (at + random.usize(..20)).min(text.len());
-                    text.drain(at..until);
-                }
-                1 => {
-                    let from = random.usize(..=text.len());
-                    let until = (from + random.usize(..60)).min(text.len());
-                    let copy: Vec<char> = text[from..until].to_vec();
-                    text.splice(at..at, copy);
-                }
-                _ => {
-                    text.splice(at..at, pieces[random.usize(..pieces.len())].chars());
-                }
-            }
-        }
-        let text: String = text.into_iter().collect();
+    for round in 0..rounds(2_000) {
+        let text = mutated(&seeds, &mut random);
         let (sources, tree, report) = check(&text);
         if round % 16 == 0 {
             wsgen::diag::human::write(&report, Some(&tree), &sources, false, 80);
@@ -203,4 +197,143 @@ fn no_text_makes_the_reader_panic() {
             wsgen::diag::github::write(&report, Some(&tree), &sources);
         }
     }
+}
+
+fn seeds() -> Vec<String> {
+    let pages = [
+        include_str!("specs/language.md"),
+        include_str!("specs/shape.md"),
+        include_str!("specs/syntax.md"),
+    ];
+    pages
+        .iter()
+        .flat_map(|page| blocks(page))
+        .map(|(_, block)| block)
+        .collect()
+}
+
+/// Pieces that mean something to YAML, to parameters or to the language.
+const PIECES: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ": ",
+    ":",
+    "- ",
+    "\n",
+    "\n  ",
+    "\t",
+    "'",
+    "\"",
+    "|\n",
+    ">-\n",
+    "&a ",
+    "*a",
+    "<<: ",
+    "!x ",
+    "? ",
+    "#",
+    "${",
+    "${A}",
+    "${A:-1}",
+    "$${",
+    "\\",
+    "\0",
+    "\u{E000}",
+    "é",
+    "\u{FEFF}",
+    "\r\n",
+    "---\n",
+    "...\n",
+    "%YAML 1.2\n",
+    "off",
+    "60",
+    "1e999",
+    "-",
+    "~",
+    ",",
+    "\u{2028}",
+    "\u{85}",
+    "\\u",
+    "\"\\x",
+    "@",
+    "`",
+    "0x",
+    "99999999999999999999999999999999999999999",
+];
+
+fn mutated(seeds: &[String], random: &mut fastrand::Rng) -> String {
+    let mut text: Vec<char> = seeds[random.usize(..seeds.len())].chars().collect();
+    for _ in 0..random.usize(1..6) {
+        let at = random.usize(..=text.len());
+        match random.u8(..4) {
+            0 => {
+                let until = (at + random.usize(..20)).min(text.len());
+                text.drain(at..until);
+            }
+            1 => {
+                let from = random.usize(..=text.len());
+                let until = (from + random.usize(..60)).min(text.len());
+                let copy: Vec<char> = text[from..until].to_vec();
+                text.splice(at..at, copy);
+            }
+            _ => {
+                text.splice(at..at, PIECES[random.usize(..PIECES.len())].chars());
+            }
+        }
+    }
+    text.into_iter().collect()
+}
+
+/// A sample in which some words are others: still YAML most of the time, and rarely the same shape.
+fn reworded(seeds: &[String], random: &mut fastrand::Rng) -> String {
+    const WORDS: &[&str] = &[
+        "5",
+        "0",
+        "70000",
+        "1.5",
+        "on",
+        "off",
+        "true",
+        "false",
+        "yes",
+        "60s",
+        "1MiB",
+        "\"80\"",
+        "[]",
+        "{}",
+        "[a]",
+        "{a: b}",
+        "x",
+        "{regex: x}",
+        "{env: X}",
+        "10/s",
+        "500-599",
+        "\"\"",
+        "any",
+        "a:1",
+        "{exact: /}",
+        "[{header: x}]",
+    ];
+    let mut text = seeds[random.usize(..seeds.len())].clone();
+    for _ in 0..random.usize(0..4) {
+        let ends: Vec<(usize, &str)> = text
+            .match_indices(|c: char| " ,:{}[]\n\"".contains(c))
+            .collect();
+        let from = random.usize(..ends.len() - 1);
+        let (start, end) = (ends[from].0 + 1, ends[from + 1].0);
+        if start < end {
+            text.replace_range(start..end, WORDS[random.usize(..WORDS.len())]);
+        }
+    }
+    text
+}
+
+/// How many random texts are tried: `WSGEN_FUZZ` where it is set.
+fn rounds(few: u32) -> u32 {
+    std::env::var("WSGEN_FUZZ")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(few)
 }
