@@ -3,9 +3,10 @@
 pub mod defaults;
 pub mod feature;
 mod host;
-//pub mod lower;
+pub mod lower;
 mod order;
 mod path;
+pub mod regex;
 mod rooms;
 mod set;
 mod sites;
@@ -24,9 +25,9 @@ pub use crate::spec::model::{
 pub use crate::spec::units::{Address, ClientRange, Dur, Per, Rate, Size, StatusRange};
 pub use feature::{Family, Feature};
 pub use host::HostMatch;
-//pub use lower::lower;
+pub use lower::{Files, lower};
 pub use order::Entry;
-pub use path::PathMatch;
+pub use path::{PathMatch, normalize};
 pub use rooms::*;
 pub use set::{Origin, Set, Why};
 pub use sites::{Site, SiteEntry};

@@ -52,3 +52,95 @@ impl fmt::Display for PathMatch {
         }
     }
 }
+
+/// A path as requests are matched: dot segments resolved, `//` merged, unreserved characters decoded, other bytes encoded in upper case.
+/// `None` if it does not start with `/`, a `%` lacks its digits, or a control character is in it.
+pub fn normalize(path: &str) -> Option<String> {
+    let mut decoded = String::with_capacity(path.len());
+    let bytes = path.as_bytes();
+    if bytes.first() != Some(&b'/') {
+        return None;
+    }
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = bytes[at];
+        let (value, encoded, width) = if byte == b'%' {
+            let digits = path.get(at + 1..at + 3)?;
+            if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return None;
+            }
+            (u8::from_str_radix(digits, 16).ok()?, true, 3)
+        } else if byte.is_ascii_control() {
+            return None;
+        } else {
+            (byte, false, 1)
+        };
+        let unreserved = value.is_ascii_alphanumeric() || b"-._~".contains(&value);
+        if unreserved || !encoded && (b"!$&'()*+,;=:@/".contains(&value)) {
+            decoded.push(char::from(value));
+        } else {
+            decoded.push_str(&format!("%{value:02X}"));
+        }
+        at += width;
+    }
+    let mut segments: Vec<&str> = Vec::new();
+    let mut parts = decoded.split('/').skip(1).peekable();
+    let mut slash = false;
+    while let Some(part) = parts.next() {
+        let last = parts.peek().is_none();
+        match part {
+            "" | "." => slash = true,
+            ".." => {
+                segments.pop();
+                slash = true;
+            }
+            segment => {
+                segments.push(segment);
+                slash = !last;
+            }
+        }
+    }
+    let mut normal = String::with_capacity(decoded.len());
+    for segment in &segments {
+        normal.push('/');
+        normal.push_str(segment);
+    }
+    if slash || segments.is_empty() {
+        normal.push('/');
+    }
+    Some(normal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalize;
+
+    #[test]
+    fn paths_are_matched_in_one_form() {
+        for (path, normal) in [
+            ("/", "/"),
+            ("/ws", "/ws"),
+            ("/ws/", "/ws/"),
+            ("/%77s", "/ws"),
+            ("//ws", "/ws"),
+            ("/ws//", "/ws/"),
+            ("/a/../ws", "/ws"),
+            ("/ws/..", "/"),
+            ("/ws/../admin", "/admin"),
+            ("/../../x", "/x"),
+            ("/./a/.", "/a/"),
+            ("/ws%2Fx", "/ws%2Fx"),
+            ("/ws%2fx", "/ws%2Fx"),
+            ("/%2e%2e/x", "/x"),
+            ("/a b", "/a%20b"),
+            ("/café", "/caf%C3%A9"),
+            ("/a;b=c@d", "/a;b=c@d"),
+            ("/%3Bx", "/%3Bx"),
+        ] {
+            assert_eq!(normalize(path).as_deref(), Some(normal), "{path}");
+        }
+        for bad in ["", "ws", "/%", "/%2", "/%zz", "/a\nb"] {
+            assert_eq!(normalize(bad), None, "{bad}");
+        }
+    }
+}

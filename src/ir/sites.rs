@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use regex::Regex;
+use regex::bytes::Regex;
 
-use super::{Entry, Gateway, HostMatch};
+use super::{Entry, Gateway, HostMatch, regex::matcher};
 
 /// A host pattern, and in order every entry that a request can reach for which this is the first pattern that matches.
 #[derive(Debug)]
@@ -82,7 +82,9 @@ fn overlap(host: &HostMatch, other: &HostMatch, regex: Option<&Regex>) -> Option
         (HostMatch::Exact(name), HostMatch::Wildcard(zone)) => {
             HostMatch::is_below(name, zone).then_some(false)
         }
-        (HostMatch::Exact(name), HostMatch::Regex(_)) => regex?.is_match(name).then_some(false),
+        (HostMatch::Exact(name), HostMatch::Regex(_)) => {
+            regex?.is_match(name.as_bytes()).then_some(false)
+        }
         (HostMatch::Wildcard(inner), HostMatch::Wildcard(zone)) => {
             HostMatch::is_below(inner, zone).then_some(false)
         }
@@ -93,7 +95,7 @@ fn overlap(host: &HostMatch, other: &HostMatch, regex: Option<&Regex>) -> Option
 
 fn compiled(host: &HostMatch) -> Option<Regex> {
     match host {
-        HostMatch::Regex(text) => Regex::new(&format!("^(?:{text})$")).ok(),
+        HostMatch::Regex(text) => matcher(text),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ pub mod merge;
 pub mod model;
 pub mod params;
 pub mod scalar;
+pub mod schema;
 pub mod shape;
 pub mod tree;
 pub mod units;
