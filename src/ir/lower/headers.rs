@@ -2,7 +2,7 @@
 
 use super::{At, Lower};
 use crate::ir::{Change, Fact, HeaderOp, Piece, Value};
-use crate::spec::model;
+use crate::spec::model::{self, Named};
 
 /// Headers that belong to one connection or to the framing: changing them breaks the message.
 const FRAMING: [&str; 9] = [
@@ -34,24 +34,34 @@ impl Lower<'_> {
                 });
             }
         }
-        let groups: [(_, fn(Value) -> Change); 3] = [
-            (&ops.value.set, Change::Set),
-            (&ops.value.add, Change::Add),
-            (&ops.value.set_if_absent, Change::SetIfAbsent),
-        ];
-        for (group, change) in groups {
-            for (name, value) in group.iter().flat_map(|named| &named.0) {
-                if self.check_header_name(name, request) {
-                    let value_pieces = self.value(value);
-                    changes.push(HeaderOp {
-                        at: value.at,
-                        name: name.value.clone(),
-                        change: change(value_pieces),
-                    });
-                }
+        self.values(&mut changes, ops.value.set.as_ref(), Change::Set, request);
+        self.values(&mut changes, ops.value.add.as_ref(), Change::Add, request);
+        self.values(
+            &mut changes,
+            ops.value.set_if_absent.as_ref(),
+            Change::SetIfAbsent,
+            request,
+        );
+        changes
+    }
+
+    fn values(
+        &mut self,
+        changes: &mut Vec<HeaderOp>,
+        group: Option<&Named<model::Value>>,
+        change: fn(Value) -> Change,
+        request: bool,
+    ) {
+        for (name, value) in group.iter().flat_map(|named| &named.0) {
+            if self.check_header_name(name, request) {
+                let change = change(self.value(value));
+                changes.push(HeaderOp {
+                    at: value.at,
+                    name: name.value.clone(),
+                    change,
+                });
             }
         }
-        changes
     }
 
     /// A header that may be changed.

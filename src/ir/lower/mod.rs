@@ -216,11 +216,11 @@ fn is_on(enabled: Option<At<OnOff>>) -> bool {
     enabled.is_none_or(|on| on.value.0)
 }
 
-fn index<'a, T, Id: Copy>(
-    named: Option<&'a Named<T>>,
+fn index<T, Id: Copy>(
+    named: Option<&Named<T>>,
     on: impl Fn(&T) -> bool,
     id: impl Fn(u32) -> Id,
-) -> HashMap<&'a str, Slot<Id>> {
+) -> HashMap<&str, Slot<Id>> {
     let mut next = 0;
     let mut found = HashMap::new();
     for (name, it) in named.map_or(&[][..], |named| &named.0) {

@@ -1,0 +1,225 @@
+//! What a route does to requests and responses: redirects, answers, headers, rewrites, CORS, error pages.
+
+use serde::Serialize;
+
+use super::*;
+
+/// A redirect: a whole URL, or parts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Redirect {
+    /// Where to.
+    pub to: RedirectTo,
+    /// 301, 302, 307 or 308.
+    pub status: u16,
+}
+
+/// Where a redirect leads.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedirectTo {
+    /// This URL or path, as it is.
+    Url(String),
+    /// The request's URL with these parts changed; `None` keeps the request's. The query stays.
+    Parts {
+        /// The scheme.
+        scheme: Option<RedirectScheme>,
+        /// The host, possibly with a port.
+        host: Option<String>,
+        /// The path.
+        path: Option<String>,
+    },
+}
+
+/// A fixed answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Respond {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+    /// The `Content-Type`; of no use without a body.
+    pub content_type: String,
+}
+
+/// Cross-origin requests.
+#[derive(Debug, Serialize)]
+pub struct Cors {
+    /// Where it is written.
+    #[serde(skip)]
+    pub at: Loc,
+    /// The origins that may ask; `None` is any.
+    pub origins: Set<Option<Vec<String>>>,
+    /// The methods.
+    pub methods: Set<Vec<String>>,
+    /// The request headers.
+    pub headers: Set<Vec<String>>,
+    /// The response headers that scripts may read.
+    pub expose: Set<Vec<String>>,
+    /// Whether cookies and authorization may be sent.
+    pub credentials: Set<bool>,
+    /// How long a preflight's answer is remembered; `None` is not at all.
+    pub max_age: Set<Option<Dur>>,
+}
+
+/// One change to a header.
+#[derive(Debug, Serialize)]
+pub struct HeaderOp {
+    /// Where it is written.
+    #[serde(skip)]
+    pub at: Loc,
+    /// The header's name, as written.
+    pub name: String,
+    /// What becomes of it.
+    pub change: Change,
+}
+
+/// What becomes of a header.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Taken away.
+    Remove,
+    /// Set in place of any that were there.
+    Set(Value),
+    /// Added beside any that are there.
+    Add(Value),
+    /// Set where there is none.
+    SetIfAbsent(Value),
+}
+
+impl Change {
+    /// The value, if the change has one.
+    pub const fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Remove => None,
+            Self::Set(value) | Self::Add(value) | Self::SetIfAbsent(value) => Some(value),
+        }
+    }
+}
+
+/// A value: text and facts of the request, in order. A literal is one text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Value(pub Vec<Piece>);
+
+impl Value {
+    /// The text of a literal; `None` where a fact is asked for.
+    pub fn literal(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [] => Some(""),
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// A piece of a value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Piece {
+    /// Literal text.
+    Text(String),
+    /// A fact of the request.
+    Fact(Fact),
+}
+
+/// A fact of the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// The client's address.
+    ClientIp,
+    /// The id of the request, made by the proxy.
+    RequestId,
+    /// `http` or `https`.
+    Scheme,
+    /// The host asked for, without port.
+    Host,
+    /// The port that the client sees.
+    Port,
+    /// The method.
+    Method,
+    /// The path, as the client sent it.
+    Path,
+    /// The query without `?`.
+    QueryString,
+    /// Path and query.
+    Uri,
+    /// The subject of the client's certificate.
+    TlsSubject,
+    /// A claim of the verified token.
+    Claim(String),
+    /// A query parameter.
+    Query(String),
+    /// A cookie.
+    Cookie(String),
+    /// A request header.
+    Header(String),
+}
+
+/// Changes to what the server sees as path and query.
+#[derive(Debug, Serialize)]
+pub struct Rewrite {
+    /// Where it is written.
+    #[serde(skip)]
+    pub at: Loc,
+    /// The change to the path; `None` is none.
+    pub path: Option<Set<PathRewrite>>,
+    /// Query parameters to set.
+    pub query_set: Vec<Set<(String, String)>>,
+    /// Query parameters to take away.
+    pub query_remove: Vec<Set<String>>,
+    /// Whether the server's `Location` and cookie paths are mapped back.
+    pub map_location: Set<bool>,
+}
+
+/// A change to the path.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathRewrite {
+    /// The route's own prefix is taken away.
+    StripPrefix,
+    /// This stands in place of the route's own prefix.
+    ReplacePrefix(String),
+    /// This stands in place of the whole path.
+    Path(String),
+    /// A regex and its replacement.
+    Regex {
+        /// RE2 syntax, anchored by the matcher.
+        matches: String,
+        /// Text and captures, in order.
+        to: Vec<Capture>,
+    },
+}
+
+/// A piece of a replacement.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capture {
+    /// Literal text.
+    Text(String),
+    /// The group of this number.
+    Group(u32),
+}
+
+/// Other answers in place of errors.
+#[derive(Debug, Serialize)]
+pub struct ErrorPages {
+    /// Where it is written.
+    #[serde(skip)]
+    pub at: Loc,
+    /// The pages, in the order of the file; the first range that holds a status counts.
+    pub pages: Vec<Set<(StatusRange, ErrorPage)>>,
+    /// Whose answers are replaced.
+    pub replace: Set<Replace>,
+}
+
+/// What stands in place of an error.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorPage {
+    /// A fixed answer; `None` keeps the error's own status.
+    Respond(Option<u16>, Respond),
+    /// A redirect.
+    Redirect(Redirect),
+}
