@@ -210,3 +210,6 @@ impl Diag {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;
