@@ -101,6 +101,9 @@ const AT: &str = "$wsgen::At";
 /// By this name the tree's deserializer shows a single value as a list of one.
 pub(super) const MANY: &str = "$wsgen::Many";
 
+/// By this name the tree's deserializer shows `on` and `off` as such, and anything else as it is.
+pub(super) const SWITCH: &str = "$wsgen::Switch";
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct AtVisitor<T>(PhantomData<T>);
@@ -294,6 +297,14 @@ impl<'t> NodeDe<'t> {
         }
     }
 
+    /// A switch, if the node is one.
+    fn switch(&self) -> Option<bool> {
+        match self.tree.node(self.at) {
+            Node::Scalar { text, plain, param } if plain || param => scalar::switch(text),
+            _ => None,
+        }
+    }
+
     fn whole(&self) -> Result<i128, Fault> {
         let (text, open) = self.scalar("a whole number")?;
         match scalar::plain(text) {
@@ -475,6 +486,8 @@ impl<'de, 't> Deserializer<'de> for NodeDe<'t> {
                 node: self,
                 step: 0,
             })
+        } else if let (SWITCH, Some(on)) = (name, self.switch()) {
+            visitor.visit_bool(on)
         } else if name == MANY {
             let rest = match self.tree.node(self.at) {
                 Node::Seq(items) => items.iter(),

@@ -5,11 +5,10 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
-use serde::de::{Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::spec::de::{At, MANY};
+use crate::spec::de::{At, MANY, SWITCH};
 
 /// Things by name, in the order of the file; each key keeps its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,7 +165,7 @@ impl<T> Toggle<T> {
     }
 }
 
-/// Reads `off` and `on` itself and hands every other shape on to `T`.
+/// Reads `off` and `on` itself; everything else is `T`'s, at its own place.
 struct Switch<T> {
     on: Option<fn() -> T>,
 }
@@ -192,39 +191,29 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Switch<T> {
         }
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Option<T>, E> {
-        T::deserialize(StrDeserializer::new(text)).map(Some)
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Option<T>, E> {
-        T::deserialize(number.into_deserializer()).map(Some)
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Option<T>, E> {
-        T::deserialize(number.into_deserializer()).map(Some)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Option<T>, A::Error> {
-        T::deserialize(SeqAccessDeserializer::new(seq)).map(Some)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        T::deserialize(deserializer).map(Some)
     }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Block<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = deserializer.deserialize_any(Switch { on: None })?;
+        let value = deserializer.deserialize_newtype_struct(SWITCH, Switch { on: None })?;
         Ok(value.map_or(Self::Off, Self::With))
     }
 }
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Toggle<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = deserializer.deserialize_any(Switch {
-            on: Some(T::default),
-        })?;
+        let value = deserializer.deserialize_newtype_struct(
+            SWITCH,
+            Switch {
+                on: Some(T::default),
+            },
+        )?;
         Ok(value.map_or(Self::Off, Self::On))
     }
 }
