@@ -1,13 +1,13 @@
 //! From the text of spec files to the gateway, and from the gateway to a target's files: pure, no file is touched.
 
-use crate::diag::{Level, Report};
+use crate::diag::Report;
 use crate::emit::{self, OutFile};
 use crate::ir::{self, Files, Gateway, Loc};
 use crate::source::{Sources, decode};
 use crate::spec::model::Spec;
 use crate::spec::params::{self, Params};
 use crate::spec::tree::Tree;
-use crate::spec::{merge, schema, shape, yaml};
+use crate::spec::{de, merge, prune, schema, shape, yaml};
 use crate::targets::{self, Env, Layout, Target};
 
 /// A spec file: its name as it is shown, and its bytes.
@@ -120,10 +120,33 @@ pub fn compile(inputs: Vec<Input>, world: World<'_>) -> Compiled {
 
 /// Reads and lowers a tree that is merged and filled.
 fn read(tree: &Tree, files: &dyn Files, report: &mut Report) -> Option<Gateway> {
-    let before = report.count(Level::Error);
-    let spec: Spec = shape::read(tree, tree.root(), schema::schema, report)?;
-    let gateway = ir::lower(&spec, files, report)?;
-    (report.count(Level::Error) == before && before == 0).then_some(gateway)
+    let clean = !report.has_errors();
+    let mut shapes = Report::new();
+    let spec: Option<Spec> = shape::read(tree, tree.root(), schema::schema, &mut shapes);
+    let gateway = match spec {
+        Some(spec) => ir::lower(&spec, files, report),
+        None => {
+            further_faults(tree, files, &mut shapes);
+            None
+        }
+    };
+    report.extend(shapes);
+    gateway.filter(|_| clean)
+}
+
+/// Faults of meaning in what is left of a document without the entries whose shape is at fault.
+fn further_faults(tree: &Tree, files: &dyn Files, shapes: &mut Report) {
+    let Some(pruned) = prune::without(tree, shapes) else {
+        return;
+    };
+    let Ok(spec) = de::from_tree::<Spec>(&pruned, pruned.root()) else {
+        return;
+    };
+    let mut further = Report::new();
+    ir::lower(&spec, files, &mut further);
+    // What was taken out is missing now: that is no fault of the person's.
+    further.diags.retain(|diag| diag.code != "spec::missing");
+    shapes.extend(further);
 }
 
 /// The spec as one target gets it: with the values of `targets.<t>.set`. `None` if the target's room sets nothing.

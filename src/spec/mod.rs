@@ -4,6 +4,7 @@ pub mod de;
 pub mod merge;
 pub mod model;
 pub mod params;
+pub mod prune;
 pub mod scalar;
 pub mod schema;
 pub mod shape;

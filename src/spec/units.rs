@@ -385,9 +385,7 @@ impl FromStr for Address {
             return Err(unfit(format!("a port is missing, such as `{text}:80`")));
         };
         let port = match port.parse::<u16>() {
-            Ok(port @ 1..) if port.to_string() == text[text.len() - port.to_string().len()..] => {
-                port
-            }
+            Ok(number @ 1..) if number.to_string() == port => number,
             _ => return Err(unfit(format!("`{port}` is not a port from 1 to 65535"))),
         };
         match host {
