@@ -49,7 +49,7 @@ pub struct Allow {
 }
 
 /// Where a scalar's text is kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 enum Kind {
     /// In the source, unchanged by escapes: `a` and `b` are its bytes there.
     Slice,
@@ -59,7 +59,7 @@ enum Kind {
     Map,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 struct Entry {
     span: Span,
     parent: u32,
@@ -75,7 +75,7 @@ struct Entry {
 }
 
 /// A parsed document: node 0 is its root. One tree may hold nodes of several files.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Tree {
     nodes: Vec<Entry>,
     items: Vec<Loc>,

@@ -9,8 +9,14 @@ pub use super::tree::{Allow, Comment, Node, Tree};
 use crate::diag::Report;
 use crate::source::{FileId, Loc, Source, Sources, Span};
 
+mod characters;
 mod comments;
+mod keys;
+mod quick;
 mod syntax;
+
+use characters::Text;
+pub(in crate::spec) use characters::{code_point, is_mark};
 
 /// How deep lists and mappings may stand in each other.
 pub const MAX_DEPTH: usize = 64;
@@ -23,25 +29,28 @@ pub fn parse(sources: &Sources, file: FileId, report: &mut Report) -> Tree {
     let Some(source) = sources.find(file) else {
         return Tree::default();
     };
-    let mut loader = Loader {
-        source,
-        file,
-        tree: Tree::for_text(file, &source.text),
-        report,
-        open: Vec::new(),
-        items: Vec::new(),
-        pairs: Vec::new(),
-        anchors: HashMap::new(),
-        comments: Vec::new(),
-        budget: MAX_ALIAS_NODES,
-        end: 0,
-    };
-    if loader.refuse_characters() {
+    let mut found = Report::new();
+    let mut loader = Loader::new(source, file, &mut found);
+    let text = loader.refuse_characters();
+    let mut taken = text == Text::Misread;
+    if text == Text::Simple {
+        taken = quick::run(&mut loader);
+        if !taken {
+            // Nothing of the quick reading counts, and it found no character to refuse.
+            found = Report::new();
+            loader = Loader::new(source, file, &mut found);
+        }
+    }
+    if !taken {
         loader.run();
     }
     let Loader {
-        mut tree, comments, ..
+        mut tree,
+        mut comments,
+        ..
     } = loader;
+    report.extend(found);
+    comments.sort_by_key(|comment| comment.span.start);
     let allows = comments::allows(source, &comments);
     tree.set_comments(comments, allows);
     drop_extensions(&mut tree);
@@ -87,6 +96,22 @@ struct Loader<'a> {
 struct Stop;
 
 impl<'a> Loader<'a> {
+    fn new(source: &'a Source, file: FileId, report: &'a mut Report) -> Self {
+        Self {
+            source,
+            file,
+            tree: Tree::for_text(file, &source.text),
+            report,
+            open: Vec::new(),
+            items: Vec::new(),
+            pairs: Vec::new(),
+            anchors: HashMap::new(),
+            comments: Vec::new(),
+            budget: MAX_ALIAS_NODES,
+            end: 0,
+        }
+    }
+
     fn run(&mut self) {
         let options = granit_parser::options! {
             emit_unresolved_aliases: true,
@@ -162,14 +187,21 @@ impl<'a> Loader<'a> {
                 self.anchored(anchor, at);
                 self.place(at)
             }
-            Event::SequenceStart(style, anchor, _) => self.start(
-                span,
-                anchor,
-                false,
-                style == granit_parser::StructureStyle::Flow,
-            ),
+            Event::SequenceStart(style, anchor, _) => {
+                let flow = style == granit_parser::StructureStyle::Flow;
+                let mut span = self.span(span);
+                if !flow && self.open.last().is_some_and(|open| open.map) {
+                    // The parser lets a list that is not indented begin after its first `-`.
+                    let before = self.source.text.get(..span.start as usize).unwrap_or("");
+                    let line = before.rfind('\n').map_or(0, |at| at + 1);
+                    if before[line..].trim() == "-" {
+                        span.start = before.trim_end().len() as u32 - 1;
+                    }
+                }
+                self.start(span, anchor, false, flow)
+            }
             Event::MappingStart(style, anchor, _) => self.start(
-                span,
+                self.span(span),
                 anchor,
                 true,
                 style == granit_parser::StructureStyle::Flow,
@@ -203,7 +235,7 @@ impl<'a> Loader<'a> {
                 self.place(at)
             }
             Event::Comment(..) => {
-                self.comment(span);
+                self.comment(self.span(span));
                 Ok(())
             }
             _ => Ok(()),
@@ -229,22 +261,9 @@ impl<'a> Loader<'a> {
             .get(span.start as usize..span.end as usize)
             .unwrap_or("");
         if span.start == span.end && plain {
-            // An empty value has no place of its own: it is shown right after its key.
-            let end = match self.open.last().map(|open| &open.key) {
-                Some(Key::Read(key)) => self.after_colon(self.tree.span(*key).end),
-                _ => span.start,
-            };
-            return self.tree.push_slice(
-                Span {
-                    start: end,
-                    end,
-                    ..span
-                },
-                end..end,
-                true,
-            );
+            return self.empty(span.start);
         }
-        span.end = span.start + raw.trim_end().len() as u32;
+        span.end = span.start + raw.trim_ascii_end().len() as u32;
         self.end = span.end;
         let bad = text.chars().find(|c| *c == '\0' || is_mark(*c));
         if let Some(bad) = bad.filter(|bad| !raw.contains(*bad)) {
@@ -255,16 +274,30 @@ impl<'a> Loader<'a> {
         }
         let (start, end) = (span.start, span.end);
         match style {
-            ScalarStyle::Plain if text == raw.trim_end() => {
+            ScalarStyle::Plain if text == raw.trim_ascii_end() => {
                 self.tree.push_slice(span, start..end, true)
             }
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted
-                if raw.len() >= 2 && raw.get(1..raw.trim_end().len() - 1) == Some(text) =>
+                if raw.len() >= 2 && raw.get(1..raw.trim_ascii_end().len() - 1) == Some(text) =>
             {
                 self.tree.push_slice(span, start + 1..end - 1, false)
             }
             _ => self.tree.push_made(span, text, plain),
         }
+    }
+
+    /// An empty value has no place of its own: it is shown right after its key, or at `start`.
+    fn empty(&mut self, start: u32) -> Loc {
+        let start = match self.open.last().map(|open| &open.key) {
+            Some(Key::Read(key)) => self.after_colon(self.tree.span(*key).end),
+            _ => start,
+        };
+        let span = Span {
+            file: self.file,
+            start,
+            end: start,
+        };
+        self.tree.push_slice(span, start..start, true)
     }
 
     /// Past the `:` of a key, so that an empty value is shown where it would be written.
@@ -278,14 +311,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn start(
-        &mut self,
-        span: &granit_parser::Span,
-        anchor: usize,
-        map: bool,
-        flow: bool,
-    ) -> Result<(), Stop> {
-        let span = self.span(span);
+    fn start(&mut self, span: Span, anchor: usize, map: bool, flow: bool) -> Result<(), Stop> {
         if self.open.len() >= MAX_DEPTH {
             syntax::too_deep(span, self.report);
             return Err(Stop);
@@ -433,8 +459,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn comment(&mut self, span: &granit_parser::Span) {
-        let span = self.span(span);
+    fn comment(&mut self, span: Span) {
         let (line, _) = self.source.line_col(span.start);
         let first = self.source.line_range(line).start as usize;
         let alone = self.source.text[first..span.start as usize]
@@ -442,127 +467,6 @@ impl<'a> Loader<'a> {
             .is_empty();
         self.comments.push(Comment { span, line, alone });
     }
-
-    /// Reports and takes out every key that was written before in the same mapping.
-    fn refuse_duplicates(&mut self, pairs: &mut Vec<(Loc, Loc)>) {
-        let name = |(key, _): &(Loc, Loc)| self.tree.scalar(*key).unwrap_or("");
-        let mut order: Vec<usize> = (0..pairs.len()).collect();
-        order.sort_by(|a, b| name(&pairs[*a]).cmp(name(&pairs[*b])).then(a.cmp(b)));
-        let mut again = Vec::new();
-        let mut first = None;
-        for index in order {
-            match first {
-                Some(known) if name(&pairs[known]) == name(&pairs[index]) => {
-                    again.push((known, index))
-                }
-                _ => first = Some(index),
-            }
-        }
-        again.sort_by_key(|(_, index)| *index);
-        for (known, index) in &again {
-            let key = name(&pairs[*known]);
-            self.report
-                .error("yaml::duplicate-key", self.tree.span(pairs[*index].0))
-                .says(format!("the key `{key}` is written twice"))
-                .label("again here")
-                .also(self.tree.span(pairs[*known].0), "first here")
-                .help(if key == "<<" {
-                    "write one `<<` with a list: `<<: [*a, *b]`"
-                } else {
-                    "keep one of the two"
-                });
-        }
-        let mut gone = again.iter().map(|(_, index)| *index).peekable();
-        let mut index = 0;
-        pairs.retain(|_| {
-            index += 1;
-            gone.next_if(|gone| *gone == index - 1).is_none()
-        });
-    }
-
-    /// `<<`: keys of its mappings that are not written here; the first mapping wins.
-    fn merge_keys(&mut self, pairs: &mut Vec<(Loc, Loc)>) {
-        let is_merge = |tree: &Tree, key: Loc| {
-            matches!(
-                tree.node(key),
-                Node::Scalar {
-                    text: "<<",
-                    plain: true,
-                    ..
-                }
-            )
-        };
-        let Some(found) = pairs.iter().position(|(key, _)| is_merge(&self.tree, *key)) else {
-            return;
-        };
-        let (_, value) = pairs.remove(found);
-        let maps: Vec<Loc> = match self.tree.node(value) {
-            Node::Seq(items) => items.to_vec(),
-            _ => vec![value],
-        };
-        let mut known: std::collections::HashSet<String> = pairs
-            .iter()
-            .filter_map(|(key, _)| self.tree.scalar(*key).map(str::to_owned))
-            .collect();
-        for map in maps {
-            if !self.tree.is_map(map) {
-                self.report
-                    .error("yaml::merge", self.tree.alias_site(map).unwrap_or_else(|| self.tree.span(map)))
-                    .says("`<<` takes a mapping")
-                    .label("not a mapping")
-                    .help("write `<<: *name` or `<<: [*one, *two]`, where the anchors stand on mappings");
-                continue;
-            }
-            for (key, value) in self.tree.pairs(map) {
-                if known.insert(self.tree.scalar(*key).unwrap_or("").to_owned()) {
-                    pairs.push((*key, *value));
-                }
-            }
-        }
-    }
-
-    /// Characters that no spec may contain, wherever they stand. `false` when the parser would misread the text.
-    fn refuse_characters(&mut self) -> bool {
-        let text = &self.source.text;
-        let mut sound = true;
-        // Private-use characters begin with EE or EF; a control character is a byte of its own.
-        let suspects = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| matches!(byte, 0xEE | 0xEF | 0..=8 | 11 | 12 | 14..=31 | 127));
-        for (at, _) in suspects.take(10_000) {
-            let Some(found) = text[at..].chars().next() else {
-                continue;
-            };
-            if found.is_ascii() || is_mark(found) {
-                sound &= !found.is_ascii();
-                let span = Span {
-                    file: self.file,
-                    start: at as u32,
-                    end: (at + found.len_utf8()) as u32,
-                };
-                let diag = self.report.error("yaml::character", span).says(format!(
-                    "the character {} cannot be written in a spec",
-                    code_point(found)
-                ));
-                diag.help(if is_mark(found) {
-                    "private-use characters are reserved for wsgen itself"
-                } else {
-                    "in double quotes a control character is written as an escape, such as `\"\\e\"`"
-                });
-            }
-        }
-        sound
-    }
-}
-
-/// The characters with which rendered lines are marked with their origin.
-pub(super) fn is_mark(c: char) -> bool {
-    ('\u{E000}'..='\u{F8FF}').contains(&c)
-}
-
-pub(super) fn code_point(c: char) -> String {
-    format!("U+{:04X}", c as u32)
 }
 
 /// Takes the top-level keys that start with `x-` out: they are there for their anchors.

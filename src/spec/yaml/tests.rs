@@ -285,3 +285,140 @@ fn many_comments_are_no_trouble() {
     let text = format!("a:\n{}  b: 1\n", "  # x\n".repeat(5_000));
     assert_eq!(document(&text), "{a:{b:1}}");
 }
+
+/// The tree of the quick reader, where it takes the text, and the parser's.
+fn both(text: &str) -> Option<[(Tree, Report, Vec<Comment>); 2]> {
+    let mut sources = Sources::new();
+    let file = sources.add("x.yaml", text);
+    let source = sources.get(file);
+    let mut found = [Report::new(), Report::new()];
+    let [quick, slow] = &mut found;
+    let mut loader = Loader::new(source, file, quick);
+    if loader.refuse_characters() != Text::Simple || !quick::run(&mut loader) {
+        return None;
+    }
+    let Loader {
+        tree: quick_tree,
+        comments: quick_comments,
+        ..
+    } = loader;
+    let mut loader = Loader::new(source, file, slow);
+    loader.run();
+    let Loader {
+        tree: slow_tree,
+        comments: mut slow_comments,
+        ..
+    } = loader;
+    slow_comments.sort_by_key(|comment| comment.span.start);
+    let [quick, slow] = found;
+    Some([
+        (quick_tree, quick, quick_comments),
+        (slow_tree, slow, slow_comments),
+    ])
+}
+
+#[test]
+fn what_the_quick_reader_takes_it_reads_like_the_parser() {
+    let pages = [
+        include_str!("../../../tests/it/specs/language.md"),
+        include_str!("../../../tests/it/specs/shape.md"),
+        include_str!("../../../tests/it/specs/syntax.md"),
+    ];
+    let mut seeds: Vec<String> = pages
+        .iter()
+        .flat_map(|page| page.split("```yaml\n").skip(1))
+        .filter_map(|block| block.split_once("```").map(|(block, _)| block.to_owned()))
+        .collect();
+    seeds.push("a:\n- b: 1\n  c: [x, {y: z}]\n-  - 1\n   - '2'\n- \"q\": {}\nd :\n  e\nf:\n  - g:\n    - h\n".into());
+    let pieces = [
+        " ",
+        "  ",
+        "\n",
+        "\n  ",
+        "\n- ",
+        "- ",
+        ": ",
+        ":",
+        ",",
+        "{",
+        "}",
+        "[",
+        "]",
+        "'",
+        "\"",
+        "#",
+        " # c",
+        "-",
+        "a",
+        "a: b",
+        "\n\n",
+        "''",
+        "\"\"",
+        "?",
+        "? ",
+        "&a ",
+        "*a",
+        "|",
+        ">",
+        "!",
+        "%",
+        "@",
+        "---",
+        "...",
+        "~",
+        "null",
+        "<<: ",
+        "\t",
+        "\\",
+        "é",
+        "\u{2028}",
+        "\u{85}",
+        "\u{FEFF}",
+        "=",
+        "${",
+        "x: {a: 1,\n  b: 2}",
+        "- - ",
+        "::",
+        ":a",
+        "-a",
+        "--",
+        "[a]: b",
+        "{a}: b",
+        "\"a\":b",
+    ];
+    let mut random = fastrand::Rng::with_seed(3);
+    let rounds = std::env::var("WSGEN_FUZZ")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(5_000);
+    let mut taken = 0;
+    for _ in 0..rounds {
+        let mut text = seeds[random.usize(..seeds.len())].clone();
+        if random.bool() {
+            let lines: Vec<&str> = text.lines().collect();
+            let from = random.usize(..lines.len());
+            text = lines[from..(from + random.usize(1..12)).min(lines.len())].join("\n");
+        }
+        for _ in 0..random.usize(0..4) {
+            let bounds: Vec<usize> = text
+                .char_indices()
+                .map(|(at, _)| at)
+                .chain([text.len()])
+                .collect();
+            let from = random.usize(..bounds.len());
+            let until = (from + random.usize(..3)).min(bounds.len() - 1);
+            let piece = if random.u8(..4) == 0 {
+                ""
+            } else {
+                pieces[random.usize(..pieces.len())]
+            };
+            text.replace_range(bounds[from]..bounds[until], piece);
+        }
+        if let Some([quick, slow]) = both(&text) {
+            taken += 1;
+            assert_eq!(flat(&quick.0, Loc(0)), flat(&slow.0, Loc(0)), "\n{text}\n");
+            assert!(quick == slow, "\n{text}\n{quick:#?}\n{slow:#?}");
+        }
+    }
+    assert!(taken * 4 > rounds, "only {taken} of {rounds} were taken");
+}
