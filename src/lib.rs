@@ -5,6 +5,7 @@ pub mod diag;
 pub mod emit;
 pub mod ir;
 pub mod names;
+pub mod request;
 pub mod source;
 pub mod spec;
 pub mod targets;

@@ -11,6 +11,7 @@ mod live;
 mod programs;
 #[allow(dead_code)]
 mod rehearse;
+mod routes;
 #[allow(dead_code)]
 mod scratch;
 mod specs;
