@@ -20,7 +20,7 @@ const FRAMING: [&str; 9] = [
 impl Lower<'_> {
     pub(super) fn header_ops(
         &mut self,
-        ops: Option<&At<model::HeaderOps>>,
+        ops: Option<&At<Box<model::HeaderOps>>>,
         request: bool,
     ) -> Vec<HeaderOp> {
         let Some(ops) = ops else { return Vec::new() };

@@ -178,8 +178,7 @@ impl Lower<'_> {
         }
     }
 
-    pub(super) fn redirect(&mut self, redirect: &At<model::Redirect>) -> Redirect {
-        let it = &redirect.value;
+    pub(super) fn redirect(&mut self, it: &model::Redirect, at: Loc) -> Redirect {
         let parts = it.scheme.is_some() || it.host.is_some() || it.path.is_some();
         let to = match (&it.to, parts) {
             (Some(to), false) => {
@@ -212,7 +211,7 @@ impl Lower<'_> {
             }
             (None, false) => {
                 self.report
-                    .error("spec::missing", redirect.at)
+                    .error("spec::missing", at)
                     .says("this redirect leads nowhere")
                     .help("write `to: https://example.com/`");
                 RedirectTo::Url("/".to_owned())
@@ -311,7 +310,7 @@ impl Lower<'_> {
                     ErrorPage::Respond(status, self.respond(respond, page.at, range.value.first))
                 }
                 model::ErrorPage::Redirect(redirect) => {
-                    ErrorPage::Redirect(self.redirect(&At::new(redirect.clone(), page.at)))
+                    ErrorPage::Redirect(self.redirect(redirect, page.at))
                 }
             };
             lowered.push(Set::written((range.value, page), range.at));

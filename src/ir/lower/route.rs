@@ -86,7 +86,7 @@ impl Lower<'_> {
         if !matches!(action, Action::Forward(_)) {
             self.check_only_forwarded(it);
         }
-        let limits = it.limits.as_ref();
+        let limits = it.limits.as_deref();
         Some(Route {
             id,
             at,
@@ -206,7 +206,7 @@ impl Lower<'_> {
         Some(Set::written(methods, list.at))
     }
 
-    fn when(&mut self, when: Option<&At<model::When>>) -> When {
+    fn when(&mut self, when: Option<&At<Box<model::When>>>) -> When {
         let Some(when) = when else {
             return When::default();
         };
@@ -328,7 +328,7 @@ impl Lower<'_> {
         }
         if let Some(redirect) = &it.redirect {
             return Some(Action::Redirect(Set::written(
-                self.redirect(redirect),
+                self.redirect(&redirect.value, redirect.at),
                 redirect.at,
             )));
         }
@@ -399,10 +399,15 @@ impl Lower<'_> {
             ),
             retries: it.retries.as_ref().map_or_else(
                 || upstream.retries.clone(),
-                |retries| Set::written(retries.value.with().map(lower_retries), retries.at),
+                |retries| {
+                    Set::written(
+                        retries.value.with().map(|retries| lower_retries(retries)),
+                        retries.at,
+                    )
+                },
             ),
             host_header: match &it.host_header {
-                Some(host) => self.host_header(host),
+                Some(host) => self.host_header(&host.value, host.at),
                 None => upstream.host_header.clone(),
             },
         }

@@ -124,7 +124,7 @@ impl Lower<'_> {
                 None => Set::default(None, at, defaults::RETRIES),
             },
             host_header: match &it.host_header {
-                Some(host) => self.host_header(host),
+                Some(host) => self.host_header(&host.value, host.at),
                 None => Set::default(HostHeader::Preserve, at, defaults::HOST_HEADER),
             },
         }
@@ -419,8 +419,8 @@ impl Lower<'_> {
         })
     }
 
-    pub(super) fn host_header(&mut self, host: &At<model::HostHeader>) -> Set<HostHeader> {
-        let value = match &host.value {
+    pub(super) fn host_header(&mut self, host: &model::HostHeader, at: Loc) -> Set<HostHeader> {
+        let value = match host {
             model::HostHeader::Preserve => HostHeader::Preserve,
             model::HostHeader::Upstream => HostHeader::Upstream,
             model::HostHeader::Set(name) => {
@@ -432,7 +432,7 @@ impl Lower<'_> {
                 HostHeader::Set(name.value.clone())
             }
         };
-        Set::written(value, host.at)
+        Set::written(value, at)
     }
 }
 

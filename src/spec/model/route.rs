@@ -34,7 +34,7 @@ pub struct Route {
     #[schemars(extend("examples" = [["GET", "HEAD"]]))]
     pub methods: Option<At<Many<At<String>>>>,
     /// Further conditions; a request that does not meet them goes on to the next route.
-    pub when: Option<At<When>>,
+    pub when: Option<At<Box<When>>>,
     /// Action: the upstream that serves the route.
     #[schemars(extend("examples" = ["chat"]))]
     pub upstream: Option<At<String>>,
@@ -42,38 +42,38 @@ pub struct Route {
     #[schemars(extend("examples" = [{ "chat": 90, "canary": 10 }]))]
     pub split: Option<At<Named<u64>>>,
     /// Action: sends the client elsewhere.
-    pub redirect: Option<At<Redirect>>,
+    pub redirect: Option<At<Box<Redirect>>>,
     /// Action: a fixed answer.
-    pub respond: Option<At<Respond>>,
+    pub respond: Option<At<Box<Respond>>>,
     /// Passes WebSockets. Left out or `off`: an upgrade request is answered as if it had not asked. Default: off.
-    pub websocket: Option<At<Toggle<WebSocket>>>,
+    pub websocket: Option<At<Toggle<Box<WebSocket>>>>,
     /// Passes answers on as they arrive: server-sent events, long polling, streamed answers. Default: off.
-    pub stream: Option<At<Toggle<Stream>>>,
+    pub stream: Option<At<Toggle<Box<Stream>>>>,
     /// How long things may take on this route.
-    pub timeouts: Option<RouteTimeouts>,
+    pub timeouts: Option<Box<RouteTimeouts>>,
     /// How much a client may ask for on this route.
-    pub limits: Option<RouteLimits>,
+    pub limits: Option<Box<RouteLimits>>,
     /// The name of an entry of `auth` that a request has to satisfy. Default: none.
     #[schemars(extend("examples" = ["members"]))]
     pub auth: Option<At<Block<String>>>,
     /// Which client addresses may come; others get 403.
-    pub clients: Option<At<Block<Clients>>>,
+    pub clients: Option<At<Block<Box<Clients>>>>,
     /// Cross-origin requests of browsers: preflights are answered with 204 by the proxy. Default: off.
-    pub cors: Option<At<Block<Cors>>>,
+    pub cors: Option<At<Block<Box<Cors>>>>,
     /// Overrides the upstream's `retries`.
-    pub retries: Option<At<Block<Retries>>>,
+    pub retries: Option<At<Block<Box<Retries>>>>,
     /// Overrides the upstream's `host_header`.
-    pub host_header: Option<At<HostHeader>>,
+    pub host_header: Option<At<Box<HostHeader>>>,
     /// Sets `X-Forwarded-For`, `-Proto`, `-Host`, `-Port` and `X-Real-IP` on every request; `off` leaves them out. Default: on.
     pub forwarded: Option<At<OnOff>>,
     /// Changes the headers that the server sees, after the forwarded headers.
-    pub request_headers: Option<At<HeaderOps>>,
+    pub request_headers: Option<At<Box<HeaderOps>>>,
     /// Changes the headers that the client sees, over the program's own.
-    pub response_headers: Option<At<HeaderOps>>,
+    pub response_headers: Option<At<Box<HeaderOps>>>,
     /// Changes the path or query that the server sees.
-    pub rewrite: Option<At<Block<Rewrite>>>,
+    pub rewrite: Option<At<Block<Box<Rewrite>>>>,
     /// Other answers in place of error statuses.
-    pub error_pages: Option<At<Block<ErrorPages>>>,
+    pub error_pages: Option<At<Block<Box<ErrorPages>>>>,
     /// Compresses answers: gzip, and br and zstd where the program has them. Default: off.
     pub compression: Option<At<OnOff>>,
     /// Whether requests enter the access log. Default: on where `log` is.
