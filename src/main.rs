@@ -1,3 +1,7 @@
 //! Arguments in, exit status out; nothing else.
 
-fn main() {}
+mod cmd;
+
+fn main() -> std::process::ExitCode {
+    cmd::run(std::env::args_os())
+}

@@ -9,6 +9,11 @@ use super::{
     GatewayImplementation, IngressController, ListenerId, Loc, OnLoss, RouteId, Set, UpstreamId,
 };
 
+/// The targets of the language, whether they are built in or not.
+pub const TARGETS: [&str; 10] = [
+    "nginx", "haproxy", "traefik", "envoy", "caddy", "alb", "ingress", "gateway", "worker", "proxy",
+];
+
 /// A program's version: major and minor.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Version {

@@ -1,6 +1,7 @@
 //! The targets: each program or platform that a gateway can be rendered for.
 
 pub mod loss;
+pub mod matrix;
 pub mod support;
 
 use crate::emit::Page;

@@ -3,8 +3,10 @@
 // The harness offers more than the tests of the moment use.
 #[allow(dead_code)]
 mod cli;
+mod cli_render;
 mod discipline;
 mod escape;
+mod fresh;
 #[allow(dead_code, unused_imports)]
 mod live;
 #[allow(dead_code)]

@@ -5,14 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{At, Loc, Lower, block, closest, defaults, dur, limit, or, plain, small, text};
 use crate::ir::{
     Accept, Auth, AuthKind, Expect, Feature, Log, LogField, LogFormat, Metrics, Route, Runtime,
-    Set, Test, TokenPlace, Workers,
+    Set, TARGETS, Test, TokenPlace, Workers,
 };
 use crate::spec::model::{self, Spec};
-
-/// The targets of the language, whether they are built in or not.
-const TARGETS: [&str; 10] = [
-    "nginx", "haproxy", "traefik", "envoy", "caddy", "alb", "ingress", "gateway", "worker", "proxy",
-];
 
 const ALL_FIELDS: [LogField; 18] = [
     LogField::Time,

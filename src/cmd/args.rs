@@ -1,0 +1,199 @@
+//! What may be written on the command line, and the help that says so.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// One YAML spec, every proxy's configuration, with WebSocket as the first-class citizen.
+#[derive(Parser, Debug)]
+#[command(
+    name = "wsgen",
+    version,
+    after_help = "Start here:\n  $ wsgen init --out chat.yaml\n  $ wsgen render chat.yaml --target nginx\n\n\
+                  Exit status: 0 clean, 1 findings or differences, 2 the spec or the call is wrong.",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(super) struct Args {
+    /// When to colour: NO_COLOR and CLICOLOR_FORCE are respected
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// Write the configuration of a target
+    ///
+    /// Standard output gets the main file of one target; `--out` writes every file of every target. What the target cannot do as
+    /// written is said on standard error: an unsupported field is an error and nothing is written, an approximated one a warning.
+    #[command(after_help = "Examples:\n  \
+        $ wsgen render spec.yaml --target nginx\n  \
+        $ wsgen render spec.yaml --target nginx@1.22 --annotate\n  \
+        $ wsgen render spec.yaml --target all --out deploy\n  \
+        $ wsgen render spec.yaml --target all --out deploy --check\n\n\
+        Exit status: 0 written (with --check: all the same), 1 a loss or lint error, or a difference, 2 the spec or the call is wrong.")]
+    Render(RenderArgs),
+    /// Find what is wrong or risky in specs
+    ///
+    /// Each SPEC is a spec of its own; `-f` puts files over each of them. Findings go to standard output. A comment
+    /// `# wsgen: allow(rule) reason` on its line silences one.
+    #[command(after_help = "Examples:\n  \
+        $ wsgen lint spec.yaml\n  \
+        $ wsgen lint spec.yaml --target nginx,haproxy --deny warnings\n  \
+        $ wsgen lint spec.yaml --format sarif\n\n\
+        Exit status: 0 clean or warnings only, 1 an error (with --deny warnings: or a warning), 2 a spec or the call is wrong.")]
+    Lint(LintArgs),
+    /// What each target does with each feature of the language
+    #[command(after_help = "Examples:\n  $ wsgen targets\n  $ wsgen targets --format json")]
+    Targets(TargetsArgs),
+    /// Print the JSON Schema of a spec, for editors
+    #[command(after_help = "Example:\n  $ wsgen schema\n\n\
+        An editor with the YAML language server reads it from the spec's first line:\n  \
+        # yaml-language-server: $schema=wsgen.schema.json")]
+    Schema,
+    /// Print the gateway with every default filled, as targets read it
+    #[command(
+        after_help = "Examples:\n  $ wsgen ir spec.yaml\n  $ wsgen ir spec.yaml --format json"
+    )]
+    Ir(IrArgs),
+}
+
+/// When output is coloured.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// How findings are written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Format {
+    /// Underlined source
+    Human,
+    /// One JSON array
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+/// A spec, and what is put over it.
+#[derive(clap::Args, Debug)]
+pub(super) struct SpecArgs {
+    /// The spec's file; `-` is standard input
+    pub(super) spec: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) over: Overlays,
+}
+
+/// What is put over a spec.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(super) struct Overlays {
+    /// A file over the spec: maps merge by key, routes by name, other lists are replaced (may be repeated, left to right)
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) file: Vec<PathBuf>,
+    /// A parameter's value, or an option of a target such as nginx.version=1.22 (may be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) set: Vec<String>,
+    /// A file of parameters, NAME=value a line; --set comes before it, the environment after (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(super) env_file: Vec<PathBuf>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct RenderArgs {
+    #[command(flatten)]
+    pub(super) spec: SpecArgs,
+    /// The targets: names with commas, possibly with a version (nginx@1.22), or `all`
+    #[arg(short, long, value_name = "TARGETS", value_delimiter = ',')]
+    pub(super) target: Vec<String>,
+    /// Write every file below this folder: one target's straight into it, several targets' into a folder each
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Compare with the files below --out in place of writing them
+    #[arg(long, requires = "out")]
+    pub(super) check: bool,
+    /// Put the spec's line behind each block
+    #[arg(long)]
+    pub(super) annotate: bool,
+    /// Whole files that start as they are, or only the parts for an existing configuration
+    #[arg(long, value_enum, default_value_t = LayoutArg::Full)]
+    pub(super) layout: LayoutArg,
+    /// Make every loss that is not accepted an error
+    #[arg(long)]
+    pub(super) deny_loss: bool,
+    /// How findings are written on standard error
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+/// How much of a configuration is written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum LayoutArg {
+    Full,
+    Include,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct LintArgs {
+    /// The specs; `-` is standard input
+    #[arg(required = true, value_name = "SPEC")]
+    pub(super) specs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) over: Overlays,
+    /// Say also what these targets lose: names with commas, or `all`
+    #[arg(short, long, value_name = "TARGETS", value_delimiter = ',')]
+    pub(super) target: Vec<String>,
+    /// Look into the files that the spec names too: certificates, keys
+    #[arg(long)]
+    pub(super) files: bool,
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+    /// Make warnings errors
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(super) deny: Option<Deny>,
+}
+
+/// What counts as a finding that fails.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Deny {
+    Warnings,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct TargetsArgs {
+    /// How the matrix is written
+    #[arg(long, value_enum, default_value_t = MatrixFormat::Table)]
+    pub(super) format: MatrixFormat,
+}
+
+/// How the matrix is written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum MatrixFormat {
+    /// Columns for a terminal, and the notes below
+    Table,
+    /// Markdown
+    Md,
+    Json,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct IrArgs {
+    #[command(flatten)]
+    pub(super) spec: SpecArgs,
+    /// How the gateway is written
+    #[arg(long, value_enum, default_value_t = IrFormat::Yaml)]
+    pub(super) format: IrFormat,
+}
+
+/// How the gateway is written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum IrFormat {
+    Yaml,
+    Json,
+}

@@ -1,0 +1,291 @@
+//! What a spec is read from: files, standard input, parameters, and overrides of a target's room.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use wsgen::compile::{self, Compiled, Input, World};
+use wsgen::ir::Files;
+use wsgen::names;
+use wsgen::spec::params::Params;
+
+use super::args::Overlays;
+use super::fault::{Fault, shown, words};
+
+/// The files that a spec has read at compile time, by paths as the spec writes them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &str) -> Result<String, String> {
+        fs::read_to_string(path).map_err(|why| match why.kind() {
+            io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+            _ => words(&why),
+        })
+    }
+}
+
+/// Everything that one spec is compiled from.
+#[derive(Debug)]
+pub(super) struct Spec {
+    inputs: Vec<Input>,
+    values: Values,
+}
+
+/// Names and values.
+type Pairs = Vec<(String, String)>;
+
+/// Values of parameters: `--set`, then `--env-file`, then the environment; the last of the same name wins.
+#[derive(Debug, Clone)]
+struct Values {
+    set: Pairs,
+    files: Pairs,
+}
+
+impl Params for Values {
+    fn get(&self, name: &str) -> Option<String> {
+        let last = |list: &[(String, String)]| {
+            list.iter()
+                .rev()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+        };
+        last(&self.set)
+            .or_else(|| last(&self.files))
+            .or_else(|| std::env::var(name).ok())
+    }
+}
+
+impl Spec {
+    /// Reads the spec's file and what is put over it.
+    pub(super) fn read(path: Option<&Path>, over: &Overlays) -> Result<Self, Fault> {
+        let paths: Vec<&Path> = path
+            .into_iter()
+            .chain(over.file.iter().map(PathBuf::as_path))
+            .collect();
+        if paths.is_empty() {
+            return Err(Fault::new("no spec is named")
+                .help("write its file, such as `spec.yaml`, or `-` for standard input"));
+        }
+        Self::from(&paths, over)
+    }
+
+    fn from(paths: &[&Path], over: &Overlays) -> Result<Self, Fault> {
+        if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+            return Err(Fault::new("standard input is named twice").help("write `-` once"));
+        }
+        let mut inputs = paths
+            .iter()
+            .map(|path| read(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (set, rooms) = settings(&over.set)?;
+        if !rooms.is_empty() {
+            let text = Value::Object(Map::from_iter([(
+                "targets".to_owned(),
+                Value::Object(rooms),
+            )]));
+            inputs.push(Input::new("<--set>", text.to_string()));
+        }
+        let mut files = Vec::new();
+        for path in &over.env_file {
+            files.extend(env_file(path)?);
+        }
+        Ok(Self {
+            inputs,
+            values: Values { set, files },
+        })
+    }
+
+    /// Where parameters and files come from.
+    pub(super) fn world(&self) -> World<'_> {
+        World {
+            params: &self.values,
+            files: &Disk,
+        }
+    }
+
+    /// Compiles the spec. What comes back lives as long as the process: freeing it would only delay the end.
+    pub(super) fn compile(&mut self) -> &'static Compiled {
+        let inputs = std::mem::take(&mut self.inputs);
+        keep(compile::compile(inputs, self.world()))
+    }
+
+    /// The spec as one target gets it.
+    pub(super) fn compile_for(
+        &self,
+        compiled: &'static Compiled,
+        target: &str,
+    ) -> &'static Compiled {
+        compile::for_target(compiled, target, self.world()).map_or(compiled, keep)
+    }
+}
+
+fn keep(compiled: Compiled) -> &'static Compiled {
+    Box::leak(Box::new(compiled))
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Reads one file of a spec, `-` is standard input.
+pub(super) fn read(path: &Path) -> Result<Input, Fault> {
+    let name = if is_stdin(path) {
+        "<stdin>".to_owned()
+    } else {
+        shown(path)
+    };
+    let bytes = if is_stdin(path) {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    match bytes {
+        Ok(bytes) => Ok(Input { name, bytes }),
+        Err(why) => Err(unreadable(path, &name, &why)),
+    }
+}
+
+fn unreadable(path: &Path, name: &str, why: &io::Error) -> Fault {
+    if path.is_dir() {
+        let mut specs: Vec<String> = fs::read_dir(path)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|e| e == "yaml" || e == "yml"))
+            .map(|path| format!("`{}`", shown(&path)))
+            .collect();
+        specs.sort();
+        specs.truncate(3);
+        let fault = Fault::new(format!("`{name}` is a folder, not a spec"));
+        return if specs.is_empty() {
+            fault.help("name the spec's file")
+        } else {
+            fault.help(format!("name a file in it, such as {}", specs.join(", ")))
+        };
+    }
+    let fault = Fault::new(format!("`{name}` cannot be read: {}", words(why)));
+    if why.kind() != io::ErrorKind::NotFound {
+        return fault;
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut there: Vec<String> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    there.sort();
+    let wanted = path
+        .file_name()
+        .map(|file| file.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    match names::closest(&wanted, there.iter().map(String::as_str)) {
+        Some(close) => fault.help(format!(
+            "did you mean `{}`?",
+            shown(&path.with_file_name(close))
+        )),
+        None => fault.help("`wsgen init --out spec.yaml` writes a spec to start from"),
+    }
+}
+
+/// `--set NAME=value`: parameters, and options of targets' rooms (`nginx.version=1.22`).
+fn settings(set: &[String]) -> Result<(Pairs, Map<String, Value>), Fault> {
+    let (mut params, mut rooms) = (Vec::new(), Map::new());
+    for one in set {
+        let Some((name, value)) = one.split_once('=') else {
+            return Err(Fault::new(format!("`--set {one}` has no `=`"))
+                .help("write `--set NAME=value` for a parameter, `--set nginx.version=1.22` for an option of a target"));
+        };
+        match name.split_once('.') {
+            None => params.push((name.to_owned(), value.to_owned())),
+            Some((target, option)) => {
+                if !wsgen::ir::TARGETS.contains(&target) {
+                    return Err(unknown_target(target).note(format!(
+                        "`--set {name}=…` sets an option of a target, since its name has a dot"
+                    )));
+                }
+                put(&mut rooms, target, option, scalar(value));
+            }
+        }
+    }
+    Ok((params, rooms))
+}
+
+/// No target has this name.
+pub(super) fn unknown_target(name: &str) -> Fault {
+    let known = wsgen::ir::TARGETS;
+    let fault = Fault::new(format!("there is no target `{name}`"));
+    match names::closest(name, known.iter().copied()) {
+        Some(close) => fault.help(format!("did you mean `{close}`?")),
+        None => fault.help(format!("the targets are {}", known.join(", "))),
+    }
+}
+
+/// `set` holds paths of the core, which have dots of their own: they stay one key.
+fn put(rooms: &mut Map<String, Value>, target: &str, option: &str, value: Value) {
+    let mut steps = vec![target];
+    match option.split_once('.') {
+        Some(("set", path)) => steps.extend(["set", path]),
+        _ => steps.extend(option.split('.')),
+    }
+    let last = steps.pop().unwrap_or_default().to_owned();
+    let mut here = rooms;
+    for step in steps {
+        let next = here
+            .entry(step)
+            .or_insert_with(|| Value::Object(Map::new()));
+        if !next.is_object() {
+            *next = Value::Object(Map::new());
+        }
+        let Value::Object(map) = next else { return };
+        here = map;
+    }
+    here.insert(last, value);
+}
+
+/// A number, a switch, or a list in JSON stays what it is; anything else is text.
+fn scalar(value: &str) -> Value {
+    match value {
+        "true" | "on" => return Value::Bool(true),
+        "false" | "off" => return Value::Bool(false),
+        _ => {}
+    }
+    if let Ok(number) = value.parse::<u32>() {
+        return number.into();
+    }
+    match serde_json::from_str(value) {
+        Ok(json @ (Value::Array(_) | Value::Object(_) | Value::String(_))) => json,
+        _ => value.into(),
+    }
+}
+
+/// `NAME=value` lines as service managers read them: comments, `export`, quotes; a value is never expanded.
+fn env_file(path: &Path) -> Result<Pairs, Fault> {
+    let name = shown(path);
+    let text = fs::read_to_string(path).map_err(|why| unreadable(path, &name, &why))?;
+    let mut values = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        let line = line.trim().trim_start_matches('\u{FEFF}');
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let Some((key, value)) = line.split_once('=') else {
+            return Err(Fault::new(format!("line {number} of `{name}` has no `=`"))
+                .help("write `NAME=value`, one a line"));
+        };
+        let value = value.trim();
+        let quoted = ['"', '\'']
+            .into_iter()
+            .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+        values.push((key.trim().to_owned(), quoted.unwrap_or(value).to_owned()));
+    }
+    Ok(values)
+}

@@ -1,0 +1,54 @@
+//! `wsgen lint`: what is wrong or risky in specs, and what targets would lose.
+
+use wsgen::compile::{self, Compiled, Options};
+use wsgen::diag::Level;
+
+use super::args::{Deny, LintArgs};
+use super::fault::Fault;
+use super::findings::Findings;
+use super::input::Spec;
+use super::render::Chosen;
+use super::screen::Screen;
+use super::{Status, output};
+
+pub(super) fn run(args: &LintArgs, screen: &Screen) -> Result<Status, Fault> {
+    let chosen = if args.target.is_empty() {
+        None
+    } else {
+        Some(Chosen::read(&args.target)?)
+    };
+    let mut over = args.over.clone();
+    over.set
+        .extend(chosen.iter().flat_map(|chosen| chosen.versions.clone()));
+    let mut findings = Findings::default();
+    let mut status = Status::Clean;
+    for path in &args.specs {
+        let mut spec = Spec::read(Some(path), &over)?;
+        let compiled = spec.compile();
+        findings.add(compiled.report.clone(), compiled);
+        if compiled.gateway.is_none() {
+            status = Status::Wrong;
+            continue;
+        }
+        judge(compiled, args.files, &mut findings);
+        for target in chosen.iter().flat_map(|chosen| &chosen.targets) {
+            let own = spec.compile_for(compiled, target.id());
+            if own.gateway.is_none() {
+                findings.add(own.report.clone(), own);
+                status = Status::Wrong;
+                continue;
+            }
+            let rendered = compile::render(own, *target, Options::default());
+            findings.add(rendered.report, own);
+        }
+    }
+    let denied = args.deny == Some(Deny::Warnings);
+    if findings.count(Level::Error) > 0 || denied && findings.count(Level::Warning) > 0 {
+        status = status.max(Status::Findings);
+    }
+    output::print(&findings.text(args.format, screen.colors_stdout(), screen))?;
+    Ok(status)
+}
+
+/// What the rules find.
+fn judge(_compiled: &'static Compiled, _files: bool, _findings: &mut Findings<'static>) {}

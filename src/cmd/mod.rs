@@ -1,0 +1,84 @@
+//! The commands: which one a call means, and what its outcome is as an exit status.
+
+mod args;
+mod fault;
+mod findings;
+mod input;
+mod ir;
+mod lint;
+mod output;
+mod render;
+mod schema;
+mod screen;
+mod targets;
+mod unified;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use args::{Args, Command};
+use fault::Fault;
+use screen::Screen;
+
+/// What a call came to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Status {
+    /// Nothing to say.
+    Clean,
+    /// Findings or differences.
+    Findings,
+    /// The spec or the call is wrong.
+    Wrong,
+}
+
+/// Runs the call that the arguments ask for.
+pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let status = match parse(args) {
+        Ok(args) => {
+            let screen = Screen::new(args.color);
+            match execute(args.command, &screen) {
+                Ok(status) => status,
+                Err(fault) => fault.tell(&screen),
+            }
+        }
+        Err(status) => status,
+    };
+    ExitCode::from(match status {
+        Status::Clean => 0,
+        Status::Findings => 1,
+        Status::Wrong => 2,
+    })
+}
+
+fn execute(command: Command, screen: &Screen) -> Result<Status, Fault> {
+    match command {
+        Command::Render(args) => render::run(&args, screen),
+        Command::Lint(args) => lint::run(&args, screen),
+        Command::Targets(args) => targets::run(&args),
+        Command::Schema => schema::run(),
+        Command::Ir(args) => ir::run(&args, screen),
+    }
+}
+
+/// The arguments, or what it came to that there are none: help, the version, a wrong call.
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, Status> {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    if args.len() == 1 {
+        // `wsgen` alone asks what there is.
+        args.push("-h".into());
+    }
+    let parsed = Args::command()
+        .try_get_matches_from(args)
+        .and_then(|matches| Args::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        // A closed pipe is no fault of the call.
+        let _ = error.print();
+        if error.use_stderr() {
+            Status::Wrong
+        } else {
+            Status::Clean
+        }
+    })
+}

@@ -1,0 +1,216 @@
+//! `wsgen render` and `wsgen lint` as people call them: what is said where, and the status.
+
+use crate::cli::Cli;
+
+const SPEC: &str = "
+    wsgen: 1
+    listeners:
+      plain: { port: 8080, address: 127.0.0.1 }
+    upstreams:
+      app: { servers: ['127.0.0.1:3000'] }
+    routes:
+      - { name: socket, path: /ws, upstream: app, websocket: { origins: same_host } }
+    ";
+
+#[test]
+fn without_arguments_there_is_short_help() {
+    Cli::new("").run().status(0).stdout_has("render").stderr("");
+    Cli::new("rendr")
+        .run()
+        .status(2)
+        .stdout("")
+        .stderr_has("'render'");
+}
+
+#[test]
+fn a_spec_that_is_not_there_is_named() {
+    Cli::new("lint chat.yml")
+        .file("chat.yaml", SPEC)
+        .run()
+        .status(2)
+        .stdout("")
+        .stderr(
+            "
+        error: `chat.yml` cannot be read: no such file or directory
+          help: did you mean `chat.yaml`?
+        ",
+        );
+}
+
+#[test]
+fn a_folder_is_no_spec() {
+    Cli::new("lint specs")
+        .file("specs/a.yaml", SPEC)
+        .run()
+        .status(2)
+        .stderr(
+            "
+        error: `specs` is a folder, not a spec
+          help: name a file in it, such as `specs/a.yaml`
+        ",
+        );
+}
+
+#[test]
+fn a_file_name_with_a_newline_stays_on_one_line() {
+    Cli::new("lint")
+        .arg("a\nb")
+        .run()
+        .status(2)
+        .stderr_has("`a\\nb` cannot be read");
+}
+
+#[test]
+fn a_spec_that_is_not_utf8_names_the_byte() {
+    Cli::new("lint spec.yaml")
+        .bytes("spec.yaml", b"wsgen: 1\nname: \xFF\n")
+        .run()
+        .status(2)
+        .stdout_has("is not UTF-8");
+}
+
+#[test]
+fn standard_input_is_a_spec() {
+    Cli::new("lint -")
+        .stdin("wsgen: 1\nroute: []\n")
+        .run()
+        .status(2)
+        .stdout_has("<stdin>:2:1")
+        .stdout_has("routes");
+}
+
+#[test]
+fn parameters_come_from_the_call_then_files_then_the_environment() {
+    let spec = "
+        wsgen: 1
+        name: ${NAME}
+        routes: [{ path: /, respond: { status: 204 } }]
+        ";
+    let name = |cli: Cli| {
+        cli.file("spec.yaml", spec)
+            .file("env", "# note\nexport NAME=\"file\"\n")
+            .run()
+            .status(0)
+            .stdout
+    };
+    assert!(name(Cli::new("ir spec.yaml").env("NAME", "world")).starts_with("name: world\n"));
+    assert!(
+        name(Cli::new("ir spec.yaml --env-file env").env("NAME", "world"))
+            .starts_with("name: file\n")
+    );
+    assert!(
+        name(Cli::new(
+            "ir spec.yaml --env-file env --set NAME=a --set NAME=b"
+        ))
+        .starts_with("name: b\n")
+    );
+    Cli::new("ir spec.yaml")
+        .file("spec.yaml", spec)
+        .run()
+        .status(2)
+        .stderr_has("the parameter `NAME` has no value");
+}
+
+#[test]
+fn files_merge_and_options_of_targets_are_set() {
+    Cli::new("ir spec.yaml -f prod.yaml --set nginx.version=1.22 --format json")
+        .file("spec.yaml", SPEC)
+        .file(
+            "prod.yaml",
+            "routes: [{ name: socket, websocket: { idle: 5m } }]\n",
+        )
+        .run()
+        .status(0)
+        .stdout_has("\"idle\": \"5m\"")
+        .stdout_has("\"version\": \"1.22\"");
+    Cli::new("lint spec.yaml --set ngix.version=1")
+        .file("spec.yaml", SPEC)
+        .run()
+        .status(2)
+        .stderr_has("did you mean `nginx`?");
+    Cli::new("lint spec.yaml --set nginx.versoin=1")
+        .file("spec.yaml", SPEC)
+        .run()
+        .status(2)
+        .stdout_has("did you mean `version`?");
+    Cli::new("lint spec.yaml --set NAME")
+        .file("spec.yaml", SPEC)
+        .run()
+        .status(2)
+        .stderr_has("has no `=`");
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_is_an_error() {
+    use std::process::{Command, Stdio};
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
+        return;
+    };
+    let output = Command::new(env!("CARGO_BIN_EXE_wsgen"))
+        .arg("schema")
+        .stdout(Stdio::from(full))
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the binary under test starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no space left on device"));
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wsgen"))
+        .arg("schema")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary under test starts");
+    drop(child.stdout.take());
+    let output = child
+        .wait_with_output()
+        .expect("the binary under test ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn findings_come_in_every_format() {
+    let lint = |format: &str| {
+        Cli::new("lint a.yaml b.yaml --format")
+            .arg(format)
+            .file("a.yaml", "wsgen: 1\nroute: []\n")
+            .file("b.yaml", "wsgen: 2\n")
+            .run()
+            .status(2)
+            .stderr("")
+            .stdout
+    };
+    let json: Vec<serde_json::Value> = serde_json::from_str(&lint("json")).expect("one array");
+    let files: Vec<_> = json.iter().map(|finding| finding["file"].clone()).collect();
+    assert!(
+        files.contains(&"a.yaml".into()) && files.contains(&"b.yaml".into()),
+        "{files:?}"
+    );
+    let sarif: serde_json::Value = serde_json::from_str(&lint("sarif")).expect("one document");
+    assert_eq!(sarif["runs"].as_array().map(Vec::len), Some(2));
+    assert!(
+        lint("github")
+            .lines()
+            .all(|line| line.starts_with("::error file="))
+    );
+}
+
+#[test]
+fn colour_is_asked_for_or_not() {
+    let run = |args: &str, env: (&str, &str)| {
+        Cli::new(args)
+            .env(env.0, env.1)
+            .file("a.yaml", "wsgen: 1\nroute: []\n")
+            .run()
+            .stdout
+    };
+    assert!(!run("lint a.yaml", ("X", "1")).contains('\x1b'));
+    assert!(run("lint a.yaml", ("CLICOLOR_FORCE", "1")).contains('\x1b'));
+    assert!(run("lint a.yaml --color always", ("NO_COLOR", "1")).contains('\x1b'));
+    assert!(!run("lint a.yaml --color never", ("CLICOLOR_FORCE", "1")).contains('\x1b'));
+}
