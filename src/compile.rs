@@ -1,6 +1,6 @@
 //! From the text of spec files to the gateway, and from the gateway to a target's files: pure, no file is touched.
 
-use crate::diag::Report;
+use crate::diag::{Place, Report};
 use crate::emit::{self, OutFile};
 use crate::ir::{self, Files, Gateway, Loc};
 use crate::source::{Sources, decode};
@@ -139,13 +139,16 @@ fn further_faults(tree: &Tree, files: &dyn Files, shapes: &mut Report) {
     let Some(pruned) = prune::without(tree, shapes) else {
         return;
     };
-    let Ok(spec) = de::from_tree::<Spec>(&pruned, pruned.root()) else {
+    let Ok(spec) = de::from_tree::<Spec>(&pruned.tree, pruned.tree.root()) else {
         return;
     };
     let mut further = Report::new();
     ir::lower(&spec, files, &mut further);
     // What was taken out is missing now: that is no fault of the person's.
-    further.diags.retain(|diag| diag.code != "spec::missing");
+    let touched = |place: &Place| matches!(place, Place::Value(at) | Place::Key(at) if pruned.touched.contains(at));
+    further.diags.retain(|diag| {
+        diag.code != "spec::missing" && !diag.labels.iter().any(|label| touched(&label.place))
+    });
     shapes.extend(further);
 }
 
@@ -167,7 +170,7 @@ pub fn for_target(compiled: &Compiled, target: &str, world: World<'_>) -> Option
         let path = compiled.tree.scalar(key).unwrap_or_default().to_owned();
         if let Err(why) = merge::set(&mut tree, &path, value) {
             report
-                .error("spec::set", crate::diag::Place::Key(value))
+                .error("spec::set", Place::Key(value))
                 .says(format!("`{path}` cannot be set for {target}"))
                 .note(why)
                 .help(

@@ -53,12 +53,7 @@ impl Sources {
             text.truncate(end.unwrap_or(0));
         }
         let starts = std::iter::once(0)
-            .chain(
-                text.bytes()
-                    .zip(1..)
-                    .filter(|(byte, _)| *byte == b'\n')
-                    .map(|(_, next)| next),
-            )
+            .chain(text.match_indices('\n').map(|(at, _)| at as u32 + 1))
             .collect();
         self.files.push(Source {
             name: name.into(),

@@ -65,6 +65,7 @@ pub fn expand(tree: &mut Tree, params: &dyn Params, report: &mut Report) {
                 }
             }
             Err(faults) => {
+                tree.set_unfilled(at);
                 for fault in faults {
                     let place = locate(tree, at, &fault);
                     // An anchor's value is read again at each of its aliases.

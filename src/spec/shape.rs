@@ -39,7 +39,7 @@ pub fn read<T: DeserializeOwned>(
         Err((place, title)) => {
             let before = report.diags.len();
             faults(tree, at, &schema(), report);
-            if report.diags.len() == before {
+            if report.diags.len() == before && !tree.is_unfilled(place) {
                 report.error("spec::value", place).says(title);
             }
             None
@@ -146,6 +146,9 @@ impl<'a> Shape<'a> {
             Value::Object(fields) if fields.is_empty() => return,
             schema => schema,
         };
+        if self.tree.is_unfilled(at) {
+            return;
+        }
         if self.found(at) == Found::Null && !self.accepts_null(schema) {
             let fault = Fault::new(
                 "spec::missing-value",

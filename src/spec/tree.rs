@@ -77,6 +77,8 @@ struct Entry {
     kind: Kind,
     plain: bool,
     param: bool,
+    /// A parameter in it has no value.
+    unfilled: bool,
 }
 
 /// A parsed document: node 0 is its root. One tree may hold nodes of several files.
@@ -172,6 +174,11 @@ impl Tree {
             .iter()
             .find(|(name, _)| self.scalar(*name) == Some(key))
             .map(|(_, value)| *value)
+    }
+
+    /// Has a parameter in this value no value? That is reported already, and the value says nothing.
+    pub fn is_unfilled(&self, at: Loc) -> bool {
+        self.entry(at).is_some_and(|entry| entry.unfilled)
     }
 
     /// Where the node is written; for an alias, where its anchor is.

@@ -2,27 +2,31 @@
 
 use std::path::Path;
 
+use wsgen::compile::{Compiled, Input, World};
 use wsgen::diag::{Level, Marks, Report};
+use wsgen::ir::Files;
 use wsgen::source::{Loc, Sources};
 use wsgen::spec::model::Spec;
-use wsgen::spec::params::{self, NoParams};
+use wsgen::spec::params::NoParams;
 use wsgen::spec::tree::{Node, Tree};
-use wsgen::spec::{merge, scalar, shape, yaml};
+use wsgen::spec::{scalar, shape, yaml};
+
+/// A world without files.
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, path: &str) -> Result<String, String> {
+        Err(format!("{path} is not there"))
+    }
+}
 
 /// Everything that can be found in one text.
-fn check(text: &str) -> (Sources, Tree, Report) {
-    let (mut sources, mut report) = (Sources::new(), Report::new());
-    let file = sources.add("spec.yaml", text);
-    let mut tree = yaml::parse(&sources, file, &mut report);
-    if !report.has_errors() {
-        params::expand(&mut tree, &NoParams, &mut report);
-    }
-    if !report.has_errors() {
-        merge::defaults(&mut tree);
-        let schema = || schemars::schema_for!(Spec).to_value();
-        let _: Option<Spec> = shape::read(&tree, tree.root(), schema, &mut report);
-    }
-    (sources, tree, report)
+fn check(text: &str) -> Compiled {
+    let world = World {
+        params: &NoParams,
+        files: &NoFiles,
+    };
+    wsgen::compile::compile(vec![Input::new("spec.yaml", text)], world)
 }
 
 #[test]
@@ -97,7 +101,12 @@ fn marked(block: &str) -> Vec<(u32, String)> {
 }
 
 fn findings(block: &str) -> Vec<(u32, String)> {
-    let (sources, tree, report) = check(block);
+    let Compiled {
+        sources,
+        tree,
+        report,
+        ..
+    } = check(block);
     let marks = Marks::new(Some(&tree), &sources);
     let mut found: Vec<_> = report
         .diags
@@ -189,7 +198,12 @@ fn no_text_makes_the_reader_panic() {
     let mut random = fastrand::Rng::with_seed(7);
     for round in 0..rounds(2_000) {
         let text = mutated(&seeds, &mut random);
-        let (sources, tree, report) = check(&text);
+        let Compiled {
+            sources,
+            tree,
+            report,
+            ..
+        } = check(&text);
         if round % 16 == 0 {
             wsgen::diag::human::write(&report, Some(&tree), &sources, false, 80);
             wsgen::diag::json::write(&report, Some(&tree), &sources);

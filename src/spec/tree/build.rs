@@ -40,6 +40,7 @@ impl Tree {
             kind: Kind::Slice,
             plain,
             param: false,
+            unfilled: false,
         })
     }
 
@@ -108,6 +109,10 @@ impl Tree {
 
     pub(in crate::spec) fn set_param(&mut self, at: Loc, param: bool) {
         self.nodes[at.0 as usize].param = param;
+    }
+
+    pub(in crate::spec) fn set_unfilled(&mut self, at: Loc) {
+        self.nodes[at.0 as usize].unfilled = true;
     }
 
     pub(in crate::spec) fn set_end(&mut self, at: Loc, end: u32) {
