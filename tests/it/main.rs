@@ -1,5 +1,6 @@
 //! The hermetic tests: one binary, one module per subject.
 
+mod bless;
 // The harness offers more than the tests of the moment use.
 #[allow(dead_code)]
 mod cli;
