@@ -1,4 +1,13 @@
 //! Every template, embedded: one line each. A test compares this list with the folder.
 
 /// (name, text): the name is the path under `templates/` without `.tera`; its folder is the target.
-pub(super) const TEMPLATES: &[(&str, &str)] = &[];
+pub(super) const TEMPLATES: &[(&str, &str)] = &[
+    (
+        "nginx/http",
+        include_str!("../../templates/nginx/http.tera"),
+    ),
+    (
+        "nginx/nginx.conf",
+        include_str!("../../templates/nginx/nginx.conf.tera"),
+    ),
+];

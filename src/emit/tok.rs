@@ -77,6 +77,14 @@ impl Tok {
         Self::by(lang.word, &content)
     }
 
+    /// A line of a `raw` snippet, as the user wrote it: the one way around the writers, and outside the contract.
+    pub fn snippet(line: &str) -> Self {
+        match shared::refuse_unwritable(line, "a snippet") {
+            Ok(()) => Self(Value::safe_string(line)),
+            Err(unfit) => Self::refused(&unfit),
+        }
+    }
+
     /// A token that cannot be written: an error where its page is emitted.
     pub fn refused(unfit: &Unfit) -> Self {
         let mut mark = String::new();

@@ -2,6 +2,7 @@
 
 pub mod loss;
 pub mod matrix;
+pub mod nginx;
 pub mod support;
 
 use crate::emit::Page;
@@ -11,7 +12,7 @@ pub use loss::{Finding, Verdicts, judge, report};
 pub use support::{Note, Seen, Support, Verdict};
 
 /// Every target, in the order of the matrix.
-pub static ALL: &[&dyn Target] = &[];
+pub static ALL: &[&dyn Target] = &[&nginx::Nginx];
 
 /// The target of this id.
 pub fn by_id(id: &str) -> Option<&'static dyn Target> {

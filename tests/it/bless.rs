@@ -25,6 +25,13 @@ pub(crate) fn fresh(path: &Path, made: &str) -> Result<(), String> {
         return Ok(());
     }
     let diff = similar::TextDiff::from_lines(committed.as_str(), made);
-    let diff = diff.unified_diff().context_radius(3).header("committed", "made now").to_string();
-    Err(format!("{} is stale; `cargo bless` rewrites it\n{diff}", path.display()))
+    let diff = diff
+        .unified_diff()
+        .context_radius(3)
+        .header("committed", "made now")
+        .to_string();
+    Err(format!(
+        "{} is stale; `cargo bless` rewrites it\n{diff}",
+        path.display()
+    ))
 }

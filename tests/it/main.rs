@@ -11,6 +11,8 @@ mod fresh;
 #[allow(dead_code, unused_imports)]
 mod live;
 #[allow(dead_code)]
+mod nginx;
+#[allow(dead_code)]
 mod programs;
 #[allow(dead_code)]
 mod rehearse;

@@ -122,5 +122,5 @@ fn is_bare(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.:/@*-+,=~^%|!<>?&$".contains(&b))
+            .all(|b| b.is_ascii_alphanumeric() || b"_.:/@*-+,=~^%|!<>?&$[]".contains(&b))
 }

@@ -4,7 +4,7 @@ use super::Unfit;
 use crate::emit::marks;
 
 /// Refuses control characters other than TAB, and the characters kept for marks.
-pub(super) fn refuse_unwritable(text: &str, language: &str) -> Result<(), Unfit> {
+pub(in crate::emit) fn refuse_unwritable(text: &str, language: &str) -> Result<(), Unfit> {
     if let Some(&byte) = text
         .as_bytes()
         .iter()

@@ -5,6 +5,8 @@ mod listener;
 mod route;
 mod upstream;
 
+use std::collections::HashSet;
+
 use super::*;
 
 /// A feature used at a place of the spec.
@@ -118,7 +120,12 @@ pub fn uses(gateway: &Gateway) -> Vec<Use<'_>> {
         found.on = Subject::Upstream(it);
         found.upstream(it);
     }
-    for it in auth {
+    // An entry that no route asks for is no use; `lint` names it.
+    let asked: HashSet<AuthId> = routes
+        .iter()
+        .filter_map(|route| route.auth.as_ref().map(|id| id.value))
+        .collect();
+    for it in auth.iter().filter(|it| asked.contains(&it.id)) {
         found.on = Subject::Auth(it);
         found.auth(it);
     }
