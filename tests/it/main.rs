@@ -7,6 +7,7 @@ mod cli;
 mod cli_render;
 mod discipline;
 mod escape;
+mod features;
 mod fresh;
 #[allow(dead_code, unused_imports)]
 mod live;
