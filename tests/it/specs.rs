@@ -5,11 +5,10 @@ use std::path::Path;
 use wsgen::compile::{Compiled, Input, World};
 use wsgen::diag::{Level, Marks, Report};
 use wsgen::ir::Files;
-use wsgen::source::{Loc, Sources};
+use wsgen::source::Sources;
 use wsgen::spec::model::Spec;
 use wsgen::spec::params::NoParams;
-use wsgen::spec::tree::{Node, Tree};
-use wsgen::spec::{scalar, shape, yaml};
+use wsgen::spec::{shape, yaml};
 
 /// A world without files.
 struct NoFiles;
@@ -138,7 +137,7 @@ fn shapes_are_judged_as_json_schema_says() {
         let file = sources.add("spec.yaml", text.as_str());
         let tree = yaml::parse(&sources, file, &mut report);
         let Some(instance) = (report.is_empty())
-            .then(|| json(&tree, tree.root()))
+            .then(|| shape::instance(&tree, tree.root()))
             .flatten()
         else {
             continue;
@@ -161,34 +160,6 @@ fn shapes_are_judged_as_json_schema_says() {
         }) += 1;
     }
     assert!(fit > 50 && unfit > 200, "{fit} fit, {unfit} do not");
-}
-
-/// A document as JSON; `None` where a value is missing, which the schema's optional fields would allow.
-fn json(tree: &Tree, at: Loc) -> Option<serde_json::Value> {
-    Some(match tree.node(at) {
-        Node::Seq(items) => items
-            .iter()
-            .map(|item| json(tree, *item))
-            .collect::<Option<Vec<_>>>()?
-            .into(),
-        Node::Map(pairs) => {
-            let pairs = pairs
-                .iter()
-                .map(|(key, value)| Some((tree.scalar(*key)?.to_owned(), json(tree, *value)?)));
-            serde_json::Value::Object(pairs.collect::<Option<_>>()?)
-        }
-        Node::Scalar {
-            text, plain: false, ..
-        } => text.into(),
-        Node::Scalar { text, .. } => match (text, scalar::plain(text)) {
-            (_, scalar::Plain::Null | scalar::Plain::Odd) => return None,
-            (_, scalar::Plain::Whole(number)) => i64::try_from(number).ok()?.into(),
-            (_, scalar::Plain::Float(number)) => serde_json::Number::from_f64(number)?.into(),
-            ("true", _) => true.into(),
-            ("false", _) => false.into(),
-            _ => text.into(),
-        },
-    })
 }
 
 /// No text makes the reader panic, and whatever it finds can be shown in every form.
