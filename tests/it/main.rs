@@ -9,6 +9,7 @@ mod discipline;
 mod escape;
 mod features;
 mod fresh;
+mod invariants;
 #[allow(dead_code, unused_imports)]
 mod live;
 #[allow(dead_code)]
