@@ -27,11 +27,13 @@ use crate::source::Loc;
 
 mod engine;
 pub mod lang;
+mod line;
 pub mod marks;
 mod templates;
 mod tok;
 
 pub use lang::{Form, Lang, Unfit};
+pub use line::Line;
 pub use tok::{Part, Tok};
 
 /// A file to be written: where, in which language, laid out by which template, from which plan.

@@ -85,6 +85,11 @@ impl Tok {
         }
     }
 
+    /// Complete tokens that a [`Line`](super::Line) put side by side.
+    pub(super) fn complete(text: &str) -> Self {
+        Self(Value::safe_string(text))
+    }
+
     /// A token that cannot be written: an error where its page is emitted.
     pub fn refused(unfit: &Unfit) -> Self {
         let mut mark = String::new();

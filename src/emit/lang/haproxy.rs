@@ -42,6 +42,16 @@ pub fn fmt(user: &str) -> Tok {
     Tok::by(write_fmt, user)
 }
 
+/// A user's text of several lines as one token at a plain place: the body of an answer.
+pub fn body(user: &str) -> Tok {
+    Tok::by(write_body, user)
+}
+
+/// A line of a user's snippet, in HAProxy's own words: outside the contract, taken as it is.
+pub fn raw(line: &str) -> Tok {
+    Tok::by(write_raw, line)
+}
+
 /// An identifier, written bare.
 pub fn name(name: &str) -> Tok {
     Tok::by(write_name, name)
@@ -85,6 +95,33 @@ fn write_fmt(text: &str, out: &mut String) -> Result<(), Unfit> {
     let mut content = String::with_capacity(text.len() + 8);
     inert(text, &mut content);
     write_word(&content, out)
+}
+
+/// Writes a token that may hold line breaks: outside quotes, `\n` and `\r` stand for the bytes.
+fn write_body(text: &str, out: &mut String) -> Result<(), Unfit> {
+    if !text.contains(['\n', '\r']) {
+        return write_word(text, out);
+    }
+    for piece in text.split_inclusive(['\n', '\r']) {
+        let (line, end) = match piece.strip_suffix('\n') {
+            Some(line) => (line, "\\n"),
+            None => match piece.strip_suffix('\r') {
+                Some(line) => (line, "\\r"),
+                None => (piece, ""),
+            },
+        };
+        if !line.is_empty() {
+            write_word(line, out)?;
+        }
+        out.push_str(end);
+    }
+    Ok(())
+}
+
+fn write_raw(line: &str, out: &mut String) -> Result<(), Unfit> {
+    shared::refuse_unwritable(line, LANGUAGE)?;
+    out.push_str(line);
+    Ok(())
 }
 
 fn write_name(text: &str, out: &mut String) -> Result<(), Unfit> {

@@ -47,7 +47,7 @@ pub(super) fn name(
 }
 
 /// Appends a text on one line for a comment; a comment says nothing to the program, so control characters become spaces.
-pub(super) fn remark(text: &str, out: &mut String) -> Result<(), Unfit> {
+pub(in crate::emit) fn remark(text: &str, out: &mut String) -> Result<(), Unfit> {
     out.extend(text.chars().map(|c| match c {
         c if c.is_control() || ('\u{F8F0}'..='\u{F8F3}').contains(&c) => ' ',
         c => c,

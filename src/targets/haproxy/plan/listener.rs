@@ -1,0 +1,594 @@
+//! A listener: how it binds, how it reads a request, and which route takes it.
+
+use std::collections::HashMap;
+
+use super::{Ctx, Section, acl, acl_list, conditions, line, raw, remark};
+use super::{expr, global};
+use crate::emit::{Line, Part, Tok};
+use crate::ir::{
+    CertificateSource, ClientAuthMode, Condition, Dur, EncodedSlash, HeaderNames, HostMatch,
+    Listener, ListenerTls, Paths, PathMatch, Route, RouteId, TlsProfile, UnknownHost, ValueMatch,
+};
+use crate::targets::haproxy::facts::{self, time};
+
+/// TLS as Mozilla's guidelines 5.7 and later say; the curve that OpenSSL 3.0 does not know is left out.
+const CURVES: &str = "curves X25519:prime256v1:secp384r1";
+const CIPHERS: &str = "ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+const SUITES: &str = "ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
+/// The name of the acl that a request meets once its route is known.
+const ROUTED: &str = "routed";
+
+/// The frontend of a listener.
+pub(super) fn frontend(ctx: &Ctx<'_>, it: &Listener) -> Section {
+    let mut lines = vec![bind(ctx, it)];
+    settings(ctx, it, &mut lines);
+    reading(ctx, it, &mut lines);
+    routing(ctx, it, &mut lines);
+    for (_, snippet) in ctx
+        .g
+        .rooms
+        .haproxy
+        .room
+        .raw
+        .listeners
+        .iter()
+        .filter(|(id, _)| *id == it.id)
+    {
+        raw(&mut lines, snippet);
+    }
+    Section {
+        head: ctx.head("frontend", &format!("listener:{}", it.name), it.at),
+        lines,
+    }
+}
+
+fn bind(ctx: &Ctx<'_>, it: &Listener) -> Tok {
+    let port = u64::from(it.port.value);
+    let mut bind = match it.address.value {
+        None => line("bind")
+            .parts(&[Part::Static(":::"), Part::Number(port)])
+            .add("v4v6"),
+        Some(ip) => {
+            let address = std::net::SocketAddr::new(ip, it.port.value).to_string();
+            line("bind").word(&address)
+        }
+    };
+    if it.proxy_protocol.value {
+        bind = bind.add("accept-proxy");
+    }
+    if let Some(tls) = &it.tls {
+        bind = secure(ctx, it, tls, bind);
+    }
+    bind.at(it.port.loc()).end()
+}
+
+fn secure(ctx: &Ctx<'_>, it: &Listener, tls: &ListenerTls, bind: Line) -> Line {
+    let mut bind = bind.add("ssl");
+    for id in &tls.certificates.value {
+        let certificate = ctx.g.certificate(*id);
+        bind = match &certificate.source {
+            CertificateSource::Files { cert, key } => bind
+                .add("crt")
+                .tok(&global::pair(ctx, &cert.value, &key.value)),
+            // Lost: no file is there, and the program does not start without one.
+            CertificateSource::Acme { .. } => bind.add("crt").parts(&[
+                Part::Static("/etc/haproxy/"),
+                Part::Word(&certificate.name),
+                Part::Static(".pem"),
+            ]),
+        };
+    }
+    bind = if it.http2.value {
+        bind.add("alpn h2,http/1.1")
+    } else {
+        bind.add("alpn http/1.1")
+    };
+    if let Some(auth) = &tls.client_auth {
+        bind = bind
+            .add(match auth.mode.value {
+                ClientAuthMode::Require => "verify required ca-file",
+                ClientAuthMode::Optional => "verify optional ca-file",
+            })
+            .word(&auth.ca.value);
+    }
+    if it.unknown_host.value == UnknownHost::Close && !takes_any_host(ctx, it) {
+        bind = bind.add("strict-sni");
+    }
+    match tls.profile.value {
+        TlsProfile::Modern => bind.add("ssl-min-ver TLSv1.3 no-tls-tickets prefer-client-ciphers"),
+        TlsProfile::Intermediate => bind
+            .add("ssl-min-ver TLSv1.2 no-tls-tickets prefer-client-ciphers")
+            .add(CIPHERS),
+    }
+    .add(SUITES)
+    .add(CURVES)
+}
+
+fn takes_any_host(ctx: &Ctx<'_>, it: &Listener) -> bool {
+    ctx.served(it)
+        .any(|route| route.hosts.iter().any(|host| host.value == HostMatch::Any))
+}
+
+fn settings(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
+    if let Some(max) = it.connections.value {
+        lines.push(line("maxconn").number(max).at(it.connections.loc()).end());
+    }
+    lines.push(
+        line("timeout http-request")
+            .name(&time(it.head_timeout.value))
+            .at(it.head_timeout.loc())
+            .end(),
+    );
+    lines.push(
+        line("timeout http-keep-alive")
+            .name(&time(it.keepalive.value))
+            .at(it.keepalive.loc())
+            .end(),
+    );
+    // Governs the client's side of a body only: a client that waits for an answer is not cut (seen on 2.6.12 and 2.8.25).
+    let silence = ctx.served(it).map(|route| facts::body_idle(route).0).max();
+    lines.push(
+        line("timeout client")
+            .name(&time(silence.unwrap_or(Dur::from_secs(60))))
+            .end(),
+    );
+    if let Some(after) = it.tcp_keepalive.value {
+        let at = it.tcp_keepalive.loc();
+        lines.push(line("option clitcpka").at(at).end());
+        lines.push(line("clitcpka-idle").name(&time(after)).at(at).end());
+    }
+    lines.push(
+        match it.header_names.value {
+            HeaderNames::Strict => line("option http-restrict-req-hdr-names delete"),
+            HeaderNames::Lenient => line("option http-restrict-req-hdr-names preserve"),
+        }
+        .at(it.header_names.loc())
+        .end(),
+    );
+    if !it.http2.value {
+        lines.push(
+            line("option disable-h2-upgrade")
+                .at(it.http2.loc())
+                .end(),
+        );
+    }
+    if let Some(hsts) = it.tls.as_ref().and_then(|tls| tls.hsts.as_ref()) {
+        lines.push(
+            line("http-after-response set-header Strict-Transport-Security")
+                .word(&hsts.value.header())
+                .at(hsts.loc())
+                .end(),
+        );
+    }
+}
+
+/// What is read from a request, and what is refused, before any route is looked for.
+fn reading(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
+    let limit = it.head_limit.value.as_bytes();
+    for (name, expression) in [("head:large", "req.hdrs,length"), ("url:large", "url,length")] {
+        lines.push(
+            acl(name, expression)
+                .add("-m int gt")
+                .number(limit)
+                .at(it.head_limit.loc())
+                .end(),
+        );
+    }
+    lines.push(
+        line("http-request return status 431 if head:large or url:large")
+            .at(it.head_limit.loc())
+            .end(),
+    );
+    if ctx.wants.uri {
+        lines.push(line("http-request set-var(txn.uri) pathq").end());
+    }
+    if it.encoded_slash.value == EncodedSlash::Reject {
+        let at = it.encoded_slash.loc();
+        lines.push(line("acl slash:encoded path -m sub -i -- %2f").at(at).end());
+        lines.push(line("http-request return status 400 if slash:encoded").at(at).end());
+    }
+    let at = it.paths.loc();
+    match it.paths.value {
+        Paths::Raw => {}
+        Paths::Reject => {
+            lines.push(
+                acl("path:dotted", "path")
+                    .add("-m reg -i --")
+                    .word(r"//|/(?:\.|%2e){1,2}(?:/|$)")
+                    .at(at)
+                    .end(),
+            );
+            lines.push(line("http-request return status 400 if path:dotted").at(at).end());
+            lines.push(line("http-request normalize-uri percent-decode-unreserved").at(at).end());
+            lines.push(line("http-request normalize-uri percent-to-uppercase").at(at).end());
+        }
+        Paths::Normalize => {
+            lines.push(remark("a path is matched, and sent on, without dot segments and //").end());
+            for step in [
+                "http-request normalize-uri percent-decode-unreserved",
+                "http-request normalize-uri percent-to-uppercase",
+                "http-request normalize-uri path-merge-slashes",
+                "http-request normalize-uri path-strip-dot",
+                "http-request normalize-uri path-strip-dotdot full",
+            ] {
+                lines.push(line(step).at(at).end());
+            }
+        }
+    }
+    lines.push(
+        line("http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)").end(),
+    );
+    if ctx.wants.id {
+        lines.push(line("http-request set-var(txn.id) uuid()").end());
+    }
+    if ctx.wants.port {
+        lines.push(
+            line("http-request set-var(txn.port)")
+                .parts(&[
+                    Part::Static("int("),
+                    Part::Number(it.public_port.value.into()),
+                    Part::Static(")"),
+                ])
+                .at(it.public_port.loc())
+                .end(),
+        );
+    }
+    lines.extend(super::log::kept(ctx));
+    super::request::client(it, lines);
+}
+
+fn routing(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
+    let mut finder = Finder::default();
+    for entry in &ctx.g.table {
+        let route = ctx.g.route(entry.route);
+        if ctx.g.serves(it, route) {
+            if finder.entries == 0 {
+                lines.push(remark("the route: the first line that holds").end());
+                lines.push(
+                    acl(ROUTED, "var(txn.route)").add("-m found").end(),
+                );
+            }
+            finder.entry(ctx, route, entry.host(ctx.g), entry.path(ctx.g), lines);
+        }
+    }
+    let any = finder.entries > 0;
+    if let Some(target) = &it.redirect {
+        redirect(ctx, it, ctx.g.listener(target.value), any, lines);
+    } else {
+        if it.unknown_host.value == UnknownHost::Close {
+            let known = finder.known_hosts(lines);
+            let at = it.unknown_host.loc();
+            lines.push(remark("a host that no route names gets no answer").end());
+            let terms: Vec<&str> = any
+                .then_some("!routed")
+                .into_iter()
+                .chain(known.then_some("!host:known"))
+                .collect();
+            lines.push(
+                conditions(line("http-request reject"), terms.into_iter())
+                    .at(at)
+                    .end(),
+            );
+        }
+        if any {
+            lines.push(line("http-request return status 404 content-type text/plain string 'no route' if !routed").end());
+        } else if it.unknown_host.value != UnknownHost::Close {
+            lines.push(line("http-request return status 404 content-type text/plain string 'no route'").end());
+        }
+    }
+    if any {
+        super::request::upgrades(ctx, it, lines);
+        super::request::forwarded(ctx, it, lines);
+        super::log::silent(ctx, it, lines);
+        destinations(ctx, it, lines);
+    }
+}
+
+fn redirect(ctx: &Ctx<'_>, it: &Listener, to: &Listener, any: bool, lines: &mut Vec<Tok>) {
+    let at = it.redirect.as_ref().map_or(it.at, |it| it.loc());
+    let rule = line("http-request redirect location");
+    let rule = if to.has_scheme_port() {
+        rule.parts(&[
+            Part::Static(to.scheme()),
+            Part::Static("://%[req.hdr(host),host_only]%[pathq]"),
+        ])
+    } else {
+        rule.parts(&[
+            Part::Static(to.scheme()),
+            Part::Static("://%[req.hdr(host),host_only]:"),
+            Part::Number(to.public_port.value.into()),
+            Part::Static("%[pathq]"),
+        ])
+    };
+    let rule = rule.add("code 301");
+    lines.push(remark("everything else goes to the other listener").end());
+    lines.push(
+        conditions(rule, any.then_some("!routed").into_iter())
+            .at(at)
+            .end(),
+    );
+}
+
+/// Which backend serves which route.
+fn destinations(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
+    lines.push(remark("the backend of the route").end());
+    let split: Vec<&Route> = ctx.served(it).filter(|route| route.shares().len() > 1).collect();
+    for route in &split {
+        let name = format!("to:{}", route.name);
+        acl_list(lines, &name, "var(txn.route)", "-m str", [route.name.as_str()], route.at);
+        let total: u64 = route.shares().iter().map(|share| u64::from(share.weight.value)).sum();
+        lines.push(
+            conditions(
+                line("http-request set-var(txn.dice)").parts(&[
+                    Part::Static("rand("),
+                    Part::Number(total),
+                    Part::Static(")"),
+                ]),
+                std::iter::once(name.as_str()),
+            )
+            .at(route.at)
+            .end(),
+        );
+    }
+    for route in split {
+        let to = format!("to:{}", route.name);
+        let mut below = 0u64;
+        let shares = route.shares().iter().zip(&ctx.groups.of[route.id.index()]);
+        let last = route.shares().len() - 1;
+        for (number, (share, group)) in shares.enumerate() {
+            below += u64::from(share.weight.value);
+            let name = format!("{to}:{number}");
+            let mut terms = vec![to.as_str()];
+            if number < last {
+                lines.push(
+                    acl(&name, "var(txn.dice)")
+                        .add("-m int lt")
+                        .number(below)
+                        .at(share.weight.loc())
+                        .end(),
+                );
+                terms.push(&name);
+            }
+            let group = &ctx.groups.list[*group];
+            lines.push(
+                conditions(line("use_backend").name(&group.name), terms.into_iter())
+                    .at(share.weight.loc())
+                    .end(),
+            );
+        }
+    }
+    for group in &ctx.groups.list {
+        let routes: Vec<&str> = group
+            .routes
+            .iter()
+            .filter(|route| route.shares().len() == 1 && ctx.g.serves(it, route))
+            .map(|route| route.name.as_str())
+            .collect();
+        lead(lines, &group.name, &routes, group.share.upstream.loc());
+    }
+    for route in ctx.served(it).filter(|route| route.shares().is_empty()) {
+        lead(lines, &format!("route:{}", route.name), &[&route.name], route.at);
+    }
+}
+
+fn lead(lines: &mut Vec<Tok>, backend: &str, routes: &[&str], at: crate::source::Loc) {
+    // Route names are plain words, so they may stand in braces; 64 words fit a line.
+    for some in routes.chunks(50) {
+        let mut rule = line("use_backend").name(backend).add("if { var(txn.route) -m str --");
+        for route in some {
+            rule = rule.name(route);
+        }
+        lines.push(rule.add("}").at(at).end());
+    }
+}
+
+/// Finds the route: names each host, path and condition once.
+#[derive(Default)]
+struct Finder<'a> {
+    entries: usize,
+    hosts: HashMap<&'a HostMatch, String>,
+    paths: HashMap<&'a PathMatch, String>,
+    conditions: HashMap<RouteId, Vec<String>>,
+    used: HashMap<String, u32>,
+    segments: bool,
+}
+
+impl<'a> Finder<'a> {
+    fn entry(
+        &mut self,
+        ctx: &Ctx<'_>,
+        route: &'a Route,
+        host: &'a HostMatch,
+        path: &'a PathMatch,
+        lines: &mut Vec<Tok>,
+    ) {
+        self.entries += 1;
+        let host = self.host(route, host, lines);
+        let path = self.path(route, path, lines);
+        if !self.conditions.contains_key(&route.id) {
+            let terms = when(ctx, route, lines);
+            self.conditions.insert(route.id, terms);
+        }
+        let more = &self.conditions[&route.id];
+        let rule = line("http-request set-var(txn.route)").parts(&[
+            Part::Static("str("),
+            Part::Name(&route.name),
+            Part::Static(")"),
+        ]);
+        let terms = host
+            .as_deref()
+            .into_iter()
+            .chain(path.as_deref())
+            .chain(more.iter().map(String::as_str))
+            .chain((self.entries > 1).then_some("!routed"));
+        lines.push(conditions(rule, terms).at(route.at).end());
+    }
+
+    /// A name for an acl: a readable rest of the text, and a number where that is taken.
+    fn name(&mut self, kind: &str, text: &str) -> String {
+        let mut name = String::with_capacity(kind.len() + text.len());
+        name.push_str(kind);
+        for c in text.chars().take(48) {
+            let plain = c.is_ascii_alphanumeric() || c == '.' || c == '-';
+            name.push(if plain { c } else { '_' });
+        }
+        let count = self.used.entry(name.clone()).or_insert(0);
+        *count += 1;
+        if *count > 1 {
+            // Two colons: no readable rest holds one, so the numbered name is new.
+            name = format!("{name}::{count}");
+        }
+        name
+    }
+
+    fn host(&mut self, route: &'a Route, host: &'a HostMatch, lines: &mut Vec<Tok>) -> Option<String> {
+        if let Some(name) = self.hosts.get(host) {
+            return Some(name.clone());
+        }
+        let at = route
+            .hosts
+            .iter()
+            .find(|it| it.value == *host)
+            .map_or(route.at, |it| it.loc());
+        let (name, method, value) = match host {
+            HostMatch::Any => return None,
+            HostMatch::Exact(text) => (self.name("host:", text), "-m str --", text.clone()),
+            HostMatch::Wildcard(zone) => {
+                (self.name("below:", zone), "-m end --", format!(".{zone}"))
+            }
+            HostMatch::Regex(regex) => (self.name("host:", "regex"), "-m reg --", expr::whole(regex)),
+        };
+        lines.push(acl(&name, "var(txn.host)").add(method).word(&value).at(at).end());
+        self.hosts.insert(host, name.clone());
+        Some(name)
+    }
+
+    fn path(&mut self, route: &'a Route, path: &'a PathMatch, lines: &mut Vec<Tok>) -> Option<String> {
+        if let Some(name) = self.paths.get(path) {
+            return Some(name.clone());
+        }
+        let at = route
+            .paths
+            .iter()
+            .find(|it| it.value == *path)
+            .map_or(route.at, |it| it.loc());
+        let (name, rule) = match path {
+            PathMatch::Prefix(text) if text == "/" => return None,
+            PathMatch::Exact(text) => {
+                let name = self.name("exact:", text.trim_start_matches('/'));
+                let rule = acl(&name, "path").add("-m str --").word(text);
+                (name, rule)
+            }
+            PathMatch::Prefix(text) if text.ends_with('/') => {
+                let name = self.name("path:", text.trim_start_matches('/'));
+                let rule = acl(&name, "path").add("-m beg --").word(text);
+                (name, rule)
+            }
+            PathMatch::Prefix(text) => {
+                if !self.segments {
+                    self.segments = true;
+                    lines.push(remark("with a slash behind it a path is matched by whole segments").end());
+                    lines.push(line("http-request set-var(txn.path) path,concat(/)").end());
+                }
+                let name = self.name("path:", text.trim_start_matches('/'));
+                let rule = acl(&name, "var(txn.path)")
+                    .add("-m beg --")
+                    .word(&format!("{text}/"));
+                (name, rule)
+            }
+            PathMatch::Regex(regex) => {
+                let name = self.name("path:", "regex");
+                let rule = acl(&name, "path").add("-m reg --").word(&expr::whole(regex));
+                (name, rule)
+            }
+        };
+        lines.push(rule.at(at).end());
+        self.paths.insert(path, name.clone());
+        Some(name)
+    }
+
+    /// The acl `host:known`; false where no route names a host.
+    fn known_hosts(&self, lines: &mut Vec<Tok>) -> bool {
+        let mut hosts: Vec<(&HostMatch, &String)> =
+            self.hosts.iter().map(|(host, name)| (*host, name)).collect();
+        hosts.sort_by(|a, b| a.1.cmp(b.1));
+        let exact = hosts.iter().filter_map(|(host, _)| match host {
+            HostMatch::Exact(text) => Some(text.as_str()),
+            HostMatch::Wildcard(_) | HostMatch::Regex(_) | HostMatch::Any => None,
+        });
+        let at = crate::source::Loc::default();
+        acl_list(lines, "host:known", "var(txn.host)", "-m str", exact, at);
+        for (host, _) in &hosts {
+            let (method, value) = match host {
+                HostMatch::Exact(_) | HostMatch::Any => continue,
+                HostMatch::Wildcard(zone) => ("-m end --", format!(".{zone}")),
+                HostMatch::Regex(regex) => ("-m reg --", expr::whole(regex)),
+            };
+            lines.push(acl("host:known", "var(txn.host)").add(method).word(&value).end());
+        }
+        !hosts.is_empty()
+    }
+}
+
+/// The acls of a route's `when`, and the terms that ask for them.
+fn when(ctx: &Ctx<'_>, route: &Route, lines: &mut Vec<Tok>) -> Vec<String> {
+    let mut terms = Vec::new();
+    let when = &route.when;
+    let name = |what: &str, number: usize| format!("when:{}:{what}{number}", route.name);
+    if let Some(methods) = &when.methods {
+        let acl = name("method", 0);
+        let values = methods.value.iter().map(String::as_str);
+        acl_list(lines, &acl, "method", "-m str", values, methods.loc());
+        terms.push(acl);
+    }
+    for (number, it) in when.headers.iter().enumerate() {
+        let expression = format!("req.fhdr({})", expr::arg(&it.value.name));
+        let acl = name("header", number);
+        terms.push(condition(lines, acl, &expression, &it.value, it.loc()));
+    }
+    for (number, it) in when.query.iter().enumerate() {
+        let expression = format!("{},url_dec", expr::query(&it.value.name, ctx.env));
+        let acl = name("query", number);
+        terms.push(condition(lines, acl, &expression, &it.value, it.loc()));
+    }
+    if let Some(ranges) = &when.clients {
+        let acl = name("client", 0);
+        super::access::ranges(lines, &acl, &ranges.value, ranges.loc());
+        terms.push(acl);
+    }
+    if let Some(upgrade) = &when.upgrade {
+        let acl_name = name("upgrade", 0);
+        lines.push(
+            acl(&acl_name, "req.hdr(upgrade)")
+                .add("-m found")
+                .at(upgrade.loc())
+                .end(),
+        );
+        terms.push(if upgrade.value {
+            acl_name
+        } else {
+            format!("!{acl_name}")
+        });
+    }
+    terms
+}
+
+fn condition(
+    lines: &mut Vec<Tok>,
+    name: String,
+    expression: &str,
+    condition: &Condition,
+    at: crate::source::Loc,
+) -> String {
+    let rule = acl(&name, expression);
+    let (rule, term) = match &condition.value {
+        ValueMatch::Exact(text) if text.is_empty() => (rule.add("-m len 0"), name),
+        ValueMatch::Exact(text) => (rule.add("-m str --").word(text), name),
+        ValueMatch::Regex(regex) => (rule.add("-m reg --").word(&expr::whole(regex)), name),
+        ValueMatch::Present(true) => (rule.add("-m found"), name),
+        ValueMatch::Present(false) => (rule.add("-m found"), format!("!{name}")),
+    };
+    lines.push(rule.at(at).end());
+    term
+}
