@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::ir::{Dur, Gateway, HostHeader, Retries, Route, Share, Upstream, UpstreamId};
+use crate::ir::{Dur, Gateway, HostHeader, Route, Share, Upstream, UpstreamId};
 use crate::targets::haproxy::facts;
 
 /// A backend of an upstream.

@@ -254,7 +254,7 @@ fn routing(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
     }
     let any = finder.entries > 0;
     if let Some(target) = &it.redirect {
-        redirect(ctx, it, ctx.g.listener(target.value), any, lines);
+        redirect(it, ctx.g.listener(target.value), any, lines);
     } else {
         if it.unknown_host.value == UnknownHost::Close {
             let known = finder.known_hosts(lines);
@@ -285,7 +285,7 @@ fn routing(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
     }
 }
 
-fn redirect(ctx: &Ctx<'_>, it: &Listener, to: &Listener, any: bool, lines: &mut Vec<Tok>) {
+fn redirect(it: &Listener, to: &Listener, any: bool, lines: &mut Vec<Tok>) {
     let at = it.redirect.as_ref().map_or(it.at, |it| it.loc());
     let rule = line("http-request redirect location");
     let rule = if to.has_scheme_port() {
