@@ -10,6 +10,7 @@ mod escape;
 mod features;
 mod fresh;
 mod invariants;
+mod haproxy;
 #[allow(dead_code, unused_imports)]
 mod live;
 #[allow(dead_code)]

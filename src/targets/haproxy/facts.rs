@@ -33,7 +33,12 @@ pub(super) fn body_idle(route: &Route) -> (Dur, Origin) {
 /// A time in HAProxy's words, `1h`, `90s` or `1500ms`: it reads one unit only.
 pub(super) fn time(dur: Dur) -> String {
     let millis = dur.min(LONGEST).as_millis();
-    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
+    for (unit, size) in [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+    ] {
         if millis.is_multiple_of(size) {
             return format!("{}{unit}", millis / size);
         }
@@ -77,10 +82,15 @@ pub(super) fn any_drops_extension(gateway: &Gateway) -> bool {
 /// Every pair of certificate and key that the gateway names.
 pub(super) fn pairs(gateway: &Gateway) -> impl Iterator<Item = (&str, &str)> {
     use crate::ir::CertificateSource;
-    let served = gateway.certificates.iter().filter_map(|it| match &it.source {
-        CertificateSource::Files { cert, key } => Some((cert.value.as_str(), key.value.as_str())),
-        CertificateSource::Acme { .. } => None,
-    });
+    let served = gateway
+        .certificates
+        .iter()
+        .filter_map(|it| match &it.source {
+            CertificateSource::Files { cert, key } => {
+                Some((cert.value.as_str(), key.value.as_str()))
+            }
+            CertificateSource::Acme { .. } => None,
+        });
     let shown = gateway.upstreams.iter().filter_map(|it| {
         let (cert, key) = it.tls.as_ref()?.client.as_ref()?;
         Some((cert.value.as_str(), key.value.as_str()))

@@ -175,9 +175,15 @@ struct On {
 impl On {
     /// `line if ROUTE TERM…`; a term is the name of an acl, or `!` and a name.
     fn rule(&self, line: Line, terms: &[&str], at: Loc) -> Tok {
-        conditions(line, self.route.iter().map(String::as_str).chain(terms.iter().copied()))
-            .at(at)
-            .end()
+        conditions(
+            line,
+            self.route
+                .iter()
+                .map(String::as_str)
+                .chain(terms.iter().copied()),
+        )
+        .at(at)
+        .end()
     }
 }
 
@@ -230,11 +236,7 @@ fn acl_list<'t>(
 
 /// The lines of a snippet in HAProxy's own words, under a mark.
 fn raw(lines: &mut Vec<Tok>, snippet: &Set<String>) {
-    lines.push(
-        remark("raw, outside the contract:")
-            .at(snippet.loc())
-            .end(),
-    );
+    lines.push(remark("raw, outside the contract:").at(snippet.loc()).end());
     for text in snippet.value.lines() {
         lines.push(
             line("")

@@ -263,7 +263,8 @@ fn short(u: &Use<'_>, _: &Env<'_>) -> Support {
     };
     match asked {
         Some(asked) if asked > facts::LONGEST => {
-            approx("closed after 24 days and 20 hours, the longest time that HAProxy keeps").seen(SEEN)
+            approx("closed after 24 days and 20 hours, the longest time that HAProxy keeps")
+                .seen(SEEN)
         }
         _ => exact(),
     }
@@ -329,7 +330,10 @@ fn upstream_tls(u: &Use<'_>, _: &Env<'_>) -> Support {
     let Some(tls) = &up.tls else {
         return exact();
     };
-    let nameless = up.servers.iter().any(|it| it.address.value.name().is_none());
+    let nameless = up
+        .servers
+        .iter()
+        .any(|it| it.address.value.name().is_none());
     if tls.verify.value && tls.server_name.is_none() && nameless {
         return approx("a server without a name is verified by its authority only")
             .seen(DOCS)
@@ -430,12 +434,16 @@ fn jwt(u: &Use<'_>, _: &Env<'_>) -> Support {
     };
     match &jwt.keys.value {
         JwtKeys::Key { algorithm, key } => match (algorithm.starts_with("HS"), key) {
-            (true, Secret::File(_)) => unsupported("HAProxy reads no secret from a file; the route answers 503")
-                .seen(SEEN)
-                .help("put it into the environment: `{env: NAME}`"),
-            (false, Secret::Env(_)) => unsupported("HAProxy reads a public key from a file only; the route answers 503")
-                .seen(SEEN)
-                .help("put it into a file: `{file: key.pem}`"),
+            (true, Secret::File(_)) => {
+                unsupported("HAProxy reads no secret from a file; the route answers 503")
+                    .seen(SEEN)
+                    .help("put it into the environment: `{env: NAME}`")
+            }
+            (false, Secret::Env(_)) => {
+                unsupported("HAProxy reads a public key from a file only; the route answers 503")
+                    .seen(SEEN)
+                    .help("put it into a file: `{file: key.pem}`")
+            }
             (true, Secret::Env(_)) | (false, Secret::File(_)) => exact(),
         },
         // Told by `auth.jwks`.

@@ -1,8 +1,8 @@
 //! Guards of a route: client addresses, origins, methods, tokens and keys. A guard that cannot be kept closes the route.
 
-use super::{Ctx, On, acl, acl_list, line, remark};
 use super::expr::{self, arg};
 use super::response::Answers;
+use super::{Ctx, On, acl, acl_list, line, remark};
 use crate::emit::lang::haproxy;
 use crate::emit::{Part, Tok};
 use crate::ir::{
@@ -24,7 +24,14 @@ pub(super) fn ranges_of(
     at: Loc,
 ) {
     let texts: Vec<String> = list.iter().map(ToString::to_string).collect();
-    acl_list(lines, name, expression, "-m ip", texts.iter().map(String::as_str), at);
+    acl_list(
+        lines,
+        name,
+        expression,
+        "-m ip",
+        texts.iter().map(String::as_str),
+        at,
+    );
 }
 
 /// Guards before any limit: addresses, preflights, methods, upgrades, origins.
@@ -68,7 +75,11 @@ pub(super) fn admission(route: &Route, on: &On, answers: &Answers<'_>, lines: &m
         lines.push(acl(&ws, "var(txn.ws)").add("-m found").at(socket.at).end());
     }
     if socket.only.value {
-        let token = socket.tokens.value.first().map_or("websocket", String::as_str);
+        let token = socket
+            .tokens
+            .value
+            .first()
+            .map_or("websocket", String::as_str);
         let not = format!("!{ws}");
         let extra = [
             ("Upgrade", haproxy::fmt(token)),
@@ -137,7 +148,11 @@ pub(super) fn credentials(
     answers: &Answers<'_>,
     lines: &mut Vec<Tok>,
 ) {
-    let Some((auth, at)) = ctx.g.auth_of(route).zip(route.auth.as_ref().map(|it| it.loc())) else {
+    let Some((auth, at)) = ctx
+        .g
+        .auth_of(route)
+        .zip(route.auth.as_ref().map(|it| it.loc()))
+    else {
         return;
     };
     match &auth.kind {
@@ -160,7 +175,12 @@ fn take(
     lines: &mut Vec<Tok>,
 ) {
     let found = format!("{}:token", route.name);
-    lines.push(acl(&found, "var(txn.token)").add("-m len gt 0").at(at).end());
+    lines.push(
+        acl(&found, "var(txn.token)")
+            .add("-m len gt 0")
+            .at(at)
+            .end(),
+    );
     let none = format!("!{found}");
     for place in places {
         let expression = match place {
@@ -212,7 +232,13 @@ fn token(
     };
     let name = |what: &str| format!("{}:{what}", route.name);
     let at = jwt.keys.loc();
-    lines.push(remark(&format!("a token as `{}` asks for; one that never expires is refused", auth.name)).end());
+    lines.push(
+        remark(&format!(
+            "a token as `{}` asks for; one that never expires is refused",
+            auth.name
+        ))
+        .end(),
+    );
     take(ctx, route, on, &jwt.token.value, jwt.token.loc(), lines);
     let mut good = Vec::new();
     // The algorithm is pinned: HAProxy takes `alg: none` for verified (seen on 2.6.12 and 2.8.25).
@@ -239,10 +265,18 @@ fn token(
                     .end(),
             );
             good.push(name("key"));
-            format!("var(txn.token),jwt_verify({},proc.key{})", arg(algorithm), auth.id.0)
+            format!(
+                "var(txn.token),jwt_verify({},proc.key{})",
+                arg(algorithm),
+                auth.id.0
+            )
         }
         Secret::File(file) => {
-            format!("var(txn.token),jwt_verify({},{})", arg(algorithm), arg(file))
+            format!(
+                "var(txn.token),jwt_verify({},{})",
+                arg(algorithm),
+                arg(file)
+            )
         }
     };
     lines.push(acl(&name("signed"), &verify).add("-m int 1").at(at).end());
@@ -286,7 +320,14 @@ fn token(
         let at = audience.loc();
         let acl = name("audience");
         let values = || audience.value.iter().map(String::as_str);
-        acl_list(lines, &acl, "var(txn.token),jwt_payload_query('$.aud')", "-m str", values(), at);
+        acl_list(
+            lines,
+            &acl,
+            "var(txn.token),jwt_payload_query('$.aud')",
+            "-m str",
+            values(),
+            at,
+        );
         for place in 0..4 {
             let expression = format!("var(txn.token),jwt_payload_query('$.aud[{place}]')");
             acl_list(lines, &acl, &expression, "-m str", values(), at);
@@ -300,20 +341,30 @@ fn token(
             .v
             .renders(Feature::HeaderClaims, Subject::Auth(auth), claim.from)
         {
-            lines.push(on.rule(line("http-request del-header").word(header), &[], claim.loc()));
+            lines.push(on.rule(
+                line("http-request del-header").word(header),
+                &[],
+                claim.loc(),
+            ));
             continue;
         }
         // Replaced in any case: a client must not send it in place of a claim that is missing.
         let value = format!("%[{}]", expr::claim(claim_name));
-        lines.push(on.rule(
-            line("http-request set-header")
-                .word(header)
-                .parts(&[Part::Word(&value)]),
-            &[],
-            claim.loc(),
-        ));
+        lines.push(
+            on.rule(
+                line("http-request set-header")
+                    .word(header)
+                    .parts(&[Part::Word(&value)]),
+                &[],
+                claim.loc(),
+            ),
+        );
     }
-    if jwt.strip.value && ctx.v.renders_all(Feature::AuthJwtStrip, Subject::Auth(auth)) {
+    if jwt.strip.value
+        && ctx
+            .v
+            .renders_all(Feature::AuthJwtStrip, Subject::Auth(auth))
+    {
         strip(route, on, &jwt.token.value, false, jwt.strip.loc(), lines);
     }
 }
@@ -343,10 +394,13 @@ fn api_key(
         Secret::Env(_) => {
             let variable = format!("proc.key{}", auth.id.0);
             lines.push(
-                acl(&name("key"), &format!("var(txn.token),secure_memcmp({variable})"))
-                    .add("-m bool")
-                    .at(at)
-                    .end(),
+                acl(
+                    &name("key"),
+                    &format!("var(txn.token),secure_memcmp({variable})"),
+                )
+                .add("-m bool")
+                .at(at)
+                .end(),
             );
             lines.push(
                 acl(&name("key-set"), &format!("var({variable}),length"))
@@ -375,7 +429,11 @@ fn verdict(
 ) {
     let known = format!("{}:known", route.name);
     let terms: Vec<&str> = good.iter().map(String::as_str).collect();
-    lines.push(on.rule(line("http-request set-var(txn.known) bool(true)"), &terms, at));
+    lines.push(on.rule(
+        line("http-request set-var(txn.known) bool(true)"),
+        &terms,
+        at,
+    ));
     lines.push(acl(&known, "var(txn.known)").add("-m found").at(at).end());
     let challenge = scheme.unwrap_or("ApiKey");
     let not = format!("!{known}");
@@ -387,7 +445,14 @@ fn verdict(
 }
 
 /// Takes a credential out of what the server sees.
-fn strip(route: &Route, on: &On, places: &[TokenPlace], headers: bool, at: Loc, lines: &mut Vec<Tok>) {
+fn strip(
+    route: &Route,
+    on: &On,
+    places: &[TokenPlace],
+    headers: bool,
+    at: Loc,
+    lines: &mut Vec<Tok>,
+) {
     for place in places {
         match place {
             TokenPlace::Query(name) => {
@@ -403,7 +468,12 @@ fn strip(route: &Route, on: &On, places: &[TokenPlace], headers: bool, at: Loc, 
                     .word(r"\1");
                 lines.push(on.rule(rule, &[], at));
                 let empty = format!("{}:protocol-empty", route.name);
-                lines.push(acl(&empty, "req.fhdr(sec-websocket-protocol)").add("-m len 0").at(at).end());
+                lines.push(
+                    acl(&empty, "req.fhdr(sec-websocket-protocol)")
+                        .add("-m len 0")
+                        .at(at)
+                        .end(),
+                );
                 lines.push(on.rule(
                     line("http-request del-header Sec-WebSocket-Protocol"),
                     &[&empty],
@@ -415,18 +485,24 @@ fn strip(route: &Route, on: &On, places: &[TokenPlace], headers: bool, at: Loc, 
             }
             TokenPlace::Cookie(name) if headers => {
                 let pair = format!(r"^(.*?)(?:^|; *)\Q{name}\E=[^;]*(.*)$");
-                lines.push(on.rule(
-                    line("http-request replace-header Cookie").word(&pair).word(r"\1\2"),
-                    &[],
-                    at,
-                ));
-                lines.push(on.rule(
-                    line("http-request replace-header Cookie")
-                        .word("^[; ]+(.*)$")
-                        .word(r"\1"),
-                    &[],
-                    at,
-                ));
+                lines.push(
+                    on.rule(
+                        line("http-request replace-header Cookie")
+                            .word(&pair)
+                            .word(r"\1\2"),
+                        &[],
+                        at,
+                    ),
+                );
+                lines.push(
+                    on.rule(
+                        line("http-request replace-header Cookie")
+                            .word("^[; ]+(.*)$")
+                            .word(r"\1"),
+                        &[],
+                        at,
+                    ),
+                );
             }
             TokenPlace::Bearer | TokenPlace::Header(_) | TokenPlace::Cookie(_) => {}
         }

@@ -1,7 +1,7 @@
 //! Sample expressions: how HAProxy names a fact of a request.
 
-use crate::emit::{Part, Tok};
 use crate::emit::lang::haproxy;
+use crate::emit::{Part, Tok};
 use crate::ir::{Capture, Fact, Value};
 use crate::targets::Env;
 

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use super::{Ctx, Section, line, raw, remark};
 use crate::emit::lang::haproxy;
 use crate::emit::{Part, Tok};
-use crate::ir::{
-    Action, AuthKind, ErrorPage, JwtKeys, Loc, Secret, Workers,
-};
+use crate::ir::{Action, AuthKind, ErrorPage, JwtKeys, Loc, Secret, Workers};
 use crate::targets::haproxy::facts::{self, time};
 
 /// What HAProxy keeps free in a buffer for headers that it adds (`tune.maxrewrite`).
@@ -23,9 +21,7 @@ pub(super) fn about(ctx: &Ctx<'_>) -> Vec<Tok> {
         .end(),
     ];
     if ctx.is_include() {
-        lines.push(
-            remark("Loaded beside your own file: haproxy -f yours.cfg -f this.cfg").end(),
-        );
+        lines.push(remark("Loaded beside your own file: haproxy -f yours.cfg -f this.cfg").end());
     } else {
         lines.push(remark("Check it with: haproxy -c -f haproxy.cfg").end());
     }
@@ -192,7 +188,13 @@ fn buffer(ctx: &Ctx<'_>) -> u64 {
         });
         own.into_iter().chain(pages).map(|len| len as u64 + 4096)
     });
-    heads.chain(answers).chain(bodies).max().unwrap_or(16384).max(15360) + REWRITE
+    heads
+        .chain(answers)
+        .chain(bodies)
+        .max()
+        .unwrap_or(16384)
+        .max(15360)
+        + REWRITE
 }
 
 fn defaults(ctx: &Ctx<'_>) -> Section {

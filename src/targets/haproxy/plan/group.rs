@@ -92,7 +92,8 @@ impl<'a> Groups<'a> {
             of.push(shares);
         }
         let usual = Usual {
-            connect: most(list.iter().map(|it| it.share.connect.value)).unwrap_or(Dur::from_secs(5)),
+            connect: most(list.iter().map(|it| it.share.connect.value))
+                .unwrap_or(Dur::from_secs(5)),
             server: most(list.iter().map(Group::server)).unwrap_or(Dur::from_secs(60)),
             tunnel: most(list.iter().filter_map(Group::tunnel)).unwrap_or(Dur::from_secs(3600)),
             tries: most(list.iter().map(Group::tries)).unwrap_or(1),
@@ -110,7 +111,10 @@ impl Group<'_> {
 
     /// How long a tunnel may be silent on most routes that have tunnels.
     pub(super) fn tunnel(&self) -> Option<Dur> {
-        let idles = self.routes.iter().filter_map(|route| route.websocket.as_ref());
+        let idles = self
+            .routes
+            .iter()
+            .filter_map(|route| route.websocket.as_ref());
         most(idles.map(|it| it.idle.value))
     }
 
@@ -137,5 +141,9 @@ fn most<T: Copy + Eq + std::hash::Hash>(values: impl Iterator<Item = T>) -> Opti
         counts[at].1 += 1;
     }
     // Of equal counts the first: `max_by_key` would give the last.
-    counts.iter().rev().max_by_key(|(_, count)| *count).map(|(value, _)| *value)
+    counts
+        .iter()
+        .rev()
+        .max_by_key(|(_, count)| *count)
+        .map(|(value, _)| *value)
 }

@@ -39,7 +39,11 @@ pub(super) fn rules(
         lines.push(
             line("acl")
                 .name(&over)
-                .parts(&[Part::Static("sc0_gpc0_rate("), Part::Name(&table), Part::Static(")")])
+                .parts(&[
+                    Part::Static("sc0_gpc0_rate("),
+                    Part::Name(&table),
+                    Part::Static(")"),
+                ])
                 .add("ge")
                 .number(most)
                 .at(at)
@@ -63,7 +67,11 @@ pub(super) fn rules(
         lines.push(
             line("acl")
                 .name(&full)
-                .parts(&[Part::Static("sc1_conn_cur("), Part::Name(&table), Part::Static(")")])
+                .parts(&[
+                    Part::Static("sc1_conn_cur("),
+                    Part::Name(&table),
+                    Part::Static(")"),
+                ])
                 .add("gt")
                 .number(limit.max.value.into())
                 .at(at)
@@ -79,7 +87,10 @@ pub(super) fn body(route: &Route, on: &On, answers: &Answers<'_>, lines: &mut Ve
         return;
     };
     let at = route.body.loc();
-    let (large, chunked) = (format!("{}:large", route.name), format!("{}:chunked", route.name));
+    let (large, chunked) = (
+        format!("{}:large", route.name),
+        format!("{}:chunked", route.name),
+    );
     lines.push(
         acl(&large, "req.body_size")
             .add("-m int gt")
@@ -88,6 +99,11 @@ pub(super) fn body(route: &Route, on: &On, answers: &Answers<'_>, lines: &mut Ve
             .end(),
     );
     lines.push(on.rule(answers.say(413, &[]), &[&large], at));
-    lines.push(acl(&chunked, "req.hdr(transfer-encoding)").add("-m found").at(at).end());
+    lines.push(
+        acl(&chunked, "req.hdr(transfer-encoding)")
+            .add("-m found")
+            .at(at)
+            .end(),
+    );
     lines.push(on.rule(answers.say(411, &[]), &[&chunked], at));
 }

@@ -7,14 +7,15 @@ use super::{expr, global};
 use crate::emit::{Line, Part, Tok};
 use crate::ir::{
     CertificateSource, ClientAuthMode, Condition, Dur, EncodedSlash, HeaderNames, HostMatch,
-    Listener, ListenerTls, Paths, PathMatch, Route, RouteId, TlsProfile, UnknownHost, ValueMatch,
+    Listener, ListenerTls, PathMatch, Paths, Route, RouteId, TlsProfile, UnknownHost, ValueMatch,
 };
 use crate::targets::haproxy::facts::{self, time};
 
 /// TLS as Mozilla's guidelines 5.7 and later say; the curve that OpenSSL 3.0 does not know is left out.
 const CURVES: &str = "curves X25519:prime256v1:secp384r1";
 const CIPHERS: &str = "ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-const SUITES: &str = "ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+const SUITES: &str =
+    "ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
 /// The name of the acl that a request meets once its route is known.
 const ROUTED: &str = "routed";
@@ -68,9 +69,10 @@ fn secure(ctx: &Ctx<'_>, it: &Listener, tls: &ListenerTls, bind: Line) -> Line {
     for id in &tls.certificates.value {
         let certificate = ctx.g.certificate(*id);
         bind = match &certificate.source {
-            CertificateSource::Files { cert, key } => bind
-                .add("crt")
-                .tok(&global::pair(ctx, &cert.value, &key.value)),
+            CertificateSource::Files { cert, key } => {
+                bind.add("crt")
+                    .tok(&global::pair(ctx, &cert.value, &key.value))
+            }
             // Lost: no file is there, and the program does not start without one.
             CertificateSource::Acme { .. } => bind.add("crt").parts(&[
                 Part::Static("/etc/haproxy/"),
@@ -147,11 +149,7 @@ fn settings(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
         .end(),
     );
     if !it.http2.value {
-        lines.push(
-            line("option disable-h2-upgrade")
-                .at(it.http2.loc())
-                .end(),
-        );
+        lines.push(line("option disable-h2-upgrade").at(it.http2.loc()).end());
     }
     if let Some(hsts) = it.tls.as_ref().and_then(|tls| tls.hsts.as_ref()) {
         lines.push(
@@ -166,7 +164,10 @@ fn settings(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
 /// What is read from a request, and what is refused, before any route is looked for.
 fn reading(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
     let limit = it.head_limit.value.as_bytes();
-    for (name, expression) in [("head:large", "req.hdrs,length"), ("url:large", "url,length")] {
+    for (name, expression) in [
+        ("head:large", "req.hdrs,length"),
+        ("url:large", "url,length"),
+    ] {
         lines.push(
             acl(name, expression)
                 .add("-m int gt")
@@ -186,7 +187,11 @@ fn reading(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
     if it.encoded_slash.value == EncodedSlash::Reject {
         let at = it.encoded_slash.loc();
         lines.push(line("acl slash:encoded path -m sub -i -- %2f").at(at).end());
-        lines.push(line("http-request return status 400 if slash:encoded").at(at).end());
+        lines.push(
+            line("http-request return status 400 if slash:encoded")
+                .at(at)
+                .end(),
+        );
     }
     let at = it.paths.loc();
     match it.paths.value {
@@ -199,9 +204,21 @@ fn reading(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
                     .at(at)
                     .end(),
             );
-            lines.push(line("http-request return status 400 if path:dotted").at(at).end());
-            lines.push(line("http-request normalize-uri percent-decode-unreserved").at(at).end());
-            lines.push(line("http-request normalize-uri percent-to-uppercase").at(at).end());
+            lines.push(
+                line("http-request return status 400 if path:dotted")
+                    .at(at)
+                    .end(),
+            );
+            lines.push(
+                line("http-request normalize-uri percent-decode-unreserved")
+                    .at(at)
+                    .end(),
+            );
+            lines.push(
+                line("http-request normalize-uri percent-to-uppercase")
+                    .at(at)
+                    .end(),
+            );
         }
         Paths::Normalize => {
             lines.push(remark("a path is matched, and sent on, without dot segments and //").end());
@@ -216,9 +233,7 @@ fn reading(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
             }
         }
     }
-    lines.push(
-        line("http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)").end(),
-    );
+    lines.push(line("http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)").end());
     if ctx.wants.id {
         lines.push(line("http-request set-var(txn.id) uuid()").end());
     }
@@ -245,9 +260,7 @@ fn routing(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
         if ctx.g.serves(it, route) {
             if finder.entries == 0 {
                 lines.push(remark("the route: the first line that holds").end());
-                lines.push(
-                    acl(ROUTED, "var(txn.route)").add("-m found").end(),
-                );
+                lines.push(acl(ROUTED, "var(txn.route)").add("-m found").end());
             }
             finder.entry(ctx, route, entry.host(ctx.g), entry.path(ctx.g), lines);
         }
@@ -274,7 +287,10 @@ fn routing(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
         if any {
             lines.push(line("http-request return status 404 content-type text/plain string 'no route' if !routed").end());
         } else if it.unknown_host.value != UnknownHost::Close {
-            lines.push(line("http-request return status 404 content-type text/plain string 'no route'").end());
+            lines.push(
+                line("http-request return status 404 content-type text/plain string 'no route'")
+                    .end(),
+            );
         }
     }
     if any {
@@ -313,11 +329,25 @@ fn redirect(it: &Listener, to: &Listener, any: bool, lines: &mut Vec<Tok>) {
 /// Which backend serves which route.
 fn destinations(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
     lines.push(remark("the backend of the route").end());
-    let split: Vec<&Route> = ctx.served(it).filter(|route| route.shares().len() > 1).collect();
+    let split: Vec<&Route> = ctx
+        .served(it)
+        .filter(|route| route.shares().len() > 1)
+        .collect();
     for route in &split {
         let name = format!("to:{}", route.name);
-        acl_list(lines, &name, "var(txn.route)", "-m str", [route.name.as_str()], route.at);
-        let total: u64 = route.shares().iter().map(|share| u64::from(share.weight.value)).sum();
+        acl_list(
+            lines,
+            &name,
+            "var(txn.route)",
+            "-m str",
+            [route.name.as_str()],
+            route.at,
+        );
+        let total: u64 = route
+            .shares()
+            .iter()
+            .map(|share| u64::from(share.weight.value))
+            .sum();
         lines.push(
             conditions(
                 line("http-request set-var(txn.dice)").parts(&[
@@ -368,14 +398,21 @@ fn destinations(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
         lead(lines, &group.name, &routes, group.share.upstream.loc());
     }
     for route in ctx.served(it).filter(|route| route.shares().is_empty()) {
-        lead(lines, &format!("route:{}", route.name), &[&route.name], route.at);
+        lead(
+            lines,
+            &format!("route:{}", route.name),
+            &[&route.name],
+            route.at,
+        );
     }
 }
 
 fn lead(lines: &mut Vec<Tok>, backend: &str, routes: &[&str], at: crate::source::Loc) {
     // Route names are plain words, so they may stand in braces; 64 words fit a line.
     for some in routes.chunks(50) {
-        let mut rule = line("use_backend").name(backend).add("if { var(txn.route) -m str --");
+        let mut rule = line("use_backend")
+            .name(backend)
+            .add("if { var(txn.route) -m str --");
         for route in some {
             rule = rule.name(route);
         }
@@ -442,7 +479,12 @@ impl<'a> Finder<'a> {
         name
     }
 
-    fn host(&mut self, route: &'a Route, host: &'a HostMatch, lines: &mut Vec<Tok>) -> Option<String> {
+    fn host(
+        &mut self,
+        route: &'a Route,
+        host: &'a HostMatch,
+        lines: &mut Vec<Tok>,
+    ) -> Option<String> {
         if let Some(name) = self.hosts.get(host) {
             return Some(name.clone());
         }
@@ -457,14 +499,27 @@ impl<'a> Finder<'a> {
             HostMatch::Wildcard(zone) => {
                 (self.name("below:", zone), "-m end --", format!(".{zone}"))
             }
-            HostMatch::Regex(regex) => (self.name("host:", "regex"), "-m reg --", expr::whole(regex)),
+            HostMatch::Regex(regex) => {
+                (self.name("host:", "regex"), "-m reg --", expr::whole(regex))
+            }
         };
-        lines.push(acl(&name, "var(txn.host)").add(method).word(&value).at(at).end());
+        lines.push(
+            acl(&name, "var(txn.host)")
+                .add(method)
+                .word(&value)
+                .at(at)
+                .end(),
+        );
         self.hosts.insert(host, name.clone());
         Some(name)
     }
 
-    fn path(&mut self, route: &'a Route, path: &'a PathMatch, lines: &mut Vec<Tok>) -> Option<String> {
+    fn path(
+        &mut self,
+        route: &'a Route,
+        path: &'a PathMatch,
+        lines: &mut Vec<Tok>,
+    ) -> Option<String> {
         if let Some(name) = self.paths.get(path) {
             return Some(name.clone());
         }
@@ -488,7 +543,9 @@ impl<'a> Finder<'a> {
             PathMatch::Prefix(text) => {
                 if !self.segments {
                     self.segments = true;
-                    lines.push(remark("with a slash behind it a path is matched by whole segments").end());
+                    lines.push(
+                        remark("with a slash behind it a path is matched by whole segments").end(),
+                    );
                     lines.push(line("http-request set-var(txn.path) path,concat(/)").end());
                 }
                 let name = self.name("path:", text.trim_start_matches('/'));
@@ -499,7 +556,9 @@ impl<'a> Finder<'a> {
             }
             PathMatch::Regex(regex) => {
                 let name = self.name("path:", "regex");
-                let rule = acl(&name, "path").add("-m reg --").word(&expr::whole(regex));
+                let rule = acl(&name, "path")
+                    .add("-m reg --")
+                    .word(&expr::whole(regex));
                 (name, rule)
             }
         };
@@ -510,8 +569,11 @@ impl<'a> Finder<'a> {
 
     /// The acl `host:known`; false where no route names a host.
     fn known_hosts(&self, lines: &mut Vec<Tok>) -> bool {
-        let mut hosts: Vec<(&HostMatch, &String)> =
-            self.hosts.iter().map(|(host, name)| (*host, name)).collect();
+        let mut hosts: Vec<(&HostMatch, &String)> = self
+            .hosts
+            .iter()
+            .map(|(host, name)| (*host, name))
+            .collect();
         hosts.sort_by(|a, b| a.1.cmp(b.1));
         let exact = hosts.iter().filter_map(|(host, _)| match host {
             HostMatch::Exact(text) => Some(text.as_str()),
@@ -525,7 +587,12 @@ impl<'a> Finder<'a> {
                 HostMatch::Wildcard(zone) => ("-m end --", format!(".{zone}")),
                 HostMatch::Regex(regex) => ("-m reg --", expr::whole(regex)),
             };
-            lines.push(acl("host:known", "var(txn.host)").add(method).word(&value).end());
+            lines.push(
+                acl("host:known", "var(txn.host)")
+                    .add(method)
+                    .word(&value)
+                    .end(),
+            );
         }
         !hosts.is_empty()
     }

@@ -35,9 +35,7 @@ pub(super) fn kept(ctx: &Ctx<'_>) -> Vec<Tok> {
         ]);
         let hidden = log.redact_headers.value.iter().any(|it| it == header);
         lines.push(if hidden {
-            rule.add("str(REDACTED)")
-                .at(log.redact_headers.loc())
-                .end()
+            rule.add("str(REDACTED)").at(log.redact_headers.loc()).end()
         } else if field == LogField::Referer {
             rule.word(&redacted(log, "req.fhdr(referer)"))
                 .at(log.redact_query.loc())
@@ -61,7 +59,11 @@ fn redacted(log: &Log, source: &str) -> String {
     let mut expression = source.to_owned();
     for name in &log.redact_query.value {
         let regex = format!("((?:^|[?&;]){}=)[^&;#]*", expr::encoded_name(name));
-        expression.push_str(&format!(",regsub({},{},g)", arg(&regex), arg(r"\1REDACTED")));
+        expression.push_str(&format!(
+            ",regsub({},{},g)",
+            arg(&regex),
+            arg(r"\1REDACTED")
+        ));
     }
     expression
 }
@@ -141,7 +143,11 @@ pub(super) fn silent(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
         off.map(|route| route.name.as_str()),
         at,
     );
-    lines.push(line("http-request set-log-level silent if log:off").at(at).end());
+    lines.push(
+        line("http-request set-log-level silent if log:off")
+            .at(at)
+            .end(),
+    );
 }
 
 /// The frontend of the metrics.

@@ -17,7 +17,12 @@ pub(super) fn client(it: &Listener, lines: &mut Vec<Tok>) {
     lines.push(remark("the address that the last trusted proxy saw").end());
     lines.push(line("http-request set-var(txn.peer) src").at(at).end());
     super::access::ranges(lines, "from:proxy", &trusted.value, at);
-    lines.push(acl("sent:for", "req.hdr(x-forwarded-for)").add("-m found").at(at).end());
+    lines.push(
+        acl("sent:for", "req.hdr(x-forwarded-for)")
+            .add("-m found")
+            .at(at)
+            .end(),
+    );
     for hop in 1..=HOPS {
         // `src` is the address set before: the chain is followed while it leads through trusted proxies.
         lines.push(
@@ -52,12 +57,33 @@ pub(super) fn upgrades(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
     for (number, (socket, routes)) in kinds.iter().enumerate() {
         let name = |what: &str| format!("ws{number}:{what}");
         let names = routes.iter().map(|route| route.name.as_str());
-        acl_list(lines, &name("route"), "var(txn.route)", "-m str", names, socket.at);
+        acl_list(
+            lines,
+            &name("route"),
+            "var(txn.route)",
+            "-m str",
+            names,
+            socket.at,
+        );
         let tokens = socket.tokens.value.iter().map(String::as_str);
         // The whole header: a list that also holds another token is no clean upgrade.
-        acl_list(lines, &name("token"), "req.fhdr(upgrade)", "-m str -i", tokens, socket.tokens.loc());
+        acl_list(
+            lines,
+            &name("token"),
+            "req.fhdr(upgrade)",
+            "-m str -i",
+            tokens,
+            socket.tokens.loc(),
+        );
         let methods = socket.methods.value.iter().map(String::as_str);
-        acl_list(lines, &name("method"), "method", "-m str", methods, socket.methods.loc());
+        acl_list(
+            lines,
+            &name("method"),
+            "method",
+            "-m str",
+            methods,
+            socket.methods.loc(),
+        );
         let terms = [name("route"), name("token"), name("method")];
         lines.push(
             conditions(
@@ -69,16 +95,24 @@ pub(super) fn upgrades(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
         );
     }
     if kinds.is_empty() {
-        lines.push(line("http-request del-header Connection if { req.hdr(upgrade) -m found }").end());
+        lines.push(
+            line("http-request del-header Connection if { req.hdr(upgrade) -m found }").end(),
+        );
         lines.push(line("http-request del-header Upgrade").end());
         return;
     }
     if it.http2.value && !it.websocket_over_http2.value {
         let at = it.websocket_over_http2.loc();
-        lines.push(line("http-request unset-var(txn.ws) if { fc_http_major 2 }").at(at).end());
+        lines.push(
+            line("http-request unset-var(txn.ws) if { fc_http_major 2 }")
+                .at(at)
+                .end(),
+        );
     }
     lines.push(line("acl ws var(txn.ws) -m found").end());
-    lines.push(line("http-request del-header Connection if { req.hdr(upgrade) -m found } !ws").end());
+    lines.push(
+        line("http-request del-header Connection if { req.hdr(upgrade) -m found } !ws").end(),
+    );
     lines.push(line("http-request del-header Upgrade if !ws").end());
 }
 
@@ -91,7 +125,12 @@ pub(super) fn forwarded(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
     if !ctx.served(it).any(|route| !route.shares().is_empty()) {
         return;
     }
-    lines.push(remark("what the server learns about the client; what the client sent of it does not count").end());
+    lines.push(
+        remark(
+            "what the server learns about the client; what the client sent of it does not count",
+        )
+        .end(),
+    );
     let mut on = Vec::new();
     if let Some(first) = off.peek() {
         let at = first.forwarded.loc();
@@ -103,7 +142,13 @@ pub(super) fn forwarded(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
             off.map(|route| route.name.as_str()),
             at,
         );
-        for name in ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Real-IP"] {
+        for name in [
+            "X-Forwarded-For",
+            "X-Forwarded-Proto",
+            "X-Forwarded-Host",
+            "X-Forwarded-Port",
+            "X-Real-IP",
+        ] {
             lines.push(
                 line("http-request del-header")
                     .name(name)
@@ -114,21 +159,37 @@ pub(super) fn forwarded(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
         }
         on.push("!forwarded:off");
     }
-    let rule = |line, terms: &[&str]| {
-        conditions(line, on.iter().chain(terms).copied()).end()
-    };
+    let rule = |line, terms: &[&str]| conditions(line, on.iter().chain(terms).copied()).end();
     if it.trusted_proxies.value.is_empty() {
-        lines.push(rule(line("http-request set-header X-Forwarded-For %[src]"), &[]));
+        lines.push(rule(
+            line("http-request set-header X-Forwarded-For %[src]"),
+            &[],
+        ));
     } else {
-        super::access::ranges_of(lines, "peer:proxy", "var(txn.peer)", &it.trusted_proxies.value, it.trusted_proxies.loc());
-        lines.push(rule(line("http-request add-header X-Forwarded-For %[var(txn.peer)]"), &["peer:proxy"]));
-        lines.push(rule(line("http-request set-header X-Forwarded-For %[var(txn.peer)]"), &["!peer:proxy"]));
+        super::access::ranges_of(
+            lines,
+            "peer:proxy",
+            "var(txn.peer)",
+            &it.trusted_proxies.value,
+            it.trusted_proxies.loc(),
+        );
+        lines.push(rule(
+            line("http-request add-header X-Forwarded-For %[var(txn.peer)]"),
+            &["peer:proxy"],
+        ));
+        lines.push(rule(
+            line("http-request set-header X-Forwarded-For %[var(txn.peer)]"),
+            &["!peer:proxy"],
+        ));
     }
     lines.push(rule(
         line("http-request set-header X-Forwarded-Proto").add(it.scheme()),
         &[],
     ));
-    lines.push(rule(line("http-request set-header X-Forwarded-Host %[req.hdr(host)]"), &[]));
+    lines.push(rule(
+        line("http-request set-header X-Forwarded-Host %[req.hdr(host)]"),
+        &[],
+    ));
     lines.push(rule(
         line("http-request set-header X-Forwarded-Port").number(it.public_port.value.into()),
         &[],

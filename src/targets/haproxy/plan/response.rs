@@ -79,9 +79,11 @@ fn page(route: &Route, status: u16) -> Option<(&ErrorPage, Loc)> {
 /// `return …` of a page.
 fn returned(line: Line, page: &ErrorPage, status: u16) -> Line {
     match page {
-        ErrorPage::Respond(own, respond) => {
-            fixed(line.add("return status").number(own.unwrap_or(status).into()), respond)
-        }
+        ErrorPage::Respond(own, respond) => fixed(
+            line.add("return status")
+                .number(own.unwrap_or(status).into()),
+            respond,
+        ),
         ErrorPage::Redirect(redirect) => line
             .add("return status")
             .number(redirect.status.into())
@@ -108,7 +110,9 @@ pub(super) fn location(redirect: &Redirect, late: bool) -> Tok {
         RedirectTo::Parts { scheme, host, path } => (scheme, host, path),
     };
     let mut parts = Vec::new();
-    let word = scheme.as_ref().map(|it| format!("{it:?}").to_ascii_lowercase());
+    let word = scheme
+        .as_ref()
+        .map(|it| format!("{it:?}").to_ascii_lowercase());
     match &word {
         Some(scheme) => parts.push(Part::Text(scheme)),
         None => parts.push(Part::Static("%[ssl_fc,iif(https,http)]")),
@@ -196,7 +200,11 @@ fn own_pages(route: &Route, on: &On, lines: &mut Vec<Tok>) {
         };
         let (body, change) = match page {
             ErrorPage::Respond(own, respond) => {
-                let body = if respond.body.is_empty() { &empty } else { respond };
+                let body = if respond.body.is_empty() {
+                    &empty
+                } else {
+                    respond
+                };
                 (body.clone(), own.filter(|own| *own != status))
             }
             ErrorPage::Redirect(redirect) => (empty, Some(redirect.status)),
@@ -211,11 +219,25 @@ fn own_pages(route: &Route, on: &On, lines: &mut Vec<Tok>) {
         };
         if !marked {
             marked = true;
-            lines.push(line("http-response set-var(txn.server) bool(true)").at(at).end());
-            lines.push(line("acl answered:server var(txn.server) -m found").at(at).end());
+            lines.push(
+                line("http-response set-var(txn.server) bool(true)")
+                    .at(at)
+                    .end(),
+            );
+            lines.push(
+                line("acl answered:server var(txn.server) -m found")
+                    .at(at)
+                    .end(),
+            );
         }
         let failed = format!("failed:{status}");
-        lines.push(acl(&failed, "status").add("-m int").number(status.into()).at(at).end());
+        lines.push(
+            acl(&failed, "status")
+                .add("-m int")
+                .number(status.into())
+                .at(at)
+                .end(),
+        );
         // The header first: the status is what the next rule looks at.
         if let ErrorPage::Redirect(redirect) = page {
             lines.push(on.rule(
@@ -239,13 +261,20 @@ pub(super) fn preflight(route: &Route, on: &On, lines: &mut Vec<Tok>) {
     };
     let at = cors.at;
     let name = |what: &str| format!("{}:{what}", route.name);
-    lines.push(on.rule(line("http-request set-var(txn.origin) req.fhdr(origin)"), &[], at));
     let (asks, known) = (name("preflight"), name("cors"));
-    lines.push(acl(&asks, "req.hdr(access-control-request-method)").add("-m found").at(at).end());
-    lines.push(acl(&name("options"), "method").add("-m str -- OPTIONS").at(at).end());
+    lines.push(
+        acl(&asks, "req.hdr(access-control-request-method)")
+            .add("-m found")
+            .at(at)
+            .end(),
+    );
+    lines.push(
+        acl(&name("options"), "method")
+            .add("-m str -- OPTIONS")
+            .at(at)
+            .end(),
+    );
     let terms = [name("options"), asks, known];
-    let known = &terms[2];
-    origins(cors, known, lines);
     let mut rule = line("http-request return status 204").add("hdr Access-Control-Allow-Origin");
     rule = rule.tok(&allowed_origin(cors));
     if !cors.methods.value.is_empty() {
@@ -305,6 +334,13 @@ pub(super) fn headers(ctx: &Ctx<'_>, route: &Route, on: &On, lines: &mut Vec<Tok
     if let Some(cors) = &route.cors {
         let at = cors.at;
         let known = format!("{}:cors", route.name);
+        // Kept: the request is gone when its answer leaves.
+        lines.push(on.rule(
+            line("http-request set-var(txn.origin) req.fhdr(origin)"),
+            &[],
+            at,
+        ));
+        origins(cors, &known, lines);
         let set = |syntax: &'static str| line("http-after-response set-header").add(syntax);
         lines.push(on.rule(
             set("Access-Control-Allow-Origin").tok(&allowed_origin(cors)),
@@ -315,14 +351,22 @@ pub(super) fn headers(ctx: &Ctx<'_>, route: &Route, on: &On, lines: &mut Vec<Tok
             lines.push(on.rule(set("Access-Control-Allow-Credentials true"), &[&known], at));
         }
         if !cors.expose.value.is_empty() {
-            lines.push(on.rule(
-                set("Access-Control-Expose-Headers").tok(&haproxy::fmt(&cors.expose.value.join(", "))),
-                &[&known],
-                at,
-            ));
+            lines.push(
+                on.rule(
+                    set("Access-Control-Expose-Headers")
+                        .tok(&haproxy::fmt(&cors.expose.value.join(", "))),
+                    &[&known],
+                    at,
+                ),
+            );
         }
         let vary = format!("{}:varies", route.name);
-        lines.push(acl(&vary, "res.hdr(vary)").add("-m str -i -- origin").at(at).end());
+        lines.push(
+            acl(&vary, "res.hdr(vary)")
+                .add("-m str -i -- origin")
+                .at(at)
+                .end(),
+        );
         lines.push(on.rule(
             line("http-after-response add-header Vary Origin"),
             &[&format!("!{vary}")],

@@ -20,7 +20,9 @@ pub(super) fn answering(ctx: &Ctx<'_>, route: &Route) -> Section {
         let answer = match &route.action {
             Action::Redirect(redirect) => {
                 if !matches!(&redirect.value.to, crate::ir::RedirectTo::Url(_)) {
-                    let with = line("http-request set-var-fmt(txn.query) ?%[query] if { query -m len gt 0 }");
+                    let with = line(
+                        "http-request set-var-fmt(txn.query) ?%[query] if { query -m len gt 0 }",
+                    );
                     lines.push(with.at(redirect.loc()).end());
                 }
                 line("http-request redirect location")
@@ -170,7 +172,9 @@ fn rewrite(ctx: &Ctx<'_>, route: &Route, on: &On, it: &Rewrite, lines: &mut Vec<
                         .word(&expr::whole(matches))
                         .tok(&expr::replacement(to));
                     lines.push(on.rule(rule, &[], at));
-                    let rule = line("http-request replace-path").word("^/*(.*)$").word(r"/\1");
+                    let rule = line("http-request replace-path")
+                        .word("^/*(.*)$")
+                        .word(r"/\1");
                     lines.push(on.rule(rule, &[], at));
                 }
             }
@@ -190,11 +194,14 @@ fn rewrite(ctx: &Ctx<'_>, route: &Route, on: &On, it: &Rewrite, lines: &mut Vec<
         lines.push(acl(&has, "query").add("-m len gt 0").at(pair.loc()).end());
         let set = |parts: &[Part<'_>]| line("http-request set-query").parts(parts);
         // Decided once: the first rule changes what the second would see.
-        lines.push(on.rule(
-            line("http-request set-var-fmt(txn.pair)").parts(&[Part::Text("&"), Part::Text(&pair_text)]),
-            &[&has],
-            pair.loc(),
-        ));
+        lines.push(
+            on.rule(
+                line("http-request set-var-fmt(txn.pair)")
+                    .parts(&[Part::Text("&"), Part::Text(&pair_text)]),
+                &[&has],
+                pair.loc(),
+            ),
+        );
         lines.push(on.rule(
             line("http-request set-var-fmt(txn.pair)").parts(&[Part::Text(&pair_text)]),
             &[&format!("!{has}")],
@@ -256,13 +263,27 @@ fn map_back(route: &Route, on: &On, path: &PathRewrite, at: Loc, lines: &mut Vec
     let name = |what: &str| format!("{}:location-{what}", route.name);
     let (own, relative) = (name("own"), name("relative"));
     lines.push(
-        acl(&own, "res.fhdr(location),field(3,/),host_only,lower,strcmp(txn.host)")
-            .add("-m int 0")
+        acl(
+            &own,
+            "res.fhdr(location),field(3,/),host_only,lower,strcmp(txn.host)",
+        )
+        .add("-m int 0")
+        .at(at)
+        .end(),
+    );
+    lines.push(
+        acl(&relative, "res.fhdr(location)")
+            .add("-m reg -- ^/([^/]|$)")
             .at(at)
             .end(),
     );
-    lines.push(acl(&relative, "res.fhdr(location)").add("-m reg -- ^/([^/]|$)").at(at).end());
-    let pattern = |scheme: &'static str| [Part::Static(scheme), Part::Regex(new), Part::Static("(/.*)?$")];
+    let pattern = |scheme: &'static str| {
+        [
+            Part::Static(scheme),
+            Part::Regex(new),
+            Part::Static("(/.*)?$"),
+        ]
+    };
     let rule = line("http-response replace-header Location")
         .parts(&pattern("^(https?://[^/]+)"))
         .parts(&[Part::Static(r"\1"), Part::Text(&old), Part::Static(r"\2")]);
@@ -277,11 +298,7 @@ fn map_back(route: &Route, on: &On, path: &PathRewrite, at: Loc, lines: &mut Vec
             Part::Regex(new),
             Part::Static("(/[^;]*)?(;.*)?$"),
         ])
-        .parts(&[
-            Part::Static(r"\1"),
-            Part::Text(&old),
-            Part::Static(r"\2\3"),
-        ]);
+        .parts(&[Part::Static(r"\1"), Part::Text(&old), Part::Static(r"\2\3")]);
     lines.push(on.rule(rule, &[], at));
 }
 

@@ -37,7 +37,10 @@ const fn period(rate: Rate) -> u64 {
 
 /// The seconds after which one more request has room.
 pub(super) fn retry_after(rate: Rate) -> u64 {
-    period(rate).div_ceil(u64::from(rate.count)).div_ceil(1000).max(1)
+    period(rate)
+        .div_ceil(u64::from(rate.count))
+        .div_ceil(1000)
+        .max(1)
 }
 
 /// The table of a route's rate of requests.
@@ -96,7 +99,10 @@ pub(super) fn sections(ctx: &Ctx<'_>) -> Vec<Section> {
                 let window = window(ctx.g, route, limit);
                 let store = table(&limit.per.value)
                     .add("expire")
-                    .parts(&[Part::Number((window.millis * 2).max(10_000)), Part::Static("ms")])
+                    .parts(&[
+                        Part::Number((window.millis * 2).max(10_000)),
+                        Part::Static("ms"),
+                    ])
                     .add("store")
                     .parts(&[
                         Part::Static("gpc0,gpc0_rate("),

@@ -74,7 +74,14 @@ fn routes(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
         }
         lines.push(remark(&format!("route {}", route.name)).end());
         if let Some(name) = &on.route {
-            acl_list(lines, name, "var(txn.route)", "-m str", [route.name.as_str()], route.at);
+            acl_list(
+                lines,
+                name,
+                "var(txn.route)",
+                "-m str",
+                [route.name.as_str()],
+                route.at,
+            );
         }
         lines.append(&mut own);
     }
@@ -115,7 +122,10 @@ fn timeouts(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
     let server = it.server();
     if server != usual.server {
         let at = it.routes.iter().map(|route| facts::server_timer(route));
-        let at = at.filter(|(value, _)| *value == server).map(|(_, from)| from.loc).next();
+        let at = at
+            .filter(|(value, _)| *value == server)
+            .map(|(_, from)| from.loc)
+            .next();
         lines.push(
             line("timeout server")
                 .name(&time(server))
@@ -126,8 +136,14 @@ fn timeouts(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
     if let Some(tunnel) = it.tunnel()
         && tunnel != usual.tunnel
     {
-        let idles = it.routes.iter().filter_map(|route| route.websocket.as_ref());
-        let at = idles.filter(|socket| socket.idle.value == tunnel).map(|it| it.idle.loc()).next();
+        let idles = it
+            .routes
+            .iter()
+            .filter_map(|route| route.websocket.as_ref());
+        let at = idles
+            .filter(|socket| socket.idle.value == tunnel)
+            .map(|it| it.idle.loc())
+            .next();
         lines.push(
             line("timeout tunnel")
                 .name(&time(tunnel))
@@ -193,8 +209,16 @@ fn stickiness(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
             let set = format!("res.cook({})", arg(name));
             let sent = format!("req.cook({})", arg(name));
             lines.push(on_table(line("stick match").word(&sent)).at(at).end());
-            lines.push(on_table(line("stick store-request").word(&sent)).at(at).end());
-            lines.push(on_table(line("stick store-response").word(&set)).at(at).end());
+            lines.push(
+                on_table(line("stick store-request").word(&sent))
+                    .at(at)
+                    .end(),
+            );
+            lines.push(
+                on_table(line("stick store-response").word(&set))
+                    .at(at)
+                    .end(),
+            );
         }
         None => lines.push(on_table(line("stick on src")).at(at).end()),
     }
@@ -228,10 +252,9 @@ fn sticky_cookie(ctx: &Ctx<'_>, it: &Group<'_>, cookie: &StickyCookie, lines: &m
         SameSite::None => "attr SameSite=None",
     });
     if let Some(ttl) = cookie.ttl.value {
-        rule = rule.add("attr").parts(&[
-            Part::Static("Max-Age="),
-            Part::Number(ttl.as_secs_ceil()),
-        ]);
+        rule = rule
+            .add("attr")
+            .parts(&[Part::Static("Max-Age="), Part::Number(ttl.as_secs_ceil())]);
     }
     lines.push(rule.at(at).end());
     let own = [
@@ -268,7 +291,12 @@ fn sticky_cookie(ctx: &Ctx<'_>, it: &Group<'_>, cookie: &StickyCookie, lines: &m
 fn retries(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
     let set = &it.share.retries;
     if it.tries() != ctx.groups.usual.tries {
-        lines.push(line("retries").number(it.tries().into()).at(set.loc()).end());
+        lines.push(
+            line("retries")
+                .number(it.tries().into())
+                .at(set.loc())
+                .end(),
+        );
     }
     let Some(retries) = &set.value else {
         return;
@@ -305,7 +333,12 @@ fn health(it: &Upstream, lines: &mut Vec<Tok>) {
         return;
     };
     let at = check.loc();
-    lines.push(line("timeout check").name(&time(timeout.value)).at(timeout.loc()).end());
+    lines.push(
+        line("timeout check")
+            .name(&time(timeout.value))
+            .at(timeout.loc())
+            .end(),
+    );
     match &check.value {
         Check::Tcp => {}
         Check::Http {
@@ -493,7 +526,9 @@ fn one(ctx: &Ctx<'_>, it: &Group<'_>, server: &Server, name: &str) -> Line {
         rule = rule.add("backup");
     }
     if let Some(Stickiness::Cookie(_)) = &up.stickiness {
-        rule = rule.add("cookie").name(&opaque(&up.name, &server.address.value));
+        rule = rule
+            .add("cookie")
+            .name(&opaque(&up.name, &server.address.value));
     }
     if let Some(tls) = &up.tls
         && tls.server_name.is_none()
@@ -505,11 +540,9 @@ fn one(ctx: &Ctx<'_>, it: &Group<'_>, server: &Server, name: &str) -> Line {
         && (up.health.is_some() || up.passive.is_some())
     {
         let leader = &ctx.groups.list[leader].name;
-        rule = rule.add("track").parts(&[
-            Part::Name(leader),
-            Part::Static("/"),
-            Part::Name(name),
-        ]);
+        rule = rule
+            .add("track")
+            .parts(&[Part::Name(leader), Part::Static("/"), Part::Name(name)]);
     }
     rule
 }

@@ -1,0 +1,82 @@
+//! HAProxy: what is rendered, what the real program says to it, and what it then does.
+
+mod accepted;
+
+use wsgen::compile::{self, Input, Options, World};
+use wsgen::diag::Report;
+use wsgen::ir::Files;
+use wsgen::spec::params::Params;
+use wsgen::targets::{self, Layout};
+
+/// The versions that a file is rendered for, and the program that judges it.
+pub(crate) const VERSIONS: [(&str, &str); 3] = [
+    ("2.6", "haproxy-2.6"),
+    ("2.8", "haproxy-2.8"),
+    // What the newest gets takes no word that 2.8 does not know, but where a test says so.
+    ("3.2", "haproxy-2.8"),
+];
+
+/// The main file for a version, and the findings; panics where the spec has faults.
+pub(crate) fn rendered(
+    spec: &str,
+    version: &str,
+    layout: Layout,
+) -> (Result<String, String>, Report) {
+    let room = format!("haproxy: {{ version: \"{version}\"");
+    let spec = match spec.contains("haproxy: {") {
+        true => spec.replacen("haproxy: {", &format!("{room}, "), 1),
+        false if spec.contains("\ntargets:") => {
+            spec.replacen("\ntargets:", &format!("\ntargets:\n  {room} }}"), 1)
+        }
+        false => format!("{spec}\ntargets: {{ {room} }} }}\n"),
+    };
+    let world = World {
+        params: &Fixed,
+        files: &NoFiles,
+    };
+    let compiled = compile::compile(vec![Input::new("spec.yaml", spec.as_str())], world);
+    let target = targets::by_id("haproxy").expect("it is a target");
+    assert!(compiled.gateway.is_some(), "{spec}\n{:#?}", compiled.report);
+    let set = compile::for_target(&compiled, "haproxy", world);
+    let compiled = set.unwrap_or(compiled);
+    let options = Options {
+        layout,
+        ..Options::default()
+    };
+    let out = compile::render(&compiled, target, options);
+    match out.files.first() {
+        Some(file) => (Ok(file.text.clone()), out.report),
+        None => (Err(format!("{:#?}", out.report)), out.report),
+    }
+}
+
+/// Every parameter has the same value.
+struct Fixed;
+
+impl Params for Fixed {
+    fn get(&self, _: &str) -> Option<String> {
+        Some("example.com".to_owned())
+    }
+}
+
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, path: &str) -> Result<String, String> {
+        Err(format!("{path} is not here"))
+    }
+}
+
+/// The complete file; panics where there is none.
+pub(crate) fn conf(spec: &str, version: &str) -> String {
+    match rendered(spec, version, Layout::Full).0 {
+        Ok(text) => text,
+        Err(why) => panic!("{spec}\n{why}"),
+    }
+}
+
+/// The codes of the findings.
+pub(crate) fn codes(spec: &str, version: &str) -> Vec<String> {
+    let (_, report) = rendered(spec, version, Layout::Full);
+    report.diags.iter().map(|it| it.code.to_string()).collect()
+}
