@@ -47,11 +47,6 @@ pub fn body(user: &str) -> Tok {
     Tok::by(write_body, user)
 }
 
-/// A line of a user's snippet, in HAProxy's own words: outside the contract, taken as it is.
-pub fn raw(line: &str) -> Tok {
-    Tok::by(write_raw, line)
-}
-
 /// An identifier, written bare.
 pub fn name(name: &str) -> Tok {
     Tok::by(write_name, name)
@@ -115,12 +110,6 @@ fn write_body(text: &str, out: &mut String) -> Result<(), Unfit> {
         }
         out.push_str(end);
     }
-    Ok(())
-}
-
-fn write_raw(line: &str, out: &mut String) -> Result<(), Unfit> {
-    shared::refuse_unwritable(line, LANGUAGE)?;
-    out.push_str(line);
     Ok(())
 }
 

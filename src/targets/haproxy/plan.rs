@@ -15,7 +15,7 @@ mod upstream;
 
 use serde::Serialize;
 
-use crate::emit::lang::haproxy::{self, HAPROXY};
+use crate::emit::lang::haproxy::HAPROXY;
 use crate::emit::{Line, Part, Tok};
 use crate::ir::{Fact, Gateway, Listener, Loc, LogField, Piece, Route, Set};
 use crate::targets::{Env, Layout, Verdicts};
@@ -240,7 +240,7 @@ fn raw(lines: &mut Vec<Tok>, snippet: &Set<String>) {
     for text in snippet.value.lines() {
         lines.push(
             line("")
-                .tok(&haproxy::raw(text).at(snippet.loc()))
+                .tok(&Tok::snippet(text).at(snippet.loc()))
                 .at(snippet.loc())
                 .end(),
         );
