@@ -39,7 +39,7 @@ impl Line {
 
     /// Adds trusted syntax of the program.
     #[must_use]
-    pub fn add(mut self, syntax: &'static str) -> Self {
+    pub fn with(mut self, syntax: &'static str) -> Self {
         self.space();
         self.text.push_str(syntax);
         self

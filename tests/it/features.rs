@@ -142,6 +142,7 @@ fn output_changes_exactly_where_a_feature_is_rendered() {
 
 /// Pairs that cannot but ask for another feature too, which changes the output.
 const OTHERS_CHANGE: &[&str] = &[
+    "auth.jwt.strip",
     "headers.tls_subject",
     "limit.requests.bucket",
     "timeout.idle",

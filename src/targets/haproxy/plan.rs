@@ -160,7 +160,7 @@ impl<'a> Ctx<'a> {
     fn head(&self, kind: &'static str, name: &str, at: Loc) -> Tok {
         let line = line(kind).name(name);
         if self.is_include() {
-            line.add("from wsgen").at(at).end()
+            line.with("from wsgen").at(at).end()
         } else {
             line.at(at).end()
         }
@@ -191,7 +191,7 @@ fn conditions<'t>(mut line: Line, terms: impl Iterator<Item = &'t str>) -> Line 
     let mut first = true;
     for term in terms {
         if first {
-            line = line.add("if");
+            line = line.with("if");
             first = false;
         }
         line = match term.strip_prefix('!') {
@@ -226,7 +226,7 @@ fn acl_list<'t>(
 ) {
     let values: Vec<&str> = values.into_iter().collect();
     for some in values.chunks(50) {
-        let mut it = acl(name, expression).add(method).add("--");
+        let mut it = acl(name, expression).with(method).with("--");
         for value in some {
             it = it.word(value);
         }

@@ -190,7 +190,12 @@ pub(super) fn support(feature: Feature) -> Support {
         AuthForward => unsupported("HAProxy asks no other service without an add-on; the route answers 503")
             .seen(DOCS)
             .help("use `jwt` or `api_key` here, or another target"),
-        AuthStrip => exact(),
+        AuthStrip => depends("what is stripped", |u, _| match u.on {
+            Subject::Auth(auth) if matches!(auth.kind, AuthKind::Basic(_)) => {
+                unsupported("nothing reaches the server: the route answers 503, see `auth.basic`").seen(SEEN)
+            }
+            _ => exact(),
+        }),
         Origins | Clients => exact(),
         Cors => exact(),
 

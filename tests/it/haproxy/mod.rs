@@ -76,6 +76,7 @@ pub(crate) fn conf(spec: &str, version: &str) -> String {
 }
 
 /// The codes of the findings.
+#[allow(dead_code)]
 pub(crate) fn codes(spec: &str, version: &str) -> Vec<String> {
     let (_, report) = rendered(spec, version, Layout::Full);
     report.diags.iter().map(|it| it.code.to_string()).collect()

@@ -72,7 +72,7 @@ pub(super) fn admission(route: &Route, on: &On, answers: &Answers<'_>, lines: &m
     let ws = name("ws");
     let guarded = socket.only.value || socket.origins.is_some() || socket.require_origin.value;
     if guarded {
-        lines.push(acl(&ws, "var(txn.ws)").add("-m found").at(socket.at).end());
+        lines.push(acl(&ws, "var(txn.ws)").with("-m found").at(socket.at).end());
     }
     if socket.only.value {
         let token = socket
@@ -90,7 +90,7 @@ pub(super) fn admission(route: &Route, on: &On, answers: &Answers<'_>, lines: &m
     if socket.origins.is_some() || socket.require_origin.value {
         let at = socket.origins.as_ref().map_or(socket.at, |it| it.loc());
         let sent = name("origin");
-        lines.push(acl(&sent, "req.fhdr(origin)").add("-m found").at(at).end());
+        lines.push(acl(&sent, "req.fhdr(origin)").with("-m found").at(at).end());
         if socket.require_origin.value {
             let none = format!("!{sent}");
             lines.push(on.rule(answers.say(403, &[]), &[&ws, &none], at));
@@ -114,7 +114,7 @@ fn origin(lines: &mut Vec<Tok>, name: &str, origins: &Origins, at: Loc) {
                 name,
                 "req.fhdr(origin),field(3,/),host_only,lower,rtrim(.),strcmp(txn.host)",
             )
-            .add("-m int 0")
+            .with("-m int 0")
             .at(at)
             .end(),
         );
@@ -177,7 +177,7 @@ fn take(
     let found = format!("{}:token", route.name);
     lines.push(
         acl(&found, "var(txn.token)")
-            .add("-m len gt 0")
+            .with("-m len gt 0")
             .at(at)
             .end(),
     );
@@ -199,7 +199,7 @@ fn take(
                                 Part::Number(number),
                                 Part::Static(")"),
                             ])
-                            .add("-m str -i -- bearer access_token")
+                            .with("-m str -i -- bearer access_token")
                             .at(at)
                             .end(),
                     );
@@ -244,7 +244,7 @@ fn token(
     // The algorithm is pinned: HAProxy takes `alg: none` for verified (seen on 2.6.12 and 2.8.25).
     lines.push(
         acl(&name("alg"), "var(txn.token),jwt_header_query('$.alg')")
-            .add("-m str --")
+            .with("-m str --")
             .word(algorithm)
             .at(at)
             .end(),
@@ -260,7 +260,7 @@ fn token(
                         Part::Number(auth.id.0.into()),
                         Part::Static("),length"),
                     ])
-                    .add("gt 0")
+                    .with("gt 0")
                     .at(at)
                     .end(),
             );
@@ -279,7 +279,7 @@ fn token(
             )
         }
     };
-    lines.push(acl(&name("signed"), &verify).add("-m int 1").at(at).end());
+    lines.push(acl(&name("signed"), &verify).with("-m int 1").at(at).end());
     good.push(name("signed"));
     let leeway = jwt.leeway.value.as_secs_ceil();
     let clock = jwt.leeway.loc();
@@ -289,7 +289,7 @@ fn token(
             &name("fresh"),
             "var(txn.token),jwt_payload_query('$.exp','int'),sub(txn.now)",
         )
-        .add("-m int gt")
+        .with("-m int gt")
         .parts(&[Part::Static("-"), Part::Number(leeway)])
         .at(clock)
         .end(),
@@ -300,7 +300,7 @@ fn token(
             &name("early"),
             "var(txn.token),jwt_payload_query('$.nbf','int'),sub(txn.now)",
         )
-        .add("-m int gt")
+        .with("-m int gt")
         .number(leeway)
         .at(clock)
         .end(),
@@ -309,7 +309,7 @@ fn token(
     if let Some(issuer) = &jwt.issuer {
         lines.push(
             acl(&name("issuer"), "var(txn.token),jwt_payload_query('$.iss')")
-                .add("-m str --")
+                .with("-m str --")
                 .word(&issuer.value)
                 .at(issuer.loc())
                 .end(),
@@ -386,7 +386,7 @@ fn api_key(
     match &key.keys.value {
         Secret::File(file) => lines.push(
             acl(&name("key"), "var(txn.token)")
-                .add("-m str -f")
+                .with("-m str -f")
                 .word(file)
                 .at(at)
                 .end(),
@@ -398,13 +398,13 @@ fn api_key(
                     &name("key"),
                     &format!("var(txn.token),secure_memcmp({variable})"),
                 )
-                .add("-m bool")
+                .with("-m bool")
                 .at(at)
                 .end(),
             );
             lines.push(
                 acl(&name("key-set"), &format!("var({variable}),length"))
-                    .add("gt 0")
+                    .with("gt 0")
                     .at(at)
                     .end(),
             );
@@ -434,7 +434,7 @@ fn verdict(
         &terms,
         at,
     ));
-    lines.push(acl(&known, "var(txn.known)").add("-m found").at(at).end());
+    lines.push(acl(&known, "var(txn.known)").with("-m found").at(at).end());
     let challenge = scheme.unwrap_or("ApiKey");
     let not = format!("!{known}");
     lines.push(on.rule(
@@ -470,7 +470,7 @@ fn strip(
                 let empty = format!("{}:protocol-empty", route.name);
                 lines.push(
                     acl(&empty, "req.fhdr(sec-websocket-protocol)")
-                        .add("-m len 0")
+                        .with("-m len 0")
                         .at(at)
                         .end(),
                 );

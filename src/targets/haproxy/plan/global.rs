@@ -64,11 +64,11 @@ fn global(ctx: &Ctx<'_>) -> Section {
     let mut lines = Vec::new();
     if !ctx.is_include() {
         if let Some(log) = &g.log {
-            let to = line("log").word(&room.log.value).add("len 8192 format");
+            let to = line("log").word(&room.log.value).with("len 8192 format");
             let to = if room.log.value.starts_with("std") {
-                to.add("raw local0 info")
+                to.with("raw local0 info")
             } else {
-                to.add("rfc3164 local0 info")
+                to.with("rfc3164 local0 info")
             };
             lines.push(to.at(log.at).end());
         }
@@ -81,7 +81,7 @@ fn global(ctx: &Ctx<'_>) -> Section {
             lines.push(
                 line("stats socket")
                     .word(&path.value)
-                    .add("mode 600 level admin")
+                    .with("mode 600 level admin")
                     .at(path.loc())
                     .end(),
             );
@@ -313,9 +313,9 @@ fn certificates(ctx: &Ctx<'_>) -> Option<Section> {
         .map(|(number, (cert, key))| {
             line("load crt")
                 .word(cert)
-                .add("key")
+                .with("key")
                 .word(key)
-                .add("alias")
+                .with("alias")
                 .parts(&[Part::Static("pair"), Part::Number(number as u64)])
                 .end()
         })

@@ -32,7 +32,7 @@ pub(super) fn rules(
         let counted: Vec<&str> = counted.iter().map(String::as_str).collect();
         let track = line("http-request track-sc0")
             .word(&table::key(&limit.per.value))
-            .add("table")
+            .with("table")
             .name(&table);
         lines.push(on.rule(track, &counted, at));
         let over = name("over");
@@ -44,7 +44,7 @@ pub(super) fn rules(
                     Part::Name(&table),
                     Part::Static(")"),
                 ])
-                .add("ge")
+                .with("ge")
                 .number(most)
                 .at(at)
                 .end(),
@@ -60,7 +60,7 @@ pub(super) fn rules(
         let table = table::open(route);
         let track = line("http-request track-sc1")
             .word(&table::key(&limit.per.value))
-            .add("table")
+            .with("table")
             .name(&table);
         lines.push(on.rule(track, &[], at));
         let full = name("full");
@@ -72,7 +72,7 @@ pub(super) fn rules(
                     Part::Name(&table),
                     Part::Static(")"),
                 ])
-                .add("gt")
+                .with("gt")
                 .number(limit.max.value.into())
                 .at(at)
                 .end(),
@@ -93,7 +93,7 @@ pub(super) fn body(route: &Route, on: &On, answers: &Answers<'_>, lines: &mut Ve
     );
     lines.push(
         acl(&large, "req.body_size")
-            .add("-m int gt")
+            .with("-m int gt")
             .number(size.as_bytes())
             .at(at)
             .end(),
@@ -101,7 +101,7 @@ pub(super) fn body(route: &Route, on: &On, answers: &Answers<'_>, lines: &mut Ve
     lines.push(on.rule(answers.say(413, &[]), &[&large], at));
     lines.push(
         acl(&chunked, "req.hdr(transfer-encoding)")
-            .add("-m found")
+            .with("-m found")
             .at(at)
             .end(),
     );

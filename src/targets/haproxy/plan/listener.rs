@@ -49,14 +49,14 @@ fn bind(ctx: &Ctx<'_>, it: &Listener) -> Tok {
     let mut bind = match it.address.value {
         None => line("bind")
             .parts(&[Part::Static(":::"), Part::Number(port)])
-            .add("v4v6"),
+            .with("v4v6"),
         Some(ip) => {
             let address = std::net::SocketAddr::new(ip, it.port.value).to_string();
             line("bind").word(&address)
         }
     };
     if it.proxy_protocol.value {
-        bind = bind.add("accept-proxy");
+        bind = bind.with("accept-proxy");
     }
     if let Some(tls) = &it.tls {
         bind = secure(ctx, it, tls, bind);
@@ -65,16 +65,16 @@ fn bind(ctx: &Ctx<'_>, it: &Listener) -> Tok {
 }
 
 fn secure(ctx: &Ctx<'_>, it: &Listener, tls: &ListenerTls, bind: Line) -> Line {
-    let mut bind = bind.add("ssl");
+    let mut bind = bind.with("ssl");
     for id in &tls.certificates.value {
         let certificate = ctx.g.certificate(*id);
         bind = match &certificate.source {
             CertificateSource::Files { cert, key } => {
-                bind.add("crt")
+                bind.with("crt")
                     .tok(&global::pair(ctx, &cert.value, &key.value))
             }
             // Lost: no file is there, and the program does not start without one.
-            CertificateSource::Acme { .. } => bind.add("crt").parts(&[
+            CertificateSource::Acme { .. } => bind.with("crt").parts(&[
                 Part::Static("/etc/haproxy/"),
                 Part::Word(&certificate.name),
                 Part::Static(".pem"),
@@ -82,29 +82,29 @@ fn secure(ctx: &Ctx<'_>, it: &Listener, tls: &ListenerTls, bind: Line) -> Line {
         };
     }
     bind = if it.http2.value {
-        bind.add("alpn h2,http/1.1")
+        bind.with("alpn h2,http/1.1")
     } else {
-        bind.add("alpn http/1.1")
+        bind.with("alpn http/1.1")
     };
     if let Some(auth) = &tls.client_auth {
         bind = bind
-            .add(match auth.mode.value {
+            .with(match auth.mode.value {
                 ClientAuthMode::Require => "verify required ca-file",
                 ClientAuthMode::Optional => "verify optional ca-file",
             })
             .word(&auth.ca.value);
     }
     if it.unknown_host.value == UnknownHost::Close && !takes_any_host(ctx, it) {
-        bind = bind.add("strict-sni");
+        bind = bind.with("strict-sni");
     }
     match tls.profile.value {
-        TlsProfile::Modern => bind.add("ssl-min-ver TLSv1.3 no-tls-tickets prefer-client-ciphers"),
+        TlsProfile::Modern => bind.with("ssl-min-ver TLSv1.3 no-tls-tickets prefer-client-ciphers"),
         TlsProfile::Intermediate => bind
-            .add("ssl-min-ver TLSv1.2 no-tls-tickets prefer-client-ciphers")
-            .add(CIPHERS),
+            .with("ssl-min-ver TLSv1.2 no-tls-tickets prefer-client-ciphers")
+            .with(CIPHERS),
     }
-    .add(SUITES)
-    .add(CURVES)
+    .with(SUITES)
+    .with(CURVES)
 }
 
 fn takes_any_host(ctx: &Ctx<'_>, it: &Listener) -> bool {
@@ -170,7 +170,7 @@ fn reading(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
     ] {
         lines.push(
             acl(name, expression)
-                .add("-m int gt")
+                .with("-m int gt")
                 .number(limit)
                 .at(it.head_limit.loc())
                 .end(),
@@ -199,7 +199,7 @@ fn reading(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
         Paths::Reject => {
             lines.push(
                 acl("path:dotted", "path")
-                    .add("-m reg -i --")
+                    .with("-m reg -i --")
                     .word(r"//|/(?:\.|%2e){1,2}(?:/|$)")
                     .at(at)
                     .end(),
@@ -260,7 +260,7 @@ fn routing(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
         if ctx.g.serves(it, route) {
             if finder.entries == 0 {
                 lines.push(remark("the route: the first line that holds").end());
-                lines.push(acl(ROUTED, "var(txn.route)").add("-m found").end());
+                lines.push(acl(ROUTED, "var(txn.route)").with("-m found").end());
             }
             finder.entry(ctx, route, entry.host(ctx.g), entry.path(ctx.g), lines);
         }
@@ -317,7 +317,7 @@ fn redirect(it: &Listener, to: &Listener, any: bool, lines: &mut Vec<Tok>) {
             Part::Static("%[pathq]"),
         ])
     };
-    let rule = rule.add("code 301");
+    let rule = rule.with("code 301");
     lines.push(remark("everything else goes to the other listener").end());
     lines.push(
         conditions(rule, any.then_some("!routed").into_iter())
@@ -373,7 +373,7 @@ fn destinations(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
             if number < last {
                 lines.push(
                     acl(&name, "var(txn.dice)")
-                        .add("-m int lt")
+                        .with("-m int lt")
                         .number(below)
                         .at(share.weight.loc())
                         .end(),
@@ -412,11 +412,11 @@ fn lead(lines: &mut Vec<Tok>, backend: &str, routes: &[&str], at: crate::source:
     for some in routes.chunks(50) {
         let mut rule = line("use_backend")
             .name(backend)
-            .add("if { var(txn.route) -m str --");
+            .with("if { var(txn.route) -m str --");
         for route in some {
             rule = rule.name(route);
         }
-        lines.push(rule.add("}").at(at).end());
+        lines.push(rule.with("}").at(at).end());
     }
 }
 
@@ -443,11 +443,10 @@ impl<'a> Finder<'a> {
         self.entries += 1;
         let host = self.host(route, host, lines);
         let path = self.path(route, path, lines);
-        if !self.conditions.contains_key(&route.id) {
-            let terms = when(ctx, route, lines);
-            self.conditions.insert(route.id, terms);
-        }
-        let more = &self.conditions[&route.id];
+        let more = self
+            .conditions
+            .entry(route.id)
+            .or_insert_with(|| when(ctx, route, lines));
         let rule = line("http-request set-var(txn.route)").parts(&[
             Part::Static("str("),
             Part::Name(&route.name),
@@ -505,7 +504,7 @@ impl<'a> Finder<'a> {
         };
         lines.push(
             acl(&name, "var(txn.host)")
-                .add(method)
+                .with(method)
                 .word(&value)
                 .at(at)
                 .end(),
@@ -532,12 +531,12 @@ impl<'a> Finder<'a> {
             PathMatch::Prefix(text) if text == "/" => return None,
             PathMatch::Exact(text) => {
                 let name = self.name("exact:", text.trim_start_matches('/'));
-                let rule = acl(&name, "path").add("-m str --").word(text);
+                let rule = acl(&name, "path").with("-m str --").word(text);
                 (name, rule)
             }
             PathMatch::Prefix(text) if text.ends_with('/') => {
                 let name = self.name("path:", text.trim_start_matches('/'));
-                let rule = acl(&name, "path").add("-m beg --").word(text);
+                let rule = acl(&name, "path").with("-m beg --").word(text);
                 (name, rule)
             }
             PathMatch::Prefix(text) => {
@@ -550,14 +549,14 @@ impl<'a> Finder<'a> {
                 }
                 let name = self.name("path:", text.trim_start_matches('/'));
                 let rule = acl(&name, "var(txn.path)")
-                    .add("-m beg --")
+                    .with("-m beg --")
                     .word(&format!("{text}/"));
                 (name, rule)
             }
             PathMatch::Regex(regex) => {
                 let name = self.name("path:", "regex");
                 let rule = acl(&name, "path")
-                    .add("-m reg --")
+                    .with("-m reg --")
                     .word(&expr::whole(regex));
                 (name, rule)
             }
@@ -589,7 +588,7 @@ impl<'a> Finder<'a> {
             };
             lines.push(
                 acl("host:known", "var(txn.host)")
-                    .add(method)
+                    .with(method)
                     .word(&value)
                     .end(),
             );
@@ -628,7 +627,7 @@ fn when(ctx: &Ctx<'_>, route: &Route, lines: &mut Vec<Tok>) -> Vec<String> {
         let acl_name = name("upgrade", 0);
         lines.push(
             acl(&acl_name, "req.hdr(upgrade)")
-                .add("-m found")
+                .with("-m found")
                 .at(upgrade.loc())
                 .end(),
         );
@@ -650,11 +649,11 @@ fn condition(
 ) -> String {
     let rule = acl(&name, expression);
     let (rule, term) = match &condition.value {
-        ValueMatch::Exact(text) if text.is_empty() => (rule.add("-m len 0"), name),
-        ValueMatch::Exact(text) => (rule.add("-m str --").word(text), name),
-        ValueMatch::Regex(regex) => (rule.add("-m reg --").word(&expr::whole(regex)), name),
-        ValueMatch::Present(true) => (rule.add("-m found"), name),
-        ValueMatch::Present(false) => (rule.add("-m found"), format!("!{name}")),
+        ValueMatch::Exact(text) if text.is_empty() => (rule.with("-m len 0"), name),
+        ValueMatch::Exact(text) => (rule.with("-m str --").word(text), name),
+        ValueMatch::Regex(regex) => (rule.with("-m reg --").word(&expr::whole(regex)), name),
+        ValueMatch::Present(true) => (rule.with("-m found"), name),
+        ValueMatch::Present(false) => (rule.with("-m found"), format!("!{name}")),
     };
     lines.push(rule.at(at).end());
     term

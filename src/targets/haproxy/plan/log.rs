@@ -35,13 +35,15 @@ pub(super) fn kept(ctx: &Ctx<'_>) -> Vec<Tok> {
         ]);
         let hidden = log.redact_headers.value.iter().any(|it| it == header);
         lines.push(if hidden {
-            rule.add("str(REDACTED)").at(log.redact_headers.loc()).end()
+            rule.with("str(REDACTED)")
+                .at(log.redact_headers.loc())
+                .end()
         } else if field == LogField::Referer {
             rule.word(&redacted(log, "req.fhdr(referer)"))
                 .at(log.redact_query.loc())
                 .end()
         } else {
-            rule.add("req.fhdr(user-agent)").end()
+            rule.with("req.fhdr(user-agent)").end()
         });
     }
     lines

@@ -19,7 +19,7 @@ pub(super) fn client(it: &Listener, lines: &mut Vec<Tok>) {
     super::access::ranges(lines, "from:proxy", &trusted.value, at);
     lines.push(
         acl("sent:for", "req.hdr(x-forwarded-for)")
-            .add("-m found")
+            .with("-m found")
             .at(at)
             .end(),
     );
@@ -32,7 +32,7 @@ pub(super) fn client(it: &Listener, lines: &mut Vec<Tok>) {
                     Part::Number(hop),
                     Part::Static(")"),
                 ])
-                .add("if from:proxy sent:for")
+                .with("if from:proxy sent:for")
                 .at(at)
                 .end(),
         );
@@ -152,7 +152,7 @@ pub(super) fn forwarded(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
             lines.push(
                 line("http-request del-header")
                     .name(name)
-                    .add("if forwarded:off")
+                    .with("if forwarded:off")
                     .at(at)
                     .end(),
             );
@@ -183,7 +183,7 @@ pub(super) fn forwarded(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
         ));
     }
     lines.push(rule(
-        line("http-request set-header X-Forwarded-Proto").add(it.scheme()),
+        line("http-request set-header X-Forwarded-Proto").with(it.scheme()),
         &[],
     ));
     lines.push(rule(

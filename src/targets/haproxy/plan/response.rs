@@ -37,15 +37,15 @@ impl<'a> Answers<'a> {
             Some(page) => returned(line, page, status),
             None => match reason(status) {
                 Some(text) => line
-                    .add("return status")
+                    .with("return status")
                     .number(status.into())
-                    .add("content-type text/plain string")
+                    .with("content-type text/plain string")
                     .word(text),
-                None => line.add("return status").number(status.into()),
+                None => line.with("return status").number(status.into()),
             },
         };
         for (name, value) in headers {
-            line = line.add("hdr").add(name).tok(value);
+            line = line.with("hdr").with(name).tok(value);
         }
         line
     }
@@ -80,14 +80,14 @@ fn page(route: &Route, status: u16) -> Option<(&ErrorPage, Loc)> {
 fn returned(line: Line, page: &ErrorPage, status: u16) -> Line {
     match page {
         ErrorPage::Respond(own, respond) => fixed(
-            line.add("return status")
+            line.with("return status")
                 .number(own.unwrap_or(status).into()),
             respond,
         ),
         ErrorPage::Redirect(redirect) => line
-            .add("return status")
+            .with("return status")
             .number(redirect.status.into())
-            .add("hdr Location")
+            .with("hdr Location")
             .tok(&location(redirect, false)),
     }
 }
@@ -97,9 +97,9 @@ pub(super) fn fixed(line: Line, respond: &Respond) -> Line {
     if respond.body.is_empty() {
         return line;
     }
-    line.add("content-type")
+    line.with("content-type")
         .word(&respond.content_type)
-        .add("string")
+        .with("string")
         .tok(&haproxy::body(&respond.body))
 }
 
@@ -146,7 +146,7 @@ pub(super) fn pages(route: &Route, on: &On, lines: &mut Vec<Tok>) {
         for (number, it) in pages.pages.iter().enumerate() {
             let (range, page) = &it.value;
             let name = format!("{}:page{number}", route.name);
-            let status = acl(&name, "status").add("-m int").parts(&[
+            let status = acl(&name, "status").with("-m int").parts(&[
                 Part::Number(range.first.into()),
                 Part::Static(":"),
                 Part::Number(range.last.into()),
@@ -162,7 +162,7 @@ pub(super) fn pages(route: &Route, on: &On, lines: &mut Vec<Tok>) {
                 let rule = match page {
                     ErrorPage::Redirect(redirect) => line("http-response return status")
                         .number(redirect.status.into())
-                        .add("hdr Location")
+                        .with("hdr Location")
                         .tok(&location(redirect, true)),
                     ErrorPage::Respond(..) => returned(line("http-response"), page, status),
                 };
@@ -172,7 +172,7 @@ pub(super) fn pages(route: &Route, on: &On, lines: &mut Vec<Tok>) {
                     let exact = format!("{name}:{status}");
                     lines.push(
                         acl(&exact, "status")
-                            .add("-m int")
+                            .with("-m int")
                             .number(status.into())
                             .at(it.loc())
                             .end(),
@@ -233,7 +233,7 @@ fn own_pages(route: &Route, on: &On, lines: &mut Vec<Tok>) {
         let failed = format!("failed:{status}");
         lines.push(
             acl(&failed, "status")
-                .add("-m int")
+                .with("-m int")
                 .number(status.into())
                 .at(at)
                 .end(),
@@ -264,38 +264,38 @@ pub(super) fn preflight(route: &Route, on: &On, lines: &mut Vec<Tok>) {
     let (asks, known) = (name("preflight"), name("cors"));
     lines.push(
         acl(&asks, "req.hdr(access-control-request-method)")
-            .add("-m found")
+            .with("-m found")
             .at(at)
             .end(),
     );
     lines.push(
         acl(&name("options"), "method")
-            .add("-m str -- OPTIONS")
+            .with("-m str -- OPTIONS")
             .at(at)
             .end(),
     );
     let terms = [name("options"), asks, known];
-    let mut rule = line("http-request return status 204").add("hdr Access-Control-Allow-Origin");
+    let mut rule = line("http-request return status 204").with("hdr Access-Control-Allow-Origin");
     rule = rule.tok(&allowed_origin(cors));
     if !cors.methods.value.is_empty() {
         rule = rule
-            .add("hdr Access-Control-Allow-Methods")
+            .with("hdr Access-Control-Allow-Methods")
             .tok(&haproxy::fmt(&cors.methods.value.join(", ")));
     }
     if !cors.headers.value.is_empty() {
         rule = rule
-            .add("hdr Access-Control-Allow-Headers")
+            .with("hdr Access-Control-Allow-Headers")
             .tok(&haproxy::fmt(&cors.headers.value.join(", ")));
     }
     if cors.credentials.value {
-        rule = rule.add("hdr Access-Control-Allow-Credentials true");
+        rule = rule.with("hdr Access-Control-Allow-Credentials true");
     }
     if let Some(age) = cors.max_age.value {
         rule = rule
-            .add("hdr Access-Control-Max-Age")
+            .with("hdr Access-Control-Max-Age")
             .number(age.as_secs_ceil());
     }
-    rule = rule.add("hdr Vary Origin");
+    rule = rule.with("hdr Vary Origin");
     let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
     lines.push(on.rule(rule, &terms, at));
     lines.push(on.rule(
@@ -309,7 +309,7 @@ pub(super) fn preflight(route: &Route, on: &On, lines: &mut Vec<Tok>) {
 fn origins(cors: &Cors, name: &str, lines: &mut Vec<Tok>) {
     let at = cors.origins.loc();
     match &cors.origins.value {
-        None => lines.push(acl(name, "var(txn.origin)").add("-m found").at(at).end()),
+        None => lines.push(acl(name, "var(txn.origin)").with("-m found").at(at).end()),
         Some(list) if list.is_empty() => lines.push(acl(name, "always_false").at(at).end()),
         Some(list) => {
             let values = list.iter().map(String::as_str);
@@ -341,7 +341,7 @@ pub(super) fn headers(ctx: &Ctx<'_>, route: &Route, on: &On, lines: &mut Vec<Tok
             at,
         ));
         origins(cors, &known, lines);
-        let set = |syntax: &'static str| line("http-after-response set-header").add(syntax);
+        let set = |syntax: &'static str| line("http-after-response set-header").with(syntax);
         lines.push(on.rule(
             set("Access-Control-Allow-Origin").tok(&allowed_origin(cors)),
             &[&known],
@@ -363,7 +363,7 @@ pub(super) fn headers(ctx: &Ctx<'_>, route: &Route, on: &On, lines: &mut Vec<Tok
         let vary = format!("{}:varies", route.name);
         lines.push(
             acl(&vary, "res.hdr(vary)")
-                .add("-m str -i -- origin")
+                .with("-m str -i -- origin")
                 .at(at)
                 .end(),
         );
@@ -406,7 +406,7 @@ pub(super) fn headers(ctx: &Ctx<'_>, route: &Route, on: &On, lines: &mut Vec<Tok
             let there = format!("{}:answer{number}", route.name);
             rules.push(
                 acl(&there, &format!("res.hdr({})", expr::arg(&op.name)))
-                    .add("-m found")
+                    .with("-m found")
                     .at(op.at)
                     .end(),
             );

@@ -27,7 +27,7 @@ pub(super) fn answering(ctx: &Ctx<'_>, route: &Route) -> Section {
                 }
                 line("http-request redirect location")
                     .tok(&response::location(&redirect.value, false))
-                    .add("code")
+                    .with("code")
                     .number(redirect.value.status.into())
                     .at(redirect.loc())
             }
@@ -135,7 +135,7 @@ fn header(
         let there = format!("{}:sent{number}", route.name);
         lines.push(
             acl(&there, &format!("req.hdr({})", expr::arg(&op.name)))
-                .add("-m found")
+                .with("-m found")
                 .at(op.at)
                 .end(),
         );
@@ -191,7 +191,7 @@ fn rewrite(ctx: &Ctx<'_>, route: &Route, on: &On, it: &Rewrite, lines: &mut Vec<
         drop_parameter(&route.name, on, name, pair.loc(), lines);
         let pair_text = format!("{}={}", percent(name), percent(value));
         let has = format!("{}:query{number}", route.name);
-        lines.push(acl(&has, "query").add("-m len gt 0").at(pair.loc()).end());
+        lines.push(acl(&has, "query").with("-m len gt 0").at(pair.loc()).end());
         let set = |parts: &[Part<'_>]| line("http-request set-query").parts(parts);
         // Decided once: the first rule changes what the second would see.
         lines.push(
@@ -237,7 +237,7 @@ fn replace(route: &Route, new: &str) -> Line {
     let line = line("http-request replace-path");
     if new.is_empty() {
         parts.push(Part::Static(")(?:/+(.*))?$"));
-        line.parts(&parts).add(r"/\1")
+        line.parts(&parts).with(r"/\1")
     } else {
         parts.push(Part::Static(")(/.*)?$"));
         let text = new.replace('\\', r"\\");
@@ -267,13 +267,13 @@ fn map_back(route: &Route, on: &On, path: &PathRewrite, at: Loc, lines: &mut Vec
             &own,
             "res.fhdr(location),field(3,/),host_only,lower,strcmp(txn.host)",
         )
-        .add("-m int 0")
+        .with("-m int 0")
         .at(at)
         .end(),
     );
     lines.push(
         acl(&relative, "res.fhdr(location)")
-            .add("-m reg -- ^/([^/]|$)")
+            .with("-m reg -- ^/([^/]|$)")
             .at(at)
             .end(),
     );
@@ -310,7 +310,7 @@ pub(super) fn drop_parameter(route: &str, on: &On, name: &str, at: Loc, lines: &
     let left = format!("query,regsub({},'',g),ltrim(&;)", expr::arg(&exact));
     let empty = format!("{route}:query-empty");
     lines.push(on.rule(line("http-request set-var(txn.left)").word(&left), &[], at));
-    lines.push(acl(&empty, "var(txn.left)").add("-m len 0").at(at).end());
+    lines.push(acl(&empty, "var(txn.left)").with("-m len 0").at(at).end());
     lines.push(on.rule(
         line("http-request set-query %[var(txn.left)]"),
         &[&format!("!{empty}")],
@@ -318,7 +318,7 @@ pub(super) fn drop_parameter(route: &str, on: &On, name: &str, at: Loc, lines: &
     ));
     // `set-query` of nothing would leave a bare `?`.
     let asked = format!("{route}:query-asked");
-    lines.push(acl(&asked, "query").add("-m len gt 0").at(at).end());
+    lines.push(acl(&asked, "query").with("-m len gt 0").at(at).end());
     lines.push(on.rule(
         line("http-request set-pathq %[path]"),
         &[&asked, &empty],

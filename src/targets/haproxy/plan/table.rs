@@ -98,12 +98,12 @@ pub(super) fn sections(ctx: &Ctx<'_>) -> Vec<Section> {
             if made.insert(name.clone()) {
                 let window = window(ctx.g, route, limit);
                 let store = table(&limit.per.value)
-                    .add("expire")
+                    .with("expire")
                     .parts(&[
                         Part::Number((window.millis * 2).max(10_000)),
                         Part::Static("ms"),
                     ])
-                    .add("store")
+                    .with("store")
                     .parts(&[
                         Part::Static("gpc0,gpc0_rate("),
                         Part::Number(window.millis),
@@ -113,7 +113,7 @@ pub(super) fn sections(ctx: &Ctx<'_>) -> Vec<Section> {
             }
         }
         if let Some(limit) = &route.connections {
-            let store = table(&limit.per.value).add("expire 1h store conn_cur");
+            let store = table(&limit.per.value).with("expire 1h store conn_cur");
             sections.push(section(ctx, &open(route), store, limit.max.loc()));
         }
     }
@@ -124,7 +124,7 @@ fn section(ctx: &Ctx<'_>, name: &str, store: Line, at: Loc) -> Section {
     let store = if ctx.g.rooms.haproxy.peers.is_empty() {
         store
     } else {
-        store.add("peers wsgen")
+        store.with("peers wsgen")
     };
     Section {
         head: ctx.head("backend", name, at),

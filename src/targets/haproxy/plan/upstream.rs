@@ -32,12 +32,21 @@ pub(super) fn backend(ctx: &Ctx<'_>, it: &Group<'_>) -> Section {
     if it.leader.is_none() {
         health(it.upstream, &mut lines);
     }
+    let mut unbuffered = it.routes.iter().filter_map(|route| route.stream.as_ref());
+    if let Some(stream) = unbuffered.find(|it| it.request.value) {
+        // HAProxy waits for a body only where it is told to.
+        lines.push(
+            line("no option http-buffer-request")
+                .at(stream.request.loc())
+                .end(),
+        );
+    }
     let response_head = &it.upstream.response_head;
     if response_head.is_written() {
         lines.push(
             line("http-response return status 502 if { res.hdrs,length gt")
                 .number(response_head.value.as_bytes())
-                .add("}")
+                .with("}")
                 .at(response_head.loc())
                 .end(),
         );
@@ -188,7 +197,7 @@ fn stickiness(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
     };
     let owner = it.leader.map(|leader| &ctx.groups.list[leader].name);
     let on_table = |rule: Line| match owner {
-        Some(owner) => rule.add("table").name(owner),
+        Some(owner) => rule.with("table").name(owner),
         None => rule,
     };
     if owner.is_none() {
@@ -200,7 +209,7 @@ fn stickiness(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
         let table = if ctx.g.rooms.haproxy.peers.is_empty() {
             table
         } else {
-            table.add("peers wsgen")
+            table.with("peers wsgen")
         };
         lines.push(table.at(ttl.loc()).end());
     }
@@ -237,23 +246,23 @@ fn sticky_cookie(ctx: &Ctx<'_>, it: &Group<'_>, cookie: &StickyCookie, lines: &m
         && !tls.iter().all(|it| *it);
     let mut rule = line("cookie")
         .word(&cookie.name.value)
-        .add("insert indirect nocache");
+        .with("insert indirect nocache");
     if cookie.http_only.value {
-        rule = rule.add("httponly");
+        rule = rule.with("httponly");
     }
     match cookie.secure.value {
-        Secure::Always => rule = rule.add("secure"),
-        Secure::OnTls if !tls.is_empty() && tls.iter().all(|it| *it) => rule = rule.add("secure"),
+        Secure::Always => rule = rule.with("secure"),
+        Secure::OnTls if !tls.is_empty() && tls.iter().all(|it| *it) => rule = rule.with("secure"),
         Secure::OnTls | Secure::Never => {}
     }
-    rule = rule.add(match cookie.same_site.value {
+    rule = rule.with(match cookie.same_site.value {
         SameSite::Lax => "attr SameSite=Lax",
         SameSite::Strict => "attr SameSite=Strict",
         SameSite::None => "attr SameSite=None",
     });
     if let Some(ttl) = cookie.ttl.value {
         rule = rule
-            .add("attr")
+            .with("attr")
             .parts(&[Part::Static("Max-Age="), Part::Number(ttl.as_secs_ceil())]);
     }
     lines.push(rule.at(at).end());
@@ -267,7 +276,7 @@ fn sticky_cookie(ctx: &Ctx<'_>, it: &Group<'_>, cookie: &StickyCookie, lines: &m
             line("http-after-response replace-header Set-Cookie")
                 .parts(&own)
                 .parts(&[Part::Static(r"\1; Secure")])
-                .add("if { ssl_fc }")
+                .with("if { ssl_fc }")
                 .at(cookie.secure.loc())
                 .end(),
         );
@@ -307,7 +316,7 @@ fn retries(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
         match after {
             RetryAfter::Connect => {}
             RetryAfter::Timeout => {
-                rule = rule.add("response-timeout");
+                rule = rule.with("response-timeout");
                 again = true;
             }
             RetryAfter::Status(status) if matches!(status, 500..=504) => {
@@ -362,8 +371,10 @@ fn health(it: &Upstream, lines: &mut Vec<Tok>) {
             lines.push(line("option httpchk").at(at).end());
             // The key of RFC 6455's example: a server only has to accept one.
             let send = asked(it, "GET", path, host.as_deref())
-                .add("hdr Connection Upgrade hdr Upgrade websocket")
-                .add("hdr Sec-WebSocket-Version 13 hdr Sec-WebSocket-Key dGhlIHNhbXBsZSBub25jZQ==");
+                .with("hdr Connection Upgrade hdr Upgrade websocket")
+                .with(
+                    "hdr Sec-WebSocket-Version 13 hdr Sec-WebSocket-Key dGhlIHNhbXBsZSBub25jZQ==",
+                );
             lines.push(send.at(at).end());
             lines.push(line("http-check expect status 101").at(at).end());
         }
@@ -373,15 +384,15 @@ fn health(it: &Upstream, lines: &mut Vec<Tok>) {
 fn asked(it: &Upstream, method: &str, path: &str, host: Option<&str>) -> Line {
     let send = line("http-check send meth")
         .word(method)
-        .add("uri")
+        .with("uri")
         .word(path)
-        .add("ver HTTP/1.1 hdr Host");
+        .with("ver HTTP/1.1 hdr Host");
     match host {
         Some(host) => send.tok(&haproxy::fmt(host)),
         None if it.servers.iter().all(|it| facts::server_name(it).is_some()) => {
-            send.add("%[srv_name]")
+            send.with("%[srv_name]")
         }
-        None => send.add("localhost"),
+        None => send.with("localhost"),
     }
 }
 
@@ -411,68 +422,68 @@ fn common(ctx: &Ctx<'_>, it: &Group<'_>) -> Option<Line> {
     };
     if it.leader.is_none() {
         if let Some(health) = &up.health {
-            rule = add(rule.add("check inter"))
+            rule = add(rule.with("check inter"))
                 .name(&time(health.interval.value))
-                .add("fall")
+                .with("fall")
                 .number(health.fall.value.into())
-                .add("rise")
+                .with("rise")
                 .number(health.rise.value.into());
             if let Some(port) = &health.port {
-                rule = rule.add("port").number(port.value.into());
+                rule = rule.with("port").number(port.value.into());
             }
         }
         if let Some(passive) = &up.passive {
             if up.health.is_none() {
                 // Only real requests take a server out; a connection that opens brings it back.
-                rule = add(rule.add("check fall 1000 rise 1 inter"))
+                rule = add(rule.with("check fall 1000 rise 1 inter"))
                     .name(&time(passive.eject.value))
-                    .add("downinter")
+                    .with("downinter")
                     .name(&time(passive.eject.value));
             }
-            rule = add(rule.add("observe layer7 error-limit"))
+            rule = add(rule.with("observe layer7 error-limit"))
                 .number(passive.errors.value.into())
-                .add("on-error mark-down");
+                .with("on-error mark-down");
         }
     }
     match up.keepalive.value {
         None => {}
         Some(most) => {
-            rule = add(rule.add("pool-max-conn"))
+            rule = add(rule.with("pool-max-conn"))
                 .number(most)
-                .add("pool-purge-delay")
+                .with("pool-purge-delay")
                 .name(&time(up.keepalive_timeout.value));
         }
     }
     if up.keepalive.value.is_none() {
-        rule = add(rule.add("pool-max-conn 0"));
+        rule = add(rule.with("pool-max-conn 0"));
     }
     if let Some(growth) = up.slow_start.value {
-        rule = add(rule.add("slowstart")).name(&time(growth));
+        rule = add(rule.with("slowstart")).name(&time(growth));
     }
     if let Some(max) = up.max_connections.value {
-        rule = add(rule.add("maxconn")).number(max);
+        rule = add(rule.with("maxconn")).number(max);
     }
     let sockets = it.routes.iter().any(|route| route.websocket.is_some());
     if up.protocol.value == Protocol::Http2 {
         rule = add(match up.tls {
-            Some(_) => rule.add("alpn h2"),
-            None => rule.add("proto h2"),
+            Some(_) => rule.with("alpn h2"),
+            None => rule.with("proto h2"),
         });
         if sockets {
-            rule = rule.add("ws h1");
+            rule = rule.with("ws h1");
         }
     }
     if let Some(tls) = &up.tls {
-        rule = add(rule.add("ssl"));
+        rule = add(rule.with("ssl"));
         rule = if tls.verify.value {
-            rule.add("verify required ca-file")
+            rule.with("verify required ca-file")
         } else {
-            rule.add("verify none")
+            rule.with("verify none")
         };
         if tls.verify.value {
             rule = match &tls.ca {
                 Some(ca) => rule.word(&ca.value),
-                None => rule.add("@system-ca"),
+                None => rule.with("@system-ca"),
             };
         }
         if let Some(name) = &tls.server_name {
@@ -480,17 +491,17 @@ fn common(ctx: &Ctx<'_>, it: &Group<'_>) -> Option<Line> {
         }
         if let Some((cert, key)) = &tls.client {
             rule = rule
-                .add("crt")
+                .with("crt")
                 .tok(&global::pair(ctx, &cert.value, &key.value));
         }
     }
     if up.has_names() {
         rule = add(match resolver(up) {
-            Some((name, _)) => rule.add("resolvers").name(&name),
+            Some((name, _)) => rule.with("resolvers").name(&name),
             None => rule,
         });
         // 2.6 warns about a name that does not resolve at start; 2.8 and later do not.
-        rule = rule.add(match (ctx.env.since(2, 8, 0), resolver(up).is_some()) {
+        rule = rule.with(match (ctx.env.since(2, 8, 0), resolver(up).is_some()) {
             (true, true) => "init-addr last,libc,none",
             (false, true) => "init-addr last,none",
             (_, false) => "init-addr libc,none",
@@ -501,12 +512,12 @@ fn common(ctx: &Ctx<'_>, it: &Group<'_>) -> Option<Line> {
 
 fn named(rule: Line, name: &str, verify: bool) -> Line {
     let rule = rule
-        .add("sni")
+        .with("sni")
         .word(&format!("str({})", arg(name)))
-        .add("check-sni")
+        .with("check-sni")
         .word(name);
     if verify {
-        rule.add("verifyhost").word(name)
+        rule.with("verifyhost").word(name)
     } else {
         rule
     }
@@ -520,14 +531,14 @@ fn one(ctx: &Ctx<'_>, it: &Group<'_>, server: &Server, name: &str) -> Line {
         Address::Name { .. } | Address::Ip { .. } => rule.word(&server.address.value.to_string()),
     };
     if server.weight.value != 1 {
-        rule = rule.add("weight").number(server.weight.value.into());
+        rule = rule.with("weight").number(server.weight.value.into());
     }
     if server.backup.value {
-        rule = rule.add("backup");
+        rule = rule.with("backup");
     }
     if let Some(Stickiness::Cookie(_)) = &up.stickiness {
         rule = rule
-            .add("cookie")
+            .with("cookie")
             .name(&opaque(&up.name, &server.address.value));
     }
     if let Some(tls) = &up.tls
@@ -541,7 +552,7 @@ fn one(ctx: &Ctx<'_>, it: &Group<'_>, server: &Server, name: &str) -> Line {
     {
         let leader = &ctx.groups.list[leader].name;
         rule = rule
-            .add("track")
+            .with("track")
             .parts(&[Part::Name(leader), Part::Static("/"), Part::Name(name)]);
     }
     rule
