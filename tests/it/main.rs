@@ -9,8 +9,8 @@ mod discipline;
 mod escape;
 mod features;
 mod fresh;
-mod invariants;
 mod haproxy;
+mod invariants;
 #[allow(dead_code, unused_imports)]
 mod live;
 #[allow(dead_code)]
