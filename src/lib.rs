@@ -6,6 +6,7 @@ pub mod emit;
 pub mod ir;
 pub mod names;
 pub mod request;
+pub mod rules;
 pub mod source;
 pub mod spec;
 pub mod targets;

@@ -20,6 +20,7 @@ mod programs;
 #[allow(dead_code)]
 mod rehearse;
 mod routes;
+mod rules;
 #[allow(dead_code)]
 mod scratch;
 mod specs;

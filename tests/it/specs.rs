@@ -58,7 +58,7 @@ fn blocks_find_what_they_mark() {
 }
 
 /// The YAML blocks of a page and the lines on which they begin.
-fn blocks(page: &str) -> Vec<(usize, String)> {
+pub(crate) fn blocks(page: &str) -> Vec<(usize, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String)> = None;
     for (line, number) in page.lines().zip(1..) {
@@ -76,16 +76,17 @@ fn blocks(page: &str) -> Vec<(usize, String)> {
 }
 
 /// `# error: a, b` and `# warning: c` at the ends of lines; alone on a line they speak of the line above.
-fn marked(block: &str) -> Vec<(u32, String)> {
+pub(crate) fn marked(block: &str) -> Vec<(u32, String)> {
     let mut expected = Vec::new();
     let mut last = 0;
     for (line, number) in block.lines().zip(1..) {
-        let alone = line.trim_start().starts_with("# error:")
-            || line.trim_start().starts_with("# warning:");
+        let alone = ["# error:", "# warning:", "# note:"]
+            .iter()
+            .any(|mark| line.trim_start().starts_with(mark));
         if !alone {
             last = number;
         }
-        for level in ["error", "warning"] {
+        for level in ["error", "warning", "note"] {
             if let Some((_, codes)) = line.split_once(&format!("# {level}: ")) {
                 expected.extend(
                     codes

@@ -1,0 +1,48 @@
+//! certificate-expired: certificates whose time is over, or will be within two weeks.
+
+use super::{Findings, Rule, Subject};
+use crate::diag::Level;
+use super::pem;
+use crate::ir::CertificateSource;
+
+pub(super) const RULE: Rule = Rule::files(
+    Level::Error,
+    "certificate-expired",
+    include_str!("certificate_expired.md"),
+    run,
+);
+
+const DAY: i64 = 24 * 60 * 60;
+
+fn run(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let Some(disk) = subject.disk else {
+        return;
+    };
+    for certificate in &subject.gateway.certificates {
+        let CertificateSource::Files { cert, .. } = &certificate.source else {
+            continue;
+        };
+        let Some(facts) = disk
+            .files
+            .bytes(&cert.value)
+            .ok()
+            .and_then(|pem| pem::certificate(&pem))
+        else {
+            continue;
+        };
+        let left = (facts.until - disk.now).div_euclid(DAY);
+        let (level, title) = if facts.until < disk.now {
+            (Level::Error, format!("certificate {} expired {} days ago", certificate.name, -left))
+        } else if disk.now < facts.from {
+            (Level::Error, format!("certificate {} is not valid yet", certificate.name))
+        } else if left < 14 {
+            (Level::Warning, format!("certificate {} expires in {left} days", certificate.name))
+        } else {
+            continue;
+        };
+        findings
+            .with(level, cert.loc(), title)
+            .note("browsers and libraries refuse the connection; a WebSocket client sees only that it failed")
+            .help("renew it; `acme: {…}` in place of `cert` and `key` renews by itself");
+    }
+}
