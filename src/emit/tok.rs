@@ -106,6 +106,34 @@ impl Tok {
         }
     }
 
+    /// Several tokens in a row with spaces between, and the origin of their line: one value where a template would lay out many.
+    pub fn row<'a>(tokens: impl IntoIterator<Item = &'a Self>, at: Option<Loc>) -> Self {
+        let mut row = String::with_capacity(64);
+        for token in tokens {
+            if !row.is_empty() {
+                row.push(' ');
+            }
+            row.push_str(token.as_str());
+        }
+        if let Some(at) = at {
+            marks::write_origin(at.0, &mut row);
+        }
+        Self(Value::safe_string(&row))
+    }
+
+    /// Statements on one line, each with what ends it.
+    pub fn joined<'a>(statements: impl IntoIterator<Item = (Self, &'a Self)>) -> Self {
+        let mut line = String::with_capacity(96);
+        for (statement, end) in statements {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(statement.as_str());
+            line.push_str(end.as_str());
+        }
+        Self(Value::safe_string(&line))
+    }
+
     /// Why the token cannot be written; `None` if it is.
     pub fn refusal(&self) -> Option<&str> {
         marks::refusal(self.as_str())

@@ -226,8 +226,11 @@ fn is_field(target: &str, name: &str) -> bool {
                 .or_else(|| line.strip_prefix("pub(crate) "))
                 .or_else(|| line.strip_prefix("pub(super) "))
                 .unwrap_or(line);
-            line.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with(": "))
+            let by_hand = format!("serialize_field(\"{name}\"");
+            line.contains(&by_hand)
+                || line
+                    .strip_prefix(name)
+                    .is_some_and(|rest| rest.starts_with(": "))
         })
     })
 }

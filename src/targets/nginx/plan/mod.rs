@@ -11,7 +11,8 @@ mod words;
 use std::collections::{HashMap, HashSet};
 
 use regex::bytes::Regex;
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::emit::Tok;
 use crate::emit::lang::nginx;
@@ -90,8 +91,8 @@ pub(super) struct Server {
     locations: Vec<Location>,
 }
 
-/// A `location`.
-#[derive(Debug, Clone, Serialize)]
+/// A `location`. A template sees its `head`, one token, and either its `body` on one line, or its parts.
+#[derive(Debug, Clone)]
 pub(super) struct Location {
     /// On one line.
     brief: bool,
@@ -102,6 +103,24 @@ pub(super) struct Location {
     lines: Vec<Directive>,
     raw: Vec<RawLine>,
     at: Option<Loc>,
+}
+
+impl Serialize for Location {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut location = serializer.serialize_struct("Location", 7)?;
+        location.serialize_field("about", &self.about)?;
+        location.serialize_field("head", &Tok::row(&self.args, self.at))?;
+        if self.brief {
+            location.serialize_field("body", &words::body(&self.lines))?;
+        } else {
+            location.serialize_field("body", &false)?;
+            location.serialize_field("first", &self.first)?;
+            location.serialize_field("branches", &self.branches)?;
+            location.serialize_field("lines", &self.lines)?;
+            location.serialize_field("raw", &self.raw)?;
+        }
+        location.end()
+    }
 }
 
 impl Location {

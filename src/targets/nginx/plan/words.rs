@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::emit::lang::nginx::{self, NGINX};
 use crate::emit::{Part, Tok};
 use crate::ir::{Dur, Loc, Size};
 
-/// One directive: `name args…;`.
-#[derive(Debug, Clone, Serialize)]
+/// One directive: `name args…;`. A template sees it as one token.
+#[derive(Debug, Clone)]
 pub(super) struct Directive {
     name: Tok,
     args: Vec<Tok>,
@@ -49,6 +50,11 @@ impl Directive {
         self
     }
 
+    /// The directive as one token, without its semicolon.
+    fn row(&self) -> Tok {
+        Tok::row(std::iter::once(&self.name).chain(&self.args), self.at)
+    }
+
     /// Whether two directives say the same, wherever they stem from.
     pub(super) fn same(&self, other: &Self) -> bool {
         self.name == other.name && self.args == other.args
@@ -66,13 +72,37 @@ impl Directive {
     }
 }
 
-/// A block without blocks inside: `map`, `geo`, `upstream`, `if`.
-#[derive(Debug, Clone, Serialize)]
+impl Serialize for Directive {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.row().serialize(serializer)
+    }
+}
+
+/// Directives on one line.
+pub(super) fn body(lines: &[Directive]) -> Tok {
+    let end = Tok::fixed(";");
+    Tok::joined(lines.iter().map(|line| (line.row(), &end)))
+}
+
+/// A block without blocks inside: `map`, `geo`, `upstream`, `if`. A template sees its `head`, one token, and its `lines`.
+#[derive(Debug, Clone)]
 pub(super) struct Block {
     pub(super) name: Tok,
     pub(super) args: Vec<Tok>,
     pub(super) lines: Vec<Directive>,
     pub(super) at: Option<Loc>,
+}
+
+impl Serialize for Block {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut block = serializer.serialize_struct("Block", 2)?;
+        block.serialize_field(
+            "head",
+            &Tok::row(std::iter::once(&self.name).chain(&self.args), self.at),
+        )?;
+        block.serialize_field("lines", &self.lines)?;
+        block.end()
+    }
 }
 
 impl Block {
