@@ -7,6 +7,7 @@ mod cli;
 mod cli_render;
 mod discipline;
 mod escape;
+mod examples;
 mod features;
 mod fresh;
 mod haproxy;
