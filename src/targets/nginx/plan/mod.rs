@@ -505,7 +505,6 @@ impl<'a> Planner<'a> {
             Directive::fixed("server_tokens off"),
             Directive::fixed("absolute_redirect off"),
             Directive::fixed("client_max_body_size 0"),
-            Directive::fixed("uninitialized_variable_warn off"),
             Directive::fixed("recursive_error_pages on"),
         ];
         lines.extend(base_errors());

@@ -37,10 +37,20 @@ impl<'a> Planner<'a> {
     /// The locations of a site on a listener.
     pub(super) fn locations(&mut self, site: &Site<'a>, listener: &'a Listener) -> Vec<Location> {
         let gateway = self.gateway;
+        // `host: every` stands under the site's own host and again under wider ones: once is enough.
+        let mut before: HashSet<(RouteId, u32)> = HashSet::new();
         let choices: Vec<Choice> = site
             .entries
             .iter()
             .filter(|one| gateway.serves(listener, gateway.route(one.entry.route)))
+            .filter(|one| {
+                let key = (one.entry.route, one.entry.path);
+                if one.check_host {
+                    !before.contains(&key)
+                } else {
+                    before.insert(key)
+                }
+            })
             .map(|one| Choice {
                 entry: one.entry,
                 check_host: one.check_host,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use regex_syntax::utf8::Utf8Sequences;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -371,8 +372,25 @@ fn print(hir: &Hir, out: &mut String) {
                 .collect();
             print_class(&ranges, out);
         }
-        // Not without Unicode.
-        HirKind::Class(Class::Unicode(_)) => out.push_str("(?!)"),
+        HirKind::Class(Class::Unicode(class)) => {
+            // NGINX sees the bytes of each character.
+            out.push_str("(?:");
+            let mut first = true;
+            for range in class.iter() {
+                for sequence in Utf8Sequences::new(range.start(), range.end()) {
+                    if !std::mem::take(&mut first) {
+                        out.push('|');
+                    }
+                    for bytes in sequence.as_slice() {
+                        print_class(&[(u32::from(bytes.start), u32::from(bytes.end))], out);
+                    }
+                }
+            }
+            if first {
+                out.push_str("(?!)");
+            }
+            out.push(')');
+        }
         HirKind::Look(look) => out.push_str(match look {
             Look::Start | Look::StartLF | Look::StartCRLF => "\\A",
             Look::End | Look::EndLF | Look::EndCRLF => "\\z",
@@ -493,7 +511,9 @@ mod tests {
             ("/a++", "/(?:(?:a)+)+"),
             ("(?i)ab", "[Aa][Bb]"),
             ("/x$", "/x\\z"),
-            ("a|b c", "(?:a|b c)"),
+            ("aa|b c", "(?:aa|b c)"),
+            ("/v(1|2)", "/v((?:[1-2]))"),
+            ("[ab]é", "[a-b]\\xC3\\xA9"),
         ] {
             assert_eq!(pcre(re2), expected);
         }
