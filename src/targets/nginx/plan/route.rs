@@ -310,6 +310,10 @@ impl Planner<'_> {
         let Place {
             route, listener, ..
         } = place;
+        let timer = match &route.websocket {
+            Some(websocket) if tunnel => websocket.idle.value,
+            _ => read_timeout(route).value,
+        };
         let uri = self.rewrite(place, &mut content);
         let base = content.lines.len();
         let mut bodies = Vec::new();
@@ -329,7 +333,7 @@ impl Planner<'_> {
             }
             lines.extend(self.answer_lines(&answer_here, listener));
             lines.extend(self.map_location(place, share));
-            lines.extend(self.reach(share, tunnel));
+            lines.extend(self.reach(share, timer, tunnel));
             lines.push(self.pass(share, uri.as_deref()));
             bodies.push(lines);
         }

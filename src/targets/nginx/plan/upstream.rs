@@ -12,8 +12,8 @@ use super::{Planner, RawLine, defaults};
 use crate::emit::lang::nginx;
 use crate::emit::{Part, Tok};
 use crate::ir::{
-    Address, Balance, HashKey, HostHeader, Loc, Protocol, Retries, RetryAfter, SameSite, Secure,
-    Share, Stickiness, StickyCookie, Upstream, UpstreamId,
+    Address, Balance, Dur, HashKey, HostHeader, Loc, Protocol, Retries, RetryAfter, SameSite,
+    Secure, Share, Stickiness, StickyCookie, Upstream, UpstreamId,
 };
 
 /// An `upstream` block.
@@ -353,7 +353,7 @@ impl Planner<'_> {
     }
 
     /// What a location says beside `proxy_pass` to reach a share's upstream; only what differs from the level above.
-    pub(super) fn reach(&self, share: &Share, tunnel: bool) -> Vec<Directive> {
+    pub(super) fn reach(&self, share: &Share, timer: Dur, tunnel: bool) -> Vec<Directive> {
         let upstream = self.gateway.upstream(share.upstream.value);
         let mut lines = Vec::new();
         let connect = share.connect.value;
@@ -362,13 +362,25 @@ impl Planner<'_> {
                 Directive::new("proxy_connect_timeout", vec![dur(connect)]).at(share.connect.loc()),
             );
         }
-        match &share.retries.value {
-            Some(retries) => lines.extend(retry_lines(retries, share.retries.loc())),
-            None if connect != defaults::CONNECT => lines.push(Directive::new(
-                "proxy_next_upstream_timeout",
-                vec![word(&format!("{}ms", 2 * connect.as_millis()))],
-            )),
-            None => {}
+        let mut late = false;
+        if let Some(retries) = &share.retries.value {
+            late = retries.after.contains(&RetryAfter::Timeout);
+            lines.extend(retry_lines(retries, share.retries.loc()));
+        }
+        // Connecting may take two servers' time, but what came too late is not asked for again.
+        let bound = if late {
+            0
+        } else {
+            (2 * connect.as_millis()).min(timer.as_millis())
+        };
+        if bound != 2 * defaults::CONNECT.as_millis() {
+            lines.push(
+                Directive::new(
+                    "proxy_next_upstream_timeout",
+                    vec![word(&format!("{bound}ms"))],
+                )
+                .at(share.connect.loc()),
+            );
         }
         if upstream.response_head.value != defaults::RESPONSE_HEAD {
             let bytes = upstream.response_head.value;
@@ -473,29 +485,18 @@ fn own_host(upstream: &Upstream) -> String {
 
 fn retry_lines(retries: &Retries, at: Loc) -> Vec<Directive> {
     let mut causes = vec![Tok::fixed("error")];
-    let mut late = false;
     for cause in &retries.after {
-        match cause {
-            RetryAfter::Connect => {}
-            RetryAfter::Timeout => late = true,
-            RetryAfter::Status(status) => {
-                if matches!(status, 500 | 502 | 503 | 504) {
-                    causes.push(word(&format!("http_{status}")));
-                }
-            }
+        if let RetryAfter::Status(status @ (500 | 502 | 503 | 504)) = cause {
+            causes.push(word(&format!("http_{status}")));
         }
     }
     causes.insert(1, Tok::fixed("timeout"));
-    let mut lines = vec![
+    vec![
         Directive::new("proxy_next_upstream", causes).at(at),
         Directive::new(
             "proxy_next_upstream_tries",
             vec![Tok::number(u64::from(retries.attempts) + 1)],
         )
         .at(at),
-    ];
-    if late {
-        lines.push(Directive::fixed("proxy_next_upstream_timeout 0").at(at));
-    }
-    lines
+    ]
 }
