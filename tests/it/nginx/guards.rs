@@ -243,6 +243,7 @@ routes:
   - { name: ws, path: /ws, upstream: a, websocket: true }
   - { name: site, path: /, upstream: a }
 log: { redact: { query: [token, key], headers: [Referer] } }
+runtime: { workers: 1 }
 targets: { nginx: { access_log: stderr } }
 "#;
 
