@@ -22,7 +22,10 @@ impl Files for NoFiles {
     }
 }
 
-const WORLD: World<'static> = World { params: &NoParams, files: &NoFiles };
+const WORLD: World<'static> = World {
+    params: &NoParams,
+    files: &NoFiles,
+};
 
 /// The programs that judge a target's files: name, and the version that the file is rendered for.
 const JUDGES: [(&str, &[(&str, &str)]); 2] = [
@@ -32,19 +35,30 @@ const JUDGES: [(&str, &[(&str, &str)]); 2] = [
 
 fn examples() -> Vec<PathBuf> {
     let folder = std::fs::read_dir(root().join("examples")).expect("the examples are there");
-    let mut files: Vec<PathBuf> = folder.map(|entry| entry.expect("readable").path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    let mut files: Vec<PathBuf> = folder
+        .map(|entry| entry.expect("readable").path())
+        .collect();
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "yaml")
+    });
     files.sort();
     assert!(files.len() >= 10, "the examples are gone");
     files
 }
 
 fn compiled(path: &Path, version: Option<(&str, &str)>) -> Compiled {
-    let name = format!("examples/{}", path.file_name().expect("a file").to_string_lossy());
+    let name = format!(
+        "examples/{}",
+        path.file_name().expect("a file").to_string_lossy()
+    );
     let text = std::fs::read_to_string(path).expect("readable");
     let mut inputs = vec![Input::new(name, text)];
     if let Some((target, version)) = version {
-        inputs.push(Input::new("version.yaml", format!("targets: {{ {target}: {{ version: \"{version}\" }} }}\n")));
+        inputs.push(Input::new(
+            "version.yaml",
+            format!("targets: {{ {target}: {{ version: \"{version}\" }} }}\n"),
+        ));
     }
     compile::compile(inputs, WORLD)
 }
@@ -57,9 +71,19 @@ fn shown(compiled: &Compiled, report: &Report) -> String {
 fn examples_have_no_findings() {
     for path in examples() {
         let compiled = compiled(&path, None);
-        assert!(compiled.report.is_empty(), "{}:\n{}", path.display(), shown(&compiled, &compiled.report));
+        assert!(
+            compiled.report.is_empty(),
+            "{}:\n{}",
+            path.display(),
+            shown(&compiled, &compiled.report)
+        );
         let lint = wsgen::rules::lint(&compiled);
-        assert!(lint.is_empty(), "{}:\n{}", path.display(), shown(&compiled, &lint));
+        assert!(
+            lint.is_empty(),
+            "{}:\n{}",
+            path.display(),
+            shown(&compiled, &lint)
+        );
     }
 }
 
@@ -72,7 +96,12 @@ fn tests_of_examples_hold() {
         tests += gateway.tests.len();
         let mut report = Report::new();
         wsgen::request::run_tests(gateway, &mut report);
-        assert!(report.is_empty(), "{}:\n{}", path.display(), shown(&compiled, &report));
+        assert!(
+            report.is_empty(),
+            "{}:\n{}",
+            path.display(),
+            shown(&compiled, &report)
+        );
     }
     assert!(tests >= 10, "the examples' tests are gone");
 }
@@ -81,7 +110,11 @@ fn tests_of_examples_hold() {
 fn files_and_losses_are_as_committed() {
     let mut stale = Vec::new();
     for path in examples() {
-        let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let stem = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         let golden = root().join("tests/it/golden").join(&stem);
         let plain = compiled(&path, None);
         let mut report = String::new();
@@ -89,10 +122,23 @@ fn files_and_losses_are_as_committed() {
             let own = compile::for_target(&plain, target.id(), WORLD);
             let compiled = own.as_ref().unwrap_or(&plain);
             let rendered = compile::render(compiled, *target, Options::default());
-            let _ = write!(report, "── {} ──\n{}\n", target.id(), shown(compiled, &rendered.report));
-            assert!(!rendered.files.is_empty(), "{stem} does not render for {}:\n{report}", target.id());
+            let _ = write!(
+                report,
+                "── {} ──\n{}\n",
+                target.id(),
+                shown(compiled, &rendered.report)
+            );
+            assert!(
+                !rendered.files.is_empty(),
+                "{stem} does not render for {}:\n{report}",
+                target.id()
+            );
             for file in &rendered.files {
-                assert_eq!(file.lines.len(), file.text.lines().count(), "{stem}: the source map has a line for each line");
+                assert_eq!(
+                    file.lines.len(),
+                    file.text.lines().count(),
+                    "{stem}: the source map has a line for each line"
+                );
                 stale.extend(fresh(&golden.join(target.id()).join(&file.path), &file.text).err());
             }
         }
@@ -106,7 +152,9 @@ fn the_real_programs_take_every_example() {
     let mut jobs = Vec::new();
     for (target, judges) in JUDGES {
         for (name, version) in judges {
-            let Some(program) = programs::require(name) else { continue };
+            let Some(program) = programs::require(name) else {
+                continue;
+            };
             for path in examples() {
                 jobs.push((target, *version, program.clone(), path));
             }
@@ -118,7 +166,9 @@ fn the_real_programs_take_every_example() {
         for _ in 0..4 {
             scope.spawn(|| {
                 loop {
-                    let Some(job) = next.lock().expect("no panic").next() else { break };
+                    let Some(job) = next.lock().expect("no panic").next() else {
+                        break;
+                    };
                     if let Err(fault) = judge(&job) {
                         faults.lock().expect("no panic").push(fault);
                     }
@@ -138,10 +188,19 @@ fn judge((target, version, program, path): &(&str, &str, Program, PathBuf)) -> R
     let rendered = compile::render(compiled, renderer, Options::default());
     let what = format!("{} for {target} {version}", path.display());
     if rendered.files.is_empty() {
-        return Err(format!("{what} does not render:\n{}", shown(compiled, &rendered.report)));
+        return Err(format!(
+            "{what} does not render:\n{}",
+            shown(compiled, &rendered.report)
+        ));
     }
-    let files: Vec<(String, &str)> =
-        rendered.files.iter().map(|file| (file.path.to_string_lossy().into_owned(), file.text.as_str())).collect();
-    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let files: Vec<(String, &str)> = rendered
+        .files
+        .iter()
+        .map(|file| (file.path.to_string_lossy().into_owned(), file.text.as_str()))
+        .collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), *text))
+        .collect();
     rehearse::check(program, &files).map_err(|why| format!("{what} is refused:\n{why}"))
 }

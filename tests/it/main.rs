@@ -10,6 +10,7 @@ mod escape;
 mod examples;
 mod features;
 mod fresh;
+mod fuzz;
 mod haproxy;
 mod invariants;
 #[allow(dead_code, unused_imports)]
