@@ -1,5 +1,6 @@
 //! Diagnostics: a fact, the places it concerns, what happens instead and what to write.
 
+pub mod codes;
 pub mod github;
 pub mod human;
 pub mod json;

@@ -45,6 +45,41 @@ pub(super) enum Command {
         $ wsgen lint spec.yaml --format sarif\n\n\
         Exit status: 0 clean or warnings only, 1 an error (with --deny warnings: or a warning), 2 a spec or the call is wrong.")]
     Lint(LintArgs),
+    /// Say what a rule, a loss, a feature, a field, a code, or a line of a spec means
+    ///
+    /// WHAT is a rule's id, a loss such as `nginx::timeout.idle`, a feature, a field such as `websocket.idle`, a diagnostic's code,
+    /// or SPEC:LINE, which shows every output line that this line of the spec causes.
+    #[command(after_help = "Examples:\n  \
+        $ wsgen explain websocket.idle\n  \
+        $ wsgen explain websocket.idle spec.yaml\n  \
+        $ wsgen explain spec::unknown-key\n  \
+        $ wsgen explain spec.yaml:5")]
+    Explain(ExplainArgs),
+    /// Show the order of all routes, or which route takes a request, and why
+    #[command(after_help = "Examples:\n  \
+        $ wsgen routes spec.yaml\n  \
+        $ wsgen routes spec.yaml \"GET https://example.com/ws\"\n  \
+        $ wsgen routes spec.yaml \"WS wss://example.com/ws\" --client 10.0.0.7")]
+    Routes(RoutesArgs),
+    /// Check the requests under `tests:` of a spec
+    #[command(after_help = "Example:\n  $ wsgen test spec.yaml\n\n\
+        Exit status: 0 all pass, 1 one fails, 2 the spec or the call is wrong.")]
+    Test(TestArgs),
+    /// Compare what would be rendered with files, or two specs with each other
+    ///
+    /// With `--out`, SPEC is rendered and compared with what stands below that folder. With OLD and NEW, both are rendered and
+    /// compared, what they lose too. `git:REV` is the other spec's file at that commit, `git:REV:PATH` another file.
+    #[command(after_help = "Examples:\n  \
+        $ wsgen diff spec.yaml --target nginx --out deploy\n  \
+        $ wsgen diff old.yaml spec.yaml\n  \
+        $ wsgen diff git:HEAD spec.yaml --format markdown\n\n\
+        Exit status: 0 the same, 1 different, 2 a spec or the call is wrong.")]
+    Diff(DiffArgs),
+    /// Write a commented spec to start from
+    #[command(after_help = "Examples:\n  \
+        $ wsgen init\n  \
+        $ wsgen init --app socketio --out new/spec.yaml")]
+    Init(InitArgs),
     /// What each target does with each feature of the language
     #[command(after_help = "Examples:\n  $ wsgen targets\n  $ wsgen targets --format json")]
     Targets(TargetsArgs),
@@ -58,6 +93,12 @@ pub(super) enum Command {
         after_help = "Examples:\n  $ wsgen ir spec.yaml\n  $ wsgen ir spec.yaml --format json"
     )]
     Ir(IrArgs),
+    /// Print the completions of a shell
+    #[command(after_help = "Example:\n  $ wsgen completions bash")]
+    Completions(CompletionsArgs),
+    /// Print a manual page
+    #[command(after_help = "Examples:\n  $ wsgen man\n  $ wsgen man render")]
+    Man(ManArgs),
 }
 
 /// When output is coloured.
@@ -196,4 +237,130 @@ pub(super) struct IrArgs {
 pub(super) enum IrFormat {
     Yaml,
     Json,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct ExplainArgs {
+    /// A rule, a loss, a feature, a field, a code, or SPEC:LINE
+    pub(super) what: String,
+    /// Show where this spec writes the field
+    pub(super) spec: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) over: Overlays,
+    /// Only these targets: names with commas, or `all`
+    #[arg(
+        short,
+        long,
+        value_name = "TARGETS",
+        value_delimiter = ',',
+        default_value = "all"
+    )]
+    pub(super) target: Vec<String>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct RoutesArgs {
+    /// The spec's file; `-` is standard input
+    pub(super) spec: PathBuf,
+    /// Method and URL, such as "GET https://example.com/", or WS for a WebSocket handshake
+    pub(super) request: Option<String>,
+    #[command(flatten)]
+    pub(super) over: Overlays,
+    /// A header of the request (may be repeated)
+    #[arg(long, value_name = "NAME: VALUE", requires = "request")]
+    pub(super) header: Vec<String>,
+    /// The client's address; left out, it is in no range of the spec
+    #[arg(long, value_name = "ADDRESS", requires = "request")]
+    pub(super) client: Option<std::net::IpAddr>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct TestArgs {
+    #[command(flatten)]
+    pub(super) spec: SpecArgs,
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct DiffArgs {
+    /// The spec, or the old one
+    #[arg(value_name = "OLD")]
+    pub(super) old: String,
+    /// The new spec
+    pub(super) new: Option<String>,
+    #[command(flatten)]
+    pub(super) over: Overlays,
+    /// The targets: names with commas, or `all`
+    #[arg(
+        short,
+        long,
+        value_name = "TARGETS",
+        value_delimiter = ',',
+        default_value = "all"
+    )]
+    pub(super) target: Vec<String>,
+    /// Compare with the files below this folder
+    #[arg(short, long, value_name = "DIR", conflicts_with = "new")]
+    pub(super) out: Option<PathBuf>,
+    /// Whole files, or only the parts for an existing configuration
+    #[arg(long, value_enum, default_value_t = LayoutArg::Full)]
+    pub(super) layout: LayoutArg,
+    /// How differences are written
+    #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
+    pub(super) format: DiffFormat,
+}
+
+/// How differences are written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum DiffFormat {
+    /// Unified, coloured
+    Human,
+    /// For a comment on a pull request
+    Markdown,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct InitArgs {
+    /// What runs behind the gateway
+    #[arg(long, value_enum, default_value_t = App::Chat)]
+    pub(super) app: App,
+    /// Write it to this file, which must not exist yet
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+/// What runs behind the gateway.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum App {
+    /// Sockets under /ws, pages beside them
+    Chat,
+    /// Socket.IO, its polling included
+    Socketio,
+    /// Phoenix channels and LiveView
+    Phoenix,
+    /// Rails with Action Cable
+    Rails,
+    /// ASP.NET Core SignalR
+    Signalr,
+    /// GraphQL with subscriptions
+    Graphql,
+    /// Server-sent events
+    Sse,
+    /// A language model's streamed answers
+    Llm,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct ManArgs {
+    /// The command; left out, the page of wsgen itself
+    pub(super) command: Option<String>,
 }

@@ -13,13 +13,15 @@ use wsgen::spec::params::Params;
 use super::args::Overlays;
 use super::fault::{Fault, shown, words};
 
-/// The files that a spec has read at compile time, by paths as the spec writes them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Disk;
+/// The files that a spec has read at compile time: their paths are relative to its first file.
+#[derive(Clone, Debug)]
+pub(super) struct Disk {
+    folder: PathBuf,
+}
 
 impl Files for Disk {
     fn read(&self, path: &str) -> Result<String, String> {
-        fs::read_to_string(path).map_err(|why| match why.kind() {
+        fs::read_to_string(self.folder.join(path)).map_err(|why| match why.kind() {
             io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
             _ => words(&why),
         })
@@ -31,6 +33,7 @@ impl Files for Disk {
 pub(super) struct Spec {
     inputs: Vec<Input>,
     values: Values,
+    disk: Disk,
 }
 
 /// Names and values.
@@ -75,10 +78,23 @@ impl Spec {
         if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
             return Err(Fault::new("standard input is named twice").help("write `-` once"));
         }
-        let mut inputs = paths
+        let inputs = paths
             .iter()
             .map(|path| read(path))
             .collect::<Result<Vec<_>, _>>()?;
+        let folder = paths
+            .first()
+            .and_then(|path| path.parent())
+            .unwrap_or(Path::new(""));
+        Self::of(inputs, folder, over)
+    }
+
+    /// A spec whose files are read already; `folder` is where the files lie that it names.
+    pub(super) fn of(
+        mut inputs: Vec<Input>,
+        folder: &Path,
+        over: &Overlays,
+    ) -> Result<Self, Fault> {
         let (set, rooms) = settings(&over.set)?;
         if !rooms.is_empty() {
             let text = Value::Object(Map::from_iter([(
@@ -94,6 +110,9 @@ impl Spec {
         Ok(Self {
             inputs,
             values: Values { set, files },
+            disk: Disk {
+                folder: folder.to_owned(),
+            },
         })
     }
 
@@ -101,7 +120,7 @@ impl Spec {
     pub(super) fn world(&self) -> World<'_> {
         World {
             params: &self.values,
-            files: &Disk,
+            files: &self.disk,
         }
     }
 

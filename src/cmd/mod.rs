@@ -1,16 +1,23 @@
 //! The commands: which one a call means, and what its outcome is as an exit status.
 
 mod args;
+mod completions;
+mod diff;
+mod explain;
 mod fault;
 mod findings;
+mod init;
 mod input;
 mod ir;
 mod lint;
+mod man;
 mod output;
 mod render;
+mod routes;
 mod schema;
 mod screen;
 mod targets;
+mod test;
 mod unified;
 
 use std::ffi::OsString;
@@ -56,9 +63,16 @@ fn execute(command: Command, screen: &Screen) -> Result<Status, Fault> {
     match command {
         Command::Render(args) => render::run(&args, screen),
         Command::Lint(args) => lint::run(&args, screen),
+        Command::Explain(args) => explain::run(&args, screen),
+        Command::Routes(args) => routes::run(&args, screen),
+        Command::Test(args) => test::run(&args, screen),
+        Command::Diff(args) => diff::run(&args, screen),
+        Command::Init(args) => init::run(&args),
         Command::Targets(args) => targets::run(&args),
         Command::Schema => schema::run(),
         Command::Ir(args) => ir::run(&args, screen),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 

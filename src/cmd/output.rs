@@ -35,6 +35,18 @@ pub(super) fn write(folder: &Path, files: &[(PathBuf, &str)]) -> Result<Vec<Path
     pending.finish()
 }
 
+/// Writes one new file; never over one that is there.
+pub(super) fn create(path: &Path, text: &str) -> Result<(), Fault> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(Fault::new(format!("`{}` is already there", shown(path)))
+            .note("it stays as it is")
+            .help("name another file, or take this one away"));
+    }
+    let mut pending = Pending::default();
+    pending.add(path, text)?;
+    pending.finish().map(|_| ())
+}
+
 /// Whether the folder is one, or can become one.
 pub(super) fn check_folder(folder: &Path) -> Result<(), Fault> {
     let mut here = Some(folder);

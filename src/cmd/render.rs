@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use wsgen::compile::{self, Compiled, Options};
+use wsgen::compile::{self, Options};
 use wsgen::diag::Level;
 use wsgen::emit::OutFile;
 use wsgen::targets::{self, Layout, Target};
@@ -141,9 +141,6 @@ fn missing(id: &str) -> Fault {
 pub(super) struct Files {
     /// The target.
     pub(super) target: &'static dyn Target,
-    /// The spec as this target gets it: what the source map points into.
-    #[expect(dead_code, reason = "`explain` reads it")]
-    pub(super) compiled: &'static Compiled,
     /// The files, the main one first.
     pub(super) files: Vec<OutFile>,
 }
@@ -175,7 +172,6 @@ pub(super) fn render(
         findings.add(std::mem::take(&mut rendered.report), own);
         sets.push(Files {
             target: *target,
-            compiled: own,
             files: rendered.files,
         });
     }

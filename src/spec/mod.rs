@@ -1,6 +1,7 @@
 //! The spec as people write it: text, tree, shape, types; nobody past this module sees YAML.
 
 pub mod de;
+pub mod fields;
 pub mod merge;
 pub mod model;
 pub mod params;

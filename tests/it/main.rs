@@ -4,6 +4,9 @@ mod bless;
 // The harness offers more than the tests of the moment use.
 #[allow(dead_code)]
 mod cli;
+mod cli_explain;
+mod cli_files;
+mod cli_help;
 mod cli_render;
 mod discipline;
 mod escape;

@@ -1,0 +1,154 @@
+//! `wsgen explain`: what a rule, a loss, a feature, a field, a code or a line of a spec means.
+
+mod field;
+mod line;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use wsgen::diag::codes;
+use wsgen::ir::Feature;
+use wsgen::names;
+use wsgen::spec::fields;
+use wsgen::targets::{self, Target, matrix};
+
+use super::args::ExplainArgs;
+use super::fault::Fault;
+use super::render::Chosen;
+use super::screen::Screen;
+use super::{Status, output};
+
+pub(super) fn run(args: &ExplainArgs, screen: &Screen) -> Result<Status, Fault> {
+    let what = args.what.trim();
+    let chosen = Chosen::read(&args.target)?.targets;
+    if let Some((spec, number)) = what.rsplit_once(':')
+        && let Ok(number) = number.parse::<u32>()
+    {
+        return line::run(Path::new(spec), number, &args.over, &chosen, screen);
+    }
+    if let Some((left, right)) = what.split_once("::") {
+        output::print(&coded(what, left, right)?)?;
+        return Ok(Status::Clean);
+    }
+    let all = fields::all();
+    let found = fields::find(&all, what);
+    let feature = Feature::by_id(what);
+    if found.is_empty() && feature.is_none() {
+        return Err(unknown(what, &all));
+    }
+    let mut pages = Vec::new();
+    if let Some(feature) = feature {
+        pages.push(self::feature(feature, &chosen));
+    }
+    let written = match &args.spec {
+        Some(spec) => Some(field::Written::read(spec, &args.over, screen)?),
+        None => None,
+    };
+    if matches!(written, Some(None)) {
+        return Ok(Status::Wrong);
+    }
+    pages.extend(field::pages(&found, written.flatten().as_ref(), &chosen));
+    output::print(&pages.join("\n"))?;
+    Ok(Status::Clean)
+}
+
+/// `lint::rule`, `nginx::timeout.idle`, `spec::unknown-key`.
+fn coded(what: &str, left: &str, right: &str) -> Result<String, Fault> {
+    if let Some(meaning) = codes::meaning(what) {
+        return Ok(format!("{what}\n\n{meaning}\n"));
+    }
+    if let Some(target) = targets::by_id(left) {
+        if let Some(feature) = Feature::by_id(right) {
+            return Ok(loss(target, feature));
+        }
+        let said = match right {
+            "defaults" => {
+                "Defaults of the language that the target cannot keep, folded into one note."
+            }
+            "version" => {
+                "The version in the target's room is older than those whose behaviour is known."
+            }
+            "unwritable" => {
+                "A value holds characters that the target's configuration language cannot write."
+            }
+            _ => {
+                let known = Feature::ALL.iter().map(|feature| feature.id());
+                let fault = Fault::new(format!("there is no feature `{right}`"));
+                return Err(match names::closest(right, known) {
+                    Some(close) => fault.help(format!("did you mean `{left}::{close}`?")),
+                    None => fault.help("`wsgen targets` lists them"),
+                });
+            }
+        };
+        return Ok(format!("{what}\n\n{said}\n"));
+    }
+    let known = codes::CODES.iter().map(|(code, _)| *code);
+    let fault = Fault::new(format!("there is no code `{what}`"));
+    Err(match names::closest(what, known) {
+        Some(close) => fault.help(format!("did you mean `{close}`?")),
+        None => fault
+            .help("codes start with `yaml::`, `spec::`, `lint::` or a target, such as `nginx::`"),
+    })
+}
+
+/// A loss: what is asked for, and what the target does.
+fn loss(target: &dyn Target, feature: Feature) -> String {
+    let mut out = format!("{}::{feature}\n\n{}\n\n", target.id(), feature.meaning());
+    let _ = writeln!(out, "  {}: {}", target.id(), matrix::line(target, feature));
+    for other in targets::ALL
+        .iter()
+        .filter(|other| other.id() != target.id())
+    {
+        let _ = writeln!(out, "  {}: {}", other.id(), matrix::line(*other, feature));
+    }
+    if feature.is_guard() {
+        out.push_str("\nIt is a guard: where it is not rendered, accepting it leaves a warning.\n");
+    }
+    let _ = writeln!(
+        out,
+        "\nTo accept it: `accept: [{{loss: \"{}::{feature}\", because: …}}]`",
+        target.id()
+    );
+    out
+}
+
+/// A feature: what it means, and what each target does.
+fn feature(feature: Feature, chosen: &[&'static dyn Target]) -> String {
+    let guard = if feature.is_guard() { ", a guard" } else { "" };
+    let mut out = format!(
+        "feature {feature} ({}{guard})\n\n{}\n\n",
+        feature.family().title(),
+        feature.meaning()
+    );
+    for target in chosen {
+        let _ = writeln!(out, "  {}: {}", target.id(), matrix::line(*target, feature));
+    }
+    out
+}
+
+fn unknown(what: &str, all: &[fields::Field]) -> Fault {
+    let short: Vec<String> = all
+        .iter()
+        .map(|field| {
+            field
+                .path
+                .split('.')
+                .filter(|step| *step != "*")
+                .collect::<Vec<_>>()
+                .join(".")
+        })
+        .collect();
+    let tails = short.iter().flat_map(|path| {
+        path.char_indices()
+            .filter(|(_, c)| *c == '.')
+            .map(|(at, _)| &path[at + 1..])
+            .chain([path.as_str()])
+    });
+    let known = Feature::ALL.iter().map(|feature| feature.id()).chain(tails);
+    let fault = Fault::new(format!("nothing is called `{what}`"));
+    let fault = match names::closest(what, known) {
+        Some(close) => fault.help(format!("did you mean `{close}`?")),
+        None => fault,
+    };
+    fault.help("name a rule, a loss such as `nginx::timeout.idle`, a field such as `websocket.idle`, or SPEC:LINE")
+}

@@ -1,0 +1,178 @@
+//! What each code of reading and lowering means, in a sentence or two; `wsgen explain CODE` prints it.
+
+/// Code and meaning.
+pub const CODES: &[(&str, &str)] = &[
+    (
+        "yaml::character",
+        "A control character or a private-use character stands in the text. Neither belongs in a configuration: write an escape in double quotes where one is meant.",
+    ),
+    (
+        "yaml::duplicate-key",
+        "A mapping has a key twice. Most YAML readers silently take the last one; here neither is guessed.",
+    ),
+    (
+        "yaml::empty",
+        "The file has no content. A spec starts with `wsgen: 1`.",
+    ),
+    (
+        "yaml::endless-alias",
+        "An anchor contains an alias of itself.",
+    ),
+    ("yaml::key", "A key is a list or a mapping. Keys are words."),
+    (
+        "yaml::merge",
+        "`<<` takes a mapping, or a list of mappings.",
+    ),
+    (
+        "yaml::several-documents",
+        "A file holds one document. Several files are given with `-f` and merge from left to right.",
+    ),
+    (
+        "yaml::syntax",
+        "The text is not YAML here. Usual causes: a tab for indentation, a bracket or quote that is not closed, a `:` without a space.",
+    ),
+    (
+        "yaml::tag",
+        "Tags such as `!include` are not part of the language.",
+    ),
+    (
+        "yaml::too-deep",
+        "The document nests deeper than any spec does.",
+    ),
+    (
+        "yaml::too-many-nodes",
+        "Aliases multiply into more values than any spec needs.",
+    ),
+    (
+        "yaml::unknown-anchor",
+        "An alias `*name` names no anchor `&name` above it.",
+    ),
+    ("yaml::utf8", "A spec is UTF-8 text."),
+    (
+        "spec::accept",
+        "An entry of `accept` names a target and a feature as the loss report does, such as `nginx::timeout.idle`.",
+    ),
+    (
+        "spec::accept-unused",
+        "An accepted loss is not lost any more: the entry can go. Otherwise it would silence the next loss of that name.",
+    ),
+    (
+        "spec::choice",
+        "Keys stand beside each other of which a mapping takes one.",
+    ),
+    (
+        "spec::conflict",
+        "Two settings contradict each other; the message names both.",
+    ),
+    (
+        "spec::duplicate-name",
+        "Two routes have one name. Names are how reports, logs and `-f` files find a route.",
+    ),
+    (
+        "spec::file",
+        "A file that the spec includes when it is compiled, such as `respond: {file: …}`, cannot be read. Its path is relative to the spec.",
+    ),
+    (
+        "spec::header",
+        "A header belongs to the connection, or is set by the proxy itself, and cannot be changed.",
+    ),
+    (
+        "spec::host",
+        "A host is a name without scheme, port and path: `example.com`, `*.example.com` or `{regex: …}`.",
+    ),
+    (
+        "spec::host-bits",
+        "A client range has bits set beyond its length, such as 10.0.0.7/8; the range itself is meant.",
+    ),
+    (
+        "spec::key",
+        "A key is not written as the keys of this mapping are.",
+    ),
+    (
+        "spec::missing",
+        "Something is missing that this place needs.",
+    ),
+    (
+        "spec::missing-key",
+        "A mapping lacks a key that it must have.",
+    ),
+    (
+        "spec::missing-value",
+        "A key has no value. Leave the key out for its default.",
+    ),
+    (
+        "spec::more",
+        "There are more faults of the same kind than are worth printing.",
+    ),
+    (
+        "spec::name",
+        "A name starts with a letter and has letters, digits, `-` and `_`: it becomes part of many programs' configurations.",
+    ),
+    (
+        "spec::origin",
+        "An origin is scheme, host and port, such as `https://example.com`, and is compared as a whole.",
+    ),
+    (
+        "spec::parameter",
+        "A parameter `${NAME}` has no value, or is not written as one. Values come from `--set`, `--env-file` and the environment, in this order.",
+    ),
+    (
+        "spec::path",
+        "A path starts with `/`, and is written as requests are matched: resolved and decoded.",
+    ),
+    ("spec::range", "A value lies outside what the field takes."),
+    (
+        "spec::regex",
+        "A regex is not RE2 syntax: no look-around, no back references, so that every program can run it.",
+    ),
+    (
+        "spec::set",
+        "`targets.<target>.set` takes paths of values of the core, such as `routes.socket.websocket.idle`.",
+    ),
+    (
+        "spec::template",
+        "A template holds text and facts in braces, such as `{scheme}://{host}{uri}`.",
+    ),
+    (
+        "spec::test",
+        "A test's request is method and URL, such as `GET https://example.com/` or `WS wss://example.com/ws`.",
+    ),
+    (
+        "spec::token",
+        "A header name, method, cookie name or the like has characters that HTTP does not allow there.",
+    ),
+    ("spec::twice", "A list has an item twice."),
+    (
+        "spec::type",
+        "A value is of another kind than the field takes: text for a mapping, a list for a number.",
+    ),
+    (
+        "spec::unknown-key",
+        "A key is not part of the language here. Nothing is ignored silently.",
+    ),
+    (
+        "spec::unknown-name",
+        "A name stands for a listener, certificate, upstream or the like that the spec does not have.",
+    ),
+    (
+        "spec::value",
+        "A value is not written as the field takes it: a duration has a unit, a size too.",
+    ),
+    ("spec::version", "The language has one version: `wsgen: 1`."),
+    (
+        "test::failed",
+        "A request under `tests:` is not answered as the spec expects.",
+    ),
+    (
+        "emit::template",
+        "A template does not fit its plan: a fault of wsgen, not of the spec.",
+    ),
+];
+
+/// What a code means.
+pub fn meaning(code: &str) -> Option<&'static str> {
+    CODES
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map(|(_, meaning)| *meaning)
+}

@@ -1,0 +1,238 @@
+//! Every field of the language with its documentation, read from the schema: `routes.*.websocket.idle`.
+
+use serde_json::Value;
+
+use super::schema;
+
+/// A field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Its path; `*` stands for a name or an item of a list.
+    pub path: String,
+    /// What it means.
+    pub doc: String,
+    /// Its default, where the schema has one.
+    pub default: Option<Value>,
+    /// Values to start from.
+    pub examples: Vec<Value>,
+    /// The words that it takes, where it takes words.
+    pub words: Vec<String>,
+}
+
+/// Every field, each once, in the order of the schema. What `defaults` holds is left out: it is the same again.
+pub fn all() -> Vec<Field> {
+    let schema = schema::schema();
+    let mut walk = Walk {
+        definitions: schema.get("definitions").unwrap_or(&Value::Null),
+        fields: Vec::new(),
+        open: Vec::new(),
+    };
+    walk.inside(&schema, "");
+    let mut fields = walk.fields;
+    let mut seen = std::collections::HashSet::new();
+    fields.retain(|field| seen.insert(field.path.clone()));
+    fields
+}
+
+/// The fields that a path means: `websocket.idle`, `routes.websocket.idle`, `routes.socket.websocket.idle`.
+pub fn find<'f>(fields: &'f [Field], asked: &str) -> Vec<&'f Field> {
+    let asked: Vec<&str> = asked
+        .split(['.', '[', ']'])
+        .filter(|step| {
+            !step.is_empty() && *step != "*" && !step.bytes().all(|b| b.is_ascii_digit())
+        })
+        .collect();
+    if asked.is_empty() {
+        return Vec::new();
+    }
+    let steps = |field: &'f Field| {
+        field
+            .path
+            .split('.')
+            .filter(|step| *step != "*")
+            .collect::<Vec<_>>()
+    };
+    let whole: Vec<&Field> = fields
+        .iter()
+        .filter(|field| steps(field) == asked || is_written_as(&field.path, &asked))
+        .collect();
+    if !whole.is_empty() {
+        return whole;
+    }
+    fields
+        .iter()
+        .filter(|field| steps(field).ends_with(&asked))
+        .collect()
+}
+
+/// Whether steps with names in them are this field: `routes.socket.path` is `routes.*.path`.
+pub fn is_written_as(path: &str, steps: &[&str]) -> bool {
+    let mut pattern = path.split('.');
+    let mut steps = steps.iter();
+    loop {
+        match (pattern.next(), steps.next()) {
+            (None, None) => return true,
+            (Some("*"), Some(_)) => {}
+            (Some(wanted), Some(step)) if wanted == *step => {}
+            _ => return false,
+        }
+    }
+}
+
+struct Walk<'s> {
+    definitions: &'s Value,
+    fields: Vec<Field>,
+    /// The definitions that are being read: one inside itself ends there.
+    open: Vec<&'s str>,
+}
+
+impl<'s> Walk<'s> {
+    fn field(&mut self, schema: &'s Value, path: &str) {
+        let mut field = Field {
+            path: path.to_owned(),
+            doc: text(schema),
+            default: schema.get("default").cloned(),
+            examples: schema
+                .get("examples")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default(),
+            words: Vec::new(),
+        };
+        self.words(schema, &mut field, 0);
+        if path != "defaults" {
+            self.fields.push(field);
+            self.inside(schema, path);
+        }
+    }
+
+    /// Every field below a schema.
+    fn inside(&mut self, schema: &'s Value, path: &str) {
+        if let Some(name) = reference(schema)
+            && !self.open.contains(&name)
+        {
+            self.open.push(name);
+            if let Some(definition) = self.definitions.get(name) {
+                self.inside(definition, path);
+            }
+            self.open.pop();
+        }
+        for arm in arms(schema) {
+            self.inside(arm, path);
+        }
+        let below = |name: &str| {
+            if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
+            }
+        };
+        for (name, field) in schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            self.field(field, &below(name));
+        }
+        for inner in ["items", "additionalProperties"] {
+            if let Some(inner) = schema.get(inner).filter(|inner| inner.is_object()) {
+                self.inside(inner, &below("*"));
+            }
+        }
+    }
+
+    /// The words that a field takes, and the documentation of its type where it has none of its own.
+    fn words(&self, schema: &'s Value, field: &mut Field, depth: usize) {
+        for word in schema
+            .get("enum")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let word = word
+                .as_str()
+                .map_or_else(|| word.to_string(), str::to_owned);
+            if !field.words.contains(&word) {
+                field.words.push(word);
+            }
+        }
+        if let Some(word) = schema.get("const").and_then(Value::as_str) {
+            field.words.push(word.to_owned());
+        }
+        if depth > 4 {
+            return;
+        }
+        if let Some(definition) = reference(schema).and_then(|name| self.definitions.get(name)) {
+            if field.doc.is_empty() {
+                field.doc = text(definition);
+            }
+            if field.examples.is_empty() {
+                field.examples = definition
+                    .get("examples")
+                    .and_then(Value::as_array)
+                    .cloned()
+                    .unwrap_or_default();
+            }
+            self.words(definition, field, depth + 1);
+        }
+        for arm in arms(schema) {
+            self.words(arm, field, depth + 1);
+        }
+    }
+}
+
+fn arms(schema: &Value) -> impl Iterator<Item = &Value> {
+    ["allOf", "anyOf", "oneOf"]
+        .into_iter()
+        .filter_map(|kind| schema.get(kind)?.as_array())
+        .flatten()
+}
+
+fn reference(schema: &Value) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.strip_prefix("#/definitions/")
+}
+
+fn text(schema: &Value) -> String {
+    schema
+        .get("description")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::defaults;
+
+    #[test]
+    fn every_default_names_a_field() {
+        let fields = all();
+        let unknown: Vec<&str> = defaults::reasons()
+            .iter()
+            .flat_map(|(paths, ..)| paths.iter().copied())
+            .filter(|path| fields.iter().all(|field| field.path != *path))
+            .collect();
+        assert_eq!(unknown, [""; 0]);
+    }
+
+    #[test]
+    fn a_field_is_found_by_any_of_its_names() {
+        let fields = all();
+        for asked in [
+            "websocket.idle",
+            "routes.websocket.idle",
+            "routes[2].websocket.idle",
+            "routes.socket.websocket.idle",
+        ] {
+            let found = find(&fields, asked);
+            assert_eq!(found.len(), 1, "{asked}");
+            assert_eq!(found[0].path, "routes.*.websocket.idle");
+            assert!(found[0].doc.contains("Closes the tunnel"));
+            assert_eq!(found[0].default, Some("1h".into()));
+        }
+        assert!(find(&fields, "idle").len() > 2);
+        assert!(find(&fields, "nothing").is_empty());
+    }
+}
