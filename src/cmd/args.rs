@@ -47,11 +47,12 @@ pub(super) enum Command {
     Lint(LintArgs),
     /// Say what a rule, a loss, a feature, a field, a code, or a line of a spec means
     ///
-    /// WHAT is a rule's id, a loss such as `nginx::timeout.idle`, a feature, a field such as `websocket.idle`, a diagnostic's code,
+    /// WHAT is a rule's id (`rules` lists them), a loss such as `nginx::timeout.idle`, a feature, a field such as `websocket.idle`, a diagnostic's code,
     /// or SPEC:LINE, which shows every output line that this line of the spec causes.
     #[command(after_help = "Examples:\n  \
         $ wsgen explain websocket.idle\n  \
         $ wsgen explain websocket.idle spec.yaml\n  \
+        $ wsgen explain short-websocket-idle\n  \
         $ wsgen explain spec::unknown-key\n  \
         $ wsgen explain spec.yaml:5")]
     Explain(ExplainArgs),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use wsgen::compile::{self, Compiled, Input, World};
 use wsgen::ir::Files;
 use wsgen::names;
+use wsgen::rules::FileAccess;
 use wsgen::spec::params::Params;
 
 use super::args::Overlays;
@@ -25,6 +26,12 @@ impl Files for Disk {
             io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
             _ => words(&why),
         })
+    }
+}
+
+impl FileAccess for Disk {
+    fn bytes(&self, path: &str) -> Result<Vec<u8>, String> {
+        fs::read(self.folder.join(path)).map_err(|why| words(&why))
     }
 }
 
@@ -122,6 +129,11 @@ impl Spec {
             params: &self.values,
             files: &self.disk,
         }
+    }
+
+    /// The files that the spec names.
+    pub(super) const fn disk(&self) -> &Disk {
+        &self.disk
     }
 
     /// Compiles the spec. What comes back lives as long as the process: freeing it would only delay the end.

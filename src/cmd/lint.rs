@@ -1,7 +1,10 @@
 //! `wsgen lint`: what is wrong or risky in specs, and what targets would lose.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use wsgen::compile::{self, Compiled, Options};
 use wsgen::diag::Level;
+use wsgen::rules::{self, Disk};
 
 use super::args::{Deny, LintArgs};
 use super::fault::Fault;
@@ -30,7 +33,7 @@ pub(super) fn run(args: &LintArgs, screen: &Screen) -> Result<Status, Fault> {
             status = Status::Wrong;
             continue;
         }
-        judge(compiled, args.files, &mut findings);
+        judge(&spec, compiled, args.files, &mut findings);
         for target in chosen.iter().flat_map(|chosen| &chosen.targets) {
             let own = spec.compile_for(compiled, target.id());
             if own.gateway.is_none() {
@@ -51,4 +54,19 @@ pub(super) fn run(args: &LintArgs, screen: &Screen) -> Result<Status, Fault> {
 }
 
 /// What the rules find.
-fn judge(_compiled: &'static Compiled, _files: bool, _findings: &mut Findings<'static>) {}
+fn judge(spec: &Spec, compiled: &'static Compiled, files: bool, findings: &mut Findings<'static>) {
+    let report = if files {
+        // A certificate's dates are compared with the clock, which only a command may read.
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        let disk = Disk {
+            files: spec.disk(),
+            now: i64::try_from(now).unwrap_or(i64::MAX),
+        };
+        rules::lint_files(compiled, disk)
+    } else {
+        rules::lint(compiled)
+    };
+    findings.add(report, compiled);
+}

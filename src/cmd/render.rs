@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use wsgen::compile::{self, Options};
 use wsgen::diag::Level;
 use wsgen::emit::OutFile;
+use wsgen::rules;
 use wsgen::targets::{self, Layout, Target};
 
 use super::args::{Format, LayoutArg, RenderArgs};
@@ -160,6 +161,7 @@ pub(super) fn render(
         findings.tell(format, screen);
         return Err(Status::Wrong);
     }
+    findings.add(rules::lint_errors(compiled), compiled);
     let (mut sets, mut status) = (Vec::new(), Status::Clean);
     for target in targets {
         let own = spec.compile_for(compiled, target.id());

@@ -168,7 +168,18 @@ pub fn lint_files(compiled: &Compiled, disk: Disk<'_>) -> Report {
     run(compiled, Some(disk))
 }
 
+/// Only the errors of the rules that need nothing but the spec: what no target may be rendered with.
+pub fn lint_errors(compiled: &Compiled) -> Report {
+    let mut report = judge(compiled, None, |rule| rule.level == Level::Error);
+    report.diags.retain(|diag| diag.level == Level::Error);
+    report
+}
+
 fn run(compiled: &Compiled, disk: Option<Disk<'_>>) -> Report {
+    judge(compiled, disk, |rule| disk.is_some() || !rule.reads_files)
+}
+
+fn judge(compiled: &Compiled, disk: Option<Disk<'_>>, takes: impl Fn(&Rule) -> bool) -> Report {
     let mut report = Report::new();
     let Some(gateway) = &compiled.gateway else {
         return report;
@@ -180,7 +191,7 @@ fn run(compiled: &Compiled, disk: Option<Disk<'_>>) -> Report {
     };
     for rule in ALL
         .iter()
-        .filter(|rule| disk.is_some() || !rule.reads_files)
+        .filter(|rule| takes(rule) && (disk.is_some() || !rule.reads_files))
     {
         let mut findings = Findings {
             rule,

@@ -214,3 +214,77 @@ fn colour_is_asked_for_or_not() {
     assert!(run("lint a.yaml --color always", ("NO_COLOR", "1")).contains('\x1b'));
     assert!(!run("lint a.yaml --color never", ("CLICOLOR_FORCE", "1")).contains('\x1b'));
 }
+
+#[test]
+fn what_lint_calls_an_error_is_not_rendered() {
+    let spec = "
+        wsgen: 1
+        upstreams:
+          app: { servers: ['127.0.0.1:3000'] }
+        routes:
+          - { path: /ws, upstream: app }
+          - { path: { exact: /ws/a }, upstream: app, when: { methods: [GET] } }
+          - { name: never, path: { exact: /ws/a }, upstream: app, when: { methods: [GET] } }
+        ";
+    Cli::new("render spec.yaml -t nginx")
+        .file("spec.yaml", spec)
+        .run()
+        .status(1)
+        .stdout("")
+        .stderr_has("lint::unreachable-route");
+    Cli::new("lint spec.yaml")
+        .file("spec.yaml", spec)
+        .run()
+        .status(1)
+        .stdout_has("lint::unreachable-route");
+    Cli::new("explain lint::unreachable-route")
+        .run()
+        .status(0)
+        .stdout_has("# unreachable-route");
+    Cli::new("explain rules")
+        .run()
+        .status(0)
+        .stdout_has("unreachable-route ");
+    Cli::new("explain unreachable-rout")
+        .run()
+        .status(2)
+        .stderr_has("did you mean `unreachable-route`?");
+}
+
+#[test]
+fn warnings_of_lint_fail_only_where_they_are_denied() {
+    let spec = SPEC
+        .replace("socket, path", "socket, host: example.com, path")
+        .replace("origins: same_host", "idle: 10s");
+    let lint = |args: &str| Cli::new(args).file("spec.yaml", &spec).run();
+    lint("lint spec.yaml")
+        .status(0)
+        .stdout_has("lint::short-websocket-idle")
+        .stderr("");
+    lint("lint spec.yaml --deny warnings")
+        .status(1)
+        .stdout_has("lint::short-websocket-idle");
+    let done = lint("render spec.yaml -t nginx").status(0);
+    assert!(!done.stderr.contains("lint::"), "{}", done.stderr);
+}
+
+#[test]
+fn files_are_looked_into_where_lint_is_asked_to() {
+    let spec = Cli::new("init")
+        .run()
+        .status(0)
+        .stdout
+        .replace("/etc/ssl/", "");
+    let lint = |args: &str| {
+        Cli::new(args)
+            .bytes("below/spec.yaml", spec.as_bytes())
+            .run()
+    };
+    lint("lint below/spec.yaml").status(0).stdout("");
+    let done = lint("lint below/spec.yaml --files");
+    assert!(
+        done.stdout.contains("lint::certificate-missing"),
+        "{}",
+        done.stdout
+    );
+}

@@ -20,6 +20,7 @@ mod invariants;
 mod live;
 #[allow(dead_code)]
 mod nginx;
+mod pre_commit;
 #[allow(dead_code)]
 mod programs;
 #[allow(dead_code)]

@@ -9,6 +9,7 @@ use std::path::Path;
 use wsgen::diag::codes;
 use wsgen::ir::Feature;
 use wsgen::names;
+use wsgen::rules::{self, Rule};
 use wsgen::spec::fields;
 use wsgen::targets::{self, Target, matrix};
 
@@ -28,6 +29,14 @@ pub(super) fn run(args: &ExplainArgs, screen: &Screen) -> Result<Status, Fault> 
     }
     if let Some((left, right)) = what.split_once("::") {
         output::print(&coded(what, left, right)?)?;
+        return Ok(Status::Clean);
+    }
+    if what == "rules" {
+        output::print(&rule_list())?;
+        return Ok(Status::Clean);
+    }
+    if let Some(rule) = Rule::by_id(what) {
+        output::print(rule.page)?;
         return Ok(Status::Clean);
     }
     let all = fields::all();
@@ -56,6 +65,16 @@ pub(super) fn run(args: &ExplainArgs, screen: &Screen) -> Result<Status, Fault> 
 fn coded(what: &str, left: &str, right: &str) -> Result<String, Fault> {
     if let Some(meaning) = codes::meaning(what) {
         return Ok(format!("{what}\n\n{meaning}\n"));
+    }
+    if left == "lint" {
+        let known = rules::ALL.iter().map(|rule| rule.id);
+        return match (Rule::by_id(right), names::closest(right, known)) {
+            (Some(rule), _) => Ok(rule.page.to_owned()),
+            (None, Some(close)) => Err(Fault::new(format!("there is no rule `{right}`"))
+                .help(format!("did you mean `{close}`?"))),
+            (None, None) => Err(Fault::new(format!("there is no rule `{right}`"))
+                .help("`wsgen explain rules` lists them")),
+        };
     }
     if let Some(target) = targets::by_id(left) {
         if let Some(feature) = Feature::by_id(right) {
@@ -89,6 +108,19 @@ fn coded(what: &str, left: &str, right: &str) -> Result<String, Fault> {
         None => fault
             .help("codes start with `yaml::`, `spec::`, `lint::` or a target, such as `nginx::`"),
     })
+}
+
+/// Every rule, a line each.
+fn rule_list() -> String {
+    let width = rules::ALL
+        .iter()
+        .map(|rule| rule.id.len())
+        .max()
+        .unwrap_or(0);
+    rules::ALL
+        .iter()
+        .map(|rule| format!("{:width$}  {}\n", rule.id, rule.summary()))
+        .collect()
 }
 
 /// A loss: what is asked for, and what the target does.
@@ -144,7 +176,11 @@ fn unknown(what: &str, all: &[fields::Field]) -> Fault {
             .map(|(at, _)| &path[at + 1..])
             .chain([path.as_str()])
     });
-    let known = Feature::ALL.iter().map(|feature| feature.id()).chain(tails);
+    let known = Feature::ALL
+        .iter()
+        .map(|feature| feature.id())
+        .chain(rules::ALL.iter().map(|rule| rule.id))
+        .chain(tails);
     let fault = Fault::new(format!("nothing is called `{what}`"));
     let fault = match names::closest(what, known) {
         Some(close) => fault.help(format!("did you mean `{close}`?")),
