@@ -1,12 +1,15 @@
-//! A bounded, seeded run over changed specs: whatever they say, no command's core panics, and what it renders has no marks left.
+//! A bounded, seeded run over changed specs: whatever they say, no command's core panics, and what it renders is what the real
+//! programs take.
 //! `cargo fuzz` has the same two entries in `fuzz/`; `WSGEN_FUZZ=n` makes this run longer.
 
-use wsgen::compile::{self, Input, Options, World};
+use wsgen::compile::{self, Compiled, Input, Options, World};
 use wsgen::ir::Files;
 use wsgen::spec::params::NoParams;
 use wsgen::targets::{self, Layout};
 
 use crate::bless::root;
+use crate::programs::{self, Program};
+use crate::rehearse;
 
 struct NoFiles;
 
@@ -122,13 +125,17 @@ fn rounds(usual: usize) -> usize {
 }
 
 /// Puts a value in place of another one, or takes a line out, or copies one.
-fn changed(spec: &str, random: &mut fastrand::Rng) -> String {
+fn changed(spec: &str, times: usize, random: &mut fastrand::Rng) -> String {
     let mut lines: Vec<String> = spec.lines().map(str::to_owned).collect();
-    for _ in 0..random.usize(1..4) {
+    for _ in 0..times {
         if lines.is_empty() {
             break;
         }
         let at = random.usize(..lines.len());
+        // A file that is not there is the machine's fault, not the spec's.
+        if lines[at].contains("/etc/") {
+            continue;
+        }
         match random.u8(..8) {
             0 => {
                 lines.remove(at);
@@ -160,8 +167,8 @@ fn changed(spec: &str, random: &mut fastrand::Rng) -> String {
     lines.join("\n")
 }
 
-#[test]
-fn no_spec_makes_a_target_panic() {
+/// The specs that are changed, and the changes of features that may come on top.
+fn seeds() -> (Vec<String>, Vec<String>) {
     let mut seeds: Vec<String> = Vec::new();
     for entry in std::fs::read_dir(root().join("examples")).expect("the examples are there") {
         let path = entry.expect("readable").path();
@@ -172,30 +179,50 @@ fn no_spec_makes_a_target_panic() {
             seeds.push(std::fs::read_to_string(path).expect("readable"));
         }
     }
-    let pairs: serde_yaml::Value = serde_yaml::from_str(
-        &std::fs::read_to_string(root().join("tests/it/features.yaml")).expect("readable"),
-    )
-    .expect("YAML");
+    let pairs = std::fs::read_to_string(root().join("tests/it/features.yaml")).expect("readable");
+    let pairs: serde_yaml::Value = serde_yaml::from_str(&pairs).expect("YAML");
     seeds.push(pairs["base"].as_str().expect("the base").to_owned());
     seeds.sort();
-    let changes: Vec<&str> = pairs["features"]
-        .as_mapping()
-        .expect("a map")
-        .values()
-        .filter_map(serde_yaml::Value::as_str)
+    let changes = pairs["features"].as_mapping().expect("a map").values();
+    (
+        seeds,
+        changes
+            .filter_map(|change| change.as_str().map(str::to_owned))
+            .collect(),
+    )
+}
+
+/// A changed spec, compiled; its text for the message. With a file more, the spec itself may stay as it is.
+fn next(
+    seeds: &[String],
+    changes: &[String],
+    random: &mut fastrand::Rng,
+    more: Option<Input>,
+) -> (String, Compiled) {
+    let times = random.usize(usize::from(more.is_none())..3);
+    let spec = changed(&seeds[random.usize(..seeds.len())], times, random);
+    let mut inputs = vec![Input::new("spec.yaml", spec.as_str())];
+    for _ in 0..random.usize(..4) {
+        inputs.push(Input::new(
+            "over.yaml",
+            changes[random.usize(..changes.len())].as_str(),
+        ));
+    }
+    inputs.extend(more);
+    let texts: Vec<String> = inputs
+        .iter()
+        .map(|input| String::from_utf8_lossy(&input.bytes).into_owned())
         .collect();
+    (texts.join("\n--- over\n"), compile::compile(inputs, WORLD))
+}
+
+#[test]
+fn no_spec_makes_a_target_panic() {
+    let (seeds, changes) = seeds();
     let mut random = fastrand::Rng::with_seed(2026);
     let mut rendered = 0;
-    for round in 0..rounds(1_500) {
-        let spec = changed(&seeds[random.usize(..seeds.len())], &mut random);
-        let mut inputs = vec![Input::new("spec.yaml", spec.as_str())];
-        if random.bool() {
-            inputs.push(Input::new(
-                "over.yaml",
-                changes[random.usize(..changes.len())],
-            ));
-        }
-        let compiled = compile::compile(inputs, WORLD);
+    for round in 0..rounds(1_000) {
+        let (spec, compiled) = next(&seeds, &changes, &mut random, None);
         wsgen::rules::lint(&compiled);
         if compiled.gateway.is_none() {
             continue;
@@ -234,4 +261,79 @@ fn no_spec_makes_a_target_panic() {
         rendered > 200,
         "only {rendered} files: the changes break every spec"
     );
+}
+
+/// What is rendered is a file that the real program takes: nothing that a spec says is left for the program to refuse.
+#[test]
+fn the_real_programs_take_what_is_rendered() {
+    let judges = [
+        ("nginx", "1.22", "nginx-1.22"),
+        ("nginx", "1.31", "nginx-1.31"),
+        ("haproxy", "2.6", "haproxy-2.6"),
+        ("haproxy", "2.8", "haproxy-2.8"),
+    ];
+    let (seeds, changes) = seeds();
+    let faults: Vec<String> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..)
+            .zip(judges)
+            .filter_map(|(seed, (target, version, name))| {
+                Some((seed, target, version, programs::require(name)?))
+            })
+            .map(|(seed, target, version, program)| {
+                let (seeds, changes) = (&seeds, &changes);
+                scope.spawn(move || refused(seeds, changes, seed, target, version, &program))
+            })
+            .collect();
+        runs.into_iter()
+            .flat_map(|run| run.join().expect("no panic"))
+            .collect()
+    });
+    assert!(
+        faults.is_empty(),
+        "{} refused, the first:\n{}",
+        faults.len(),
+        faults[0]
+    );
+}
+
+fn refused(
+    seeds: &[String],
+    changes: &[String],
+    seed: u64,
+    target: &str,
+    version: &str,
+    program: &Program,
+) -> Vec<String> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let renderer = targets::by_id(target).expect("a target");
+    let mut faults = Vec::new();
+    let mut judged = 0;
+    for _ in 0..rounds(100) {
+        let room = Input::new(
+            "version.yaml",
+            format!("targets: {{ {target}: {{ version: \"{version}\", on_loss: warn }} }}\n"),
+        );
+        let (spec, compiled) = next(seeds, changes, &mut random, Some(room));
+        if compiled.gateway.is_none() {
+            continue;
+        }
+        let files = compile::render(&compiled, renderer, Options::default()).files;
+        let files: Vec<(String, String)> = files
+            .into_iter()
+            .map(|file| (file.path.to_string_lossy().into_owned(), file.text))
+            .collect();
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str()))
+            .collect();
+        if files.is_empty() {
+            continue;
+        }
+        judged += 1;
+        if let Err(why) = rehearse::check(program, &files) {
+            faults.push(format!("{target} {version}: {why}\n--- spec\n{spec}"));
+        }
+    }
+    assert!(judged > 20, "only {judged} files for {target} {version}");
+    faults
 }
