@@ -50,15 +50,25 @@ pub fn table() -> String {
     out
 }
 
-/// Tables in Markdown, a family each, and below each its notes.
+/// Markdown: how much of each family is exact, and folded below it every feature and what differs.
 pub fn markdown() -> String {
-    let mut out = String::from("| feature |");
-    for target in ALL {
-        let _ = write!(out, " {} |", target.id());
+    let mut out = String::from(
+        "How many features of each family behave exactly as the contract says, whatever the spec writes:\n\n",
+    );
+    head(&mut out, "family");
+    for (family, features) in families() {
+        let _ = write!(out, "| {} |", family.title());
+        for target in ALL {
+            let exact = features
+                .iter()
+                .filter(|feature| matches!(target.support(**feature), Support::Exact))
+                .count();
+            let _ = write!(out, " {exact} of {} |", features.len());
+        }
+        out.push('\n');
     }
-    out.push_str("\n|---|");
-    out.push_str(&"---|".repeat(ALL.len()));
-    out.push('\n');
+    out.push_str("\n<details><summary>Every feature</summary>\n\n");
+    head(&mut out, "feature");
     for (family, features) in families() {
         let _ = writeln!(out, "| **{}** |{}", family.title(), " |".repeat(ALL.len()));
         for feature in features {
@@ -69,13 +79,13 @@ pub fn markdown() -> String {
             out.push('\n');
         }
     }
+    out.push_str("\n</details>\n");
     for target in ALL {
         let notes: Vec<String> = Feature::ALL
             .iter()
             .filter_map(|feature| {
                 Some(format!(
-                    "- `{}::{feature}`: {}",
-                    target.id(),
+                    "- `{feature}` {}",
                     sentence(&target.support(*feature))?
                 ))
             })
@@ -91,6 +101,16 @@ pub fn markdown() -> String {
         }
     }
     out
+}
+
+fn head(out: &mut String, first: &str) {
+    let _ = write!(out, "| {first} |");
+    for target in ALL {
+        let _ = write!(out, " {} |", target.id());
+    }
+    out.push_str("\n|---|");
+    out.push_str(&"---|".repeat(ALL.len()));
+    out.push('\n');
 }
 
 /// `{targets: [{id, title, oldest, newest}], features: [{id, family, guard, meaning, support: {nginx: {verdict, note, seen, on}}}]}`.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, unindent};
 use crate::scratch::Scratch;
 
 const SPEC: &str = "
@@ -136,24 +136,42 @@ fn an_error_leaves_what_was_there() {
 }
 
 #[test]
-fn a_write_that_cannot_be_finished_leaves_nothing() {
-    // A folder without the right to write stands for a full disk; root may write everywhere.
+fn a_disk_that_fills_up_leaves_what_was_there() {
     let scratch = Scratch::new("full");
-    let out = scratch.path().join("out");
-    std::fs::create_dir_all(&out).expect("a folder");
-    std::fs::write(out.join("nginx.conf"), "old").expect("a file");
-    // No name may be that long: creating the file fails after the folder was made.
+    scratch.write("spec.yaml", unindent(SPEC));
+    scratch.write("out/nginx.conf", "old\n");
+    // A ceiling on the size of files stands for the disk: the first kilobyte is written, the rest is refused.
+    let output = Command::new("bash")
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 1; exec \"$0\" render spec.yaml -t nginx --out out",
+        ])
+        .arg(env!("CARGO_BIN_EXE_wsgen"))
+        .current_dir(scratch.path())
+        .output()
+        .expect("bash starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains(
+            "nginx.conf` cannot be written: file too large\n  note: what stood there stays"
+        ),
+        "{said}"
+    );
+    assert_eq!(scratch.read("out/nginx.conf"), "old\n");
+    assert_eq!(temporaries(scratch.path()), 0);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    // No name may be that long.
     let long = format!("out/{}", "x".repeat(300));
     Cli::new("render spec.yaml -t nginx --out")
         .arg(&long)
         .file("spec.yaml", SPEC)
         .run()
         .status(2)
-        .stderr_has("cannot be written");
-    assert_eq!(
-        std::fs::read_to_string(out.join("nginx.conf")).expect("still there"),
-        "old"
-    );
+        .stderr_has("cannot be written: file name too long");
 }
 
 #[test]
@@ -227,7 +245,7 @@ fn a_name_with_a_newline_is_refused_where_it_stands() {
 fn a_link_stays_a_link() {
     let scratch = Scratch::new("link");
     scratch.write("real.conf", "old\n");
-    scratch.write("spec.yaml", SPEC.replace("\n    ", "\n"));
+    scratch.write("spec.yaml", unindent(SPEC));
     std::fs::create_dir_all(scratch.path().join("out")).expect("a folder");
     std::os::unix::fs::symlink(
         scratch.path().join("real.conf"),

@@ -288,3 +288,34 @@ fn files_are_looked_into_where_lint_is_asked_to() {
         done.stdout
     );
 }
+
+#[test]
+fn what_cannot_be_read_says_why() {
+    if std::path::Path::new("/proc/self/mem").exists() {
+        Cli::new("lint /proc/self/mem")
+            .run()
+            .status(2)
+            .stdout("")
+            .stderr_has("`/proc/self/mem` cannot be read: ");
+    }
+    Cli::new("lint spec.yaml --env-file env")
+        .file("spec.yaml", SPEC)
+        .run()
+        .status(2)
+        .stderr_has("`env` cannot be read");
+    Cli::new("lint spec.yaml --env-file env")
+        .file("spec.yaml", SPEC)
+        .file("env", "A=1\nB\n")
+        .run()
+        .status(2)
+        .stderr_has("line 2 of `env` has no `=`");
+    Cli::new("lint - -f -")
+        .stdin("")
+        .run()
+        .status(2)
+        .stderr_has("standard input is named twice");
+    Cli::new("ir")
+        .run()
+        .status(2)
+        .stderr_has("no spec is named");
+}
