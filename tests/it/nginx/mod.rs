@@ -4,8 +4,10 @@ mod accepted;
 mod answers;
 mod guards;
 mod headers;
+mod hostile;
 mod routing;
 mod sockets;
+mod tls;
 mod upstreams;
 
 use wsgen::compile::{self, Input, Options, World};
@@ -26,6 +28,18 @@ pub(crate) fn rendered(
     version: &str,
     layout: Layout,
 ) -> (Result<String, String>, Report) {
+    match tried(spec, version, layout) {
+        Ok(out) => out,
+        Err(report) => panic!("{spec}\n{report:#?}"),
+    }
+}
+
+/// The same; `Err` holds the faults of the spec.
+pub(crate) fn tried(
+    spec: &str,
+    version: &str,
+    layout: Layout,
+) -> Result<(Result<String, String>, Report), Report> {
     let spec = match spec.contains("targets:") {
         true => spec.replacen(
             "nginx: {",
@@ -40,7 +54,9 @@ pub(crate) fn rendered(
     };
     let compiled = compile::compile(vec![Input::new("spec.yaml", spec.as_str())], world);
     let target = targets::by_id("nginx").expect("it is a target");
-    assert!(compiled.gateway.is_some(), "{spec}\n{:#?}", compiled.report);
+    if compiled.gateway.is_none() {
+        return Err(compiled.report);
+    }
     let set = compile::for_target(&compiled, "nginx", world);
     let compiled = set.unwrap_or(compiled);
     let options = Options {
@@ -48,10 +64,10 @@ pub(crate) fn rendered(
         ..Options::default()
     };
     let out = compile::render(&compiled, target, options);
-    match out.files.first() {
+    Ok(match out.files.first() {
         Some(file) => (Ok(file.text.clone()), out.report),
         None => (Err(format!("{:#?}", out.report)), out.report),
-    }
+    })
 }
 
 struct NoFiles;

@@ -1,7 +1,7 @@
 //! Guards: who may come, how the client is known, how much it may ask for. A guard that NGINX lacks closes its route.
 
 use super::words::{
-    Directive, default, dur, entry_regex, header_variable, literal, variable, word,
+    Directive, answer_variable, default, dur, entry_regex, header_variable, literal, variable, word,
 };
 use super::{Location, Planner};
 use crate::emit::Tok;
@@ -232,10 +232,7 @@ impl Planner<'_> {
                 guards.lines.push(
                     Directive::new(
                         "auth_request_set",
-                        vec![
-                            variable(&variable_name),
-                            variable(&format!("upstream_{}", header_variable(header))),
-                        ],
+                        vec![variable(&variable_name), variable(&answer_variable(header))],
                     )
                     .at(names.loc()),
                 );

@@ -425,7 +425,9 @@ impl<'a> Planner<'a> {
                 lines.push(Directive::new("server_name", vec![nginx::word(&name)]));
             }
             HostMatch::Regex(regex) => {
-                let name = format!("~^(?:{})\\z", words::pcre(regex));
+                // NGINX warns of a slash, as no host has one.
+                let regex = words::pcre(regex).replace('/', "\\x2F");
+                let name = format!("~^(?:{regex})\\z");
                 lines.push(Directive::new("server_name", vec![nginx::word(&name)]));
             }
             HostMatch::Any => {}

@@ -259,6 +259,14 @@ pub(super) fn header_variable(name: &str) -> String {
     }
 }
 
+/// The variable of a header of a server's answer, without `$`.
+pub(super) fn answer_variable(name: &str) -> String {
+    match header_variable(name) {
+        none if none == "wg_none" => none,
+        sent => format!("upstream_{sent}"),
+    }
+}
+
 /// A regex that matches exactly the text, whatever it holds.
 pub(super) fn literal(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
