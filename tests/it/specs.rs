@@ -28,6 +28,39 @@ fn check(text: &str) -> Compiled {
     wsgen::compile::compile(vec![Input::new("spec.yaml", text)], world)
 }
 
+/// Everything that can be found, and nothing that takes a gateway panics on one.
+fn lint_too(text: &str) -> Compiled {
+    let compiled = check(text);
+    if let Some(gateway) = &compiled.gateway {
+        wsgen::rules::lint(&compiled);
+        wsgen::request::run_tests(gateway, &mut Report::new());
+        wsgen::ir::uses(gateway);
+        gateway.sites();
+    }
+    compiled
+}
+
+/// Every code that lowering knows is found by a page.
+#[test]
+fn every_fault_of_meaning_has_a_page() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = |folder: &str| -> String {
+        let files = std::fs::read_dir(root.join(folder)).expect("a folder");
+        files
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.is_file())
+            .map(|path| std::fs::read_to_string(path).expect("a text"))
+            .collect()
+    };
+    let (source, pages) = (text("src/ir/lower"), text("tests/it/specs"));
+    let missing: Vec<&str> = source
+        .match_indices("\"spec::")
+        .map(|(at, _)| source[at + 1..].split('"').next().unwrap_or_default())
+        .filter(|code| !pages.contains(&format!(": {code}")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 #[test]
 fn blocks_find_what_they_mark() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/specs");
@@ -163,6 +196,38 @@ fn shapes_are_judged_as_json_schema_says() {
     assert!(fit > 50 && unfit > 200, "{fit} fit, {unfit} do not");
 }
 
+/// What an editor underlines does not compile.
+#[test]
+fn what_the_schema_refuses_is_refused() {
+    let validator = jsonschema::validator_for(&wsgen::spec::schema::schema()).expect("a schema");
+    let mut random = fastrand::Rng::with_seed(13);
+    let seeds = seeds();
+    let (mut fit, mut unfit) = (0, 0);
+    for _ in 0..rounds(1_500) {
+        let text = reworded(&seeds, &mut random);
+        let (mut sources, mut report) = (Sources::new(), Report::new());
+        let file = sources.add("spec.yaml", text.as_str());
+        let tree = yaml::parse(&sources, file, &mut report);
+        let Some(instance) = (report.is_empty())
+            .then(|| shape::instance(&tree, tree.root()))
+            .flatten()
+        else {
+            continue;
+        };
+        if validator.is_valid(&instance) {
+            fit += 1;
+            continue;
+        }
+        unfit += 1;
+        let theirs: Vec<String> = validator
+            .iter_errors(&instance)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(check(&text).report.has_errors(), "{text}\n{theirs:#?}");
+    }
+    assert!(fit > 50 && unfit > 200, "{fit} fit, {unfit} do not");
+}
+
 /// No text makes the reader panic, and whatever it finds can be shown in every form.
 #[test]
 fn no_text_makes_the_reader_panic() {
@@ -175,7 +240,7 @@ fn no_text_makes_the_reader_panic() {
             tree,
             report,
             ..
-        } = check(&text);
+        } = lint_too(&text);
         if round % 16 == 0 {
             wsgen::diag::human::write(&report, Some(&tree), &sources, false, 80);
             wsgen::diag::json::write(&report, Some(&tree), &sources);
@@ -190,6 +255,12 @@ fn seeds() -> Vec<String> {
         include_str!("specs/language.md"),
         include_str!("specs/shape.md"),
         include_str!("specs/syntax.md"),
+        include_str!("specs/meaning-access.md"),
+        include_str!("specs/meaning-listeners.md"),
+        include_str!("specs/meaning-operations.md"),
+        include_str!("specs/meaning-requests.md"),
+        include_str!("specs/meaning-routes.md"),
+        include_str!("specs/meaning-upstreams.md"),
     ];
     pages
         .iter()

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::{At, Loc, Lower, Slot, block, defaults, dur, limit, or, small, switch, text};
+use super::{At, Loc, Lower, PORT, Slot, block, defaults, dur, limit, or, switch, text};
 use crate::ir::{
     Certificate, CertificateId, CertificateSource, ClientAuth, ClientAuthMode, EncodedSlash,
     HeaderNames, Hsts, Listener, ListenerId, ListenerTls, Paths, Set, TlsProfile, UnknownHost,
@@ -60,9 +60,7 @@ impl Lower<'_> {
             &format!("the port of listener `{}`", name.value),
             "write `port: 443`",
         );
-        let port = port.map_or(Set::written(1, at), |port| {
-            Set::written(small(port.value), port.at)
-        });
+        let port = port.map_or(Set::written(1, at), |port| self.bounded(&port, PORT));
         let tls = block(it.tls.as_ref()).map(|(tls, at)| self.listener_tls(tls, at));
         let redirect = block(it.redirect.as_ref())
             .and_then(|(to, at)| self.redirect_to(name, &At::new(to.clone(), at)));
@@ -87,7 +85,7 @@ impl Lower<'_> {
             None => Set::default(Vec::new(), at, defaults::TRUSTED_PROXIES),
         };
         let public_port = match &it.public_port {
-            Some(port) => Set::written(small(port.value), port.at),
+            Some(port) => self.bounded(port, PORT),
             None => Set::default(port.value, port.loc(), defaults::PUBLIC_PORT),
         };
         if let Some(http3) = &it.http3

@@ -11,6 +11,7 @@ mod route;
 mod upstream;
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use super::{
     AuthId, CertificateId, Dur, Gateway, ListenerId, Loc, Set, UpstreamId, defaults, order,
@@ -140,7 +141,16 @@ impl<'a> Lower<'a> {
     fn gateway_name(&mut self, spec: &Spec) -> Set<String> {
         match &spec.name {
             Some(name) => {
-                self.check_name("gateway", name);
+                // Some targets add words to it, and allow 63 characters in all.
+                let text = &name.value;
+                if text.len() > 40 || text.contains('_') || text.ends_with('-') {
+                    self.report
+                        .error("spec::name", name.at)
+                        .says(format!("`{}` is no name for a gateway", text.escape_debug()))
+                        .help("start with a letter; go on with letters, digits and, inside, `-`, up to 40 in all");
+                } else {
+                    self.check_name("gateway", name);
+                }
                 Set::written(name.value.clone(), name.at)
             }
             None => Set::default(defaults::NAME.0.to_owned(), Loc(0), defaults::NAME.1),
@@ -181,6 +191,23 @@ impl<'a> Lower<'a> {
         } else {
             diag.help(format!("known are `{}`", known.join("`, `")));
         }
+    }
+
+    /// A number within the bounds that the schema tells too.
+    fn number(&mut self, number: &At<u64>, bounds: RangeInclusive<u64>) -> u64 {
+        if !bounds.contains(&number.value) {
+            let (least, most) = (bounds.start(), bounds.end());
+            self.report.error("spec::range", number.at).says(format!(
+                "expected a number from {least} to {most}, found {}",
+                number.value
+            ));
+        }
+        number.value.clamp(*bounds.start(), *bounds.end())
+    }
+
+    /// A number of two bytes within its bounds.
+    fn bounded(&mut self, number: &At<u64>, bounds: RangeInclusive<u64>) -> Set<u16> {
+        Set::written(small(self.number(number, bounds)), number.at)
     }
 
     fn upstream_id(&mut self, name: &At<String>) -> Option<Slot<UpstreamId>> {
@@ -291,7 +318,10 @@ fn dur(field: Option<&At<Dur>>, at: Loc, default: (Dur, &'static str)) -> Set<Du
     or(field, at, default)
 }
 
-/// A number that the schema has bounded.
+/// A number that has been checked against bounds that fit.
 fn small(number: u64) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }
+
+/// Every port but 0, which lets the system choose.
+const PORT: RangeInclusive<u64> = 1..=65535;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{At, Loc, Lower, block, closest, defaults, dur, limit, or, plain, small, text};
+use super::{At, Loc, Lower, PORT, block, closest, defaults, dur, limit, or, plain, text};
 use crate::ir::{
     Accept, Auth, AuthKind, Expect, Feature, Log, LogField, LogFormat, Metrics, Route, Runtime,
     Set, TARGETS, Test, TokenPlace, Workers,
@@ -122,9 +122,7 @@ impl Lower<'_> {
         }
         Some(Metrics {
             at,
-            port: port.map_or(Set::written(1, at), |port| {
-                Set::written(small(port.value), port.at)
-            }),
+            port: port.map_or(Set::written(1, at), |port| self.bounded(&port, PORT)),
             address,
             path: text(metrics.path.as_ref(), at, defaults::METRICS_PATH),
         })
@@ -156,7 +154,10 @@ impl Lower<'_> {
                 .help("write a `spread` below `timeout`");
         }
         let max_connections = match &runtime.max_connections {
-            Some(most) => Set::written(u32::try_from(most.value).unwrap_or(u32::MAX), most.at),
+            Some(most) => {
+                let number = self.number(most, 1..=10_000_000);
+                Set::written(u32::try_from(number).unwrap_or(u32::MAX), most.at)
+            }
             None => Set::default(
                 defaults::MAX_CONNECTIONS.0,
                 Loc(0),
@@ -164,7 +165,7 @@ impl Lower<'_> {
             ),
         };
         let files = match &runtime.files {
-            Some(files) => Set::written(files.value, files.at),
+            Some(files) => Set::written(self.number(files, 64..=100_000_000), files.at),
             None => Set::default(
                 u64::from(max_connections.value) * 2 + RESERVED_FILES,
                 max_connections.loc(),
@@ -317,7 +318,7 @@ impl Lower<'_> {
                 status: expect
                     .status
                     .as_ref()
-                    .map(|status| Set::written(small(status.value), status.at)),
+                    .map(|status| self.bounded(status, 100..=599)),
                 location: written(&expect.location),
                 path: written(&expect.path),
             },

@@ -272,7 +272,7 @@ impl Lower<'_> {
         let status = respond
             .status
             .as_ref()
-            .map_or(status, |status| small(status.value));
+            .map_or(status, |status| self.bounded(status, 200..=599).value);
         if matches!(status, 204 | 304) && !body.is_empty() {
             self.report
                 .error("spec::conflict", at)
@@ -306,8 +306,8 @@ impl Lower<'_> {
             }
             let page = match &page.value {
                 model::ErrorPage::Respond(respond) => {
-                    let status = respond.status.as_ref().map(|status| small(status.value));
-                    ErrorPage::Respond(status, self.respond(respond, page.at, range.value.first))
+                    let own = respond.status.as_ref().map(|status| small(status.value));
+                    ErrorPage::Respond(own, self.respond(respond, page.at, range.value.first))
                 }
                 model::ErrorPage::Redirect(redirect) => {
                     ErrorPage::Redirect(self.redirect(redirect, page.at))
@@ -412,7 +412,10 @@ impl Lower<'_> {
             rate: Set::written(limit.rate.value, limit.rate.at),
             burst: limit.burst.as_ref().map_or(
                 Set::default(defaults::BURST.0, at, defaults::BURST.1),
-                |burst| Set::written(u32::try_from(burst.value).unwrap_or(u32::MAX), burst.at),
+                |burst| {
+                    let number = self.number(burst, 0..=100_000);
+                    Set::written(u32::try_from(number).unwrap_or(u32::MAX), burst.at)
+                },
             ),
             per: self.per(limit.per.as_ref(), at),
             exempt,
@@ -431,7 +434,7 @@ impl Lower<'_> {
         Some(ConnectionLimit {
             at,
             max: Set::written(
-                u32::try_from(limit.max.value).unwrap_or(u32::MAX),
+                u32::try_from(self.number(&limit.max, 1..=1_000_000)).unwrap_or(u32::MAX),
                 limit.max.at,
             ),
             per: self.per(limit.per.as_ref(), at),

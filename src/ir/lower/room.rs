@@ -1,6 +1,6 @@
 //! The rooms of the targets.
 
-use super::{At, Loc, Lower, Slot, defaults, or, plain, small, text};
+use super::{At, Loc, Lower, PORT, Slot, defaults, or, plain, text};
 use crate::ir::{
     AlbRoom, CaddyRoom, EnvoyRoom, GatewayImplementation, GatewayRoom, HaproxyRoom,
     IngressController, IngressRoom, NginxRoom, ProxyRoom, Raw, Room, Rooms, Route, Service, Set,
@@ -58,12 +58,15 @@ fn secrets(named: Option<&Named<model::SecretRef>>) -> Vec<(String, Set<String>)
     })
 }
 
-fn services(named: Option<&Named<model::ServiceRef>>) -> Vec<(String, Set<Service>)> {
+fn services(
+    lower: &mut Lower<'_>,
+    named: Option<&Named<model::ServiceRef>>,
+) -> Vec<(String, Set<Service>)> {
     named.map_or_else(Vec::new, |named| {
-        let service = |it: &At<model::ServiceRef>| {
+        let mut service = |it: &At<model::ServiceRef>| {
             let service = Service {
                 service: it.value.service.value.clone(),
-                port: small(it.value.port.value),
+                port: lower.bounded(&it.value.port, PORT).value,
                 namespace: it
                     .value
                     .namespace
@@ -111,7 +114,7 @@ impl Lower<'_> {
                 EnvoyRoom {
                     room: common!(self, &all.envoy, routes),
                     admin_port: port.map_or(Set::default(9901, Loc(0), defaults::ROOM), |port| {
-                        Set::written(small(port.value), port.at)
+                        self.bounded(port, PORT)
                     }),
                 }
             },
@@ -320,7 +323,7 @@ impl Lower<'_> {
             ),
             class: written(it.and_then(|it| it.class.as_ref())),
             certificates: secrets(it.and_then(|it| it.certificates.as_ref())),
-            upstreams: services(it.and_then(|it| it.upstreams.as_ref())),
+            upstreams: services(self, it.and_then(|it| it.upstreams.as_ref())),
         }
     }
 
@@ -346,7 +349,7 @@ impl Lower<'_> {
             ),
             class: written(it.and_then(|it| it.class.as_ref())),
             certificates: secrets(it.and_then(|it| it.certificates.as_ref())),
-            upstreams: services(it.and_then(|it| it.upstreams.as_ref())),
+            upstreams: services(self, it.and_then(|it| it.upstreams.as_ref())),
         }
     }
 

@@ -401,7 +401,10 @@ impl Lower<'_> {
                 || upstream.retries.clone(),
                 |retries| {
                     Set::written(
-                        retries.value.with().map(|retries| lower_retries(retries)),
+                        retries
+                            .value
+                            .with()
+                            .map(|retries| lower_retries(self, retries)),
                         retries.at,
                     )
                 },

@@ -1,6 +1,6 @@
 //! Upstreams, their servers, stickiness and health.
 
-use super::{At, Loc, Lower, Slot, block, defaults, dur, limit, or, plain, small, switch, text};
+use super::{At, Loc, Lower, PORT, Slot, block, defaults, dur, limit, or, plain, switch, text};
 use crate::ir::{
     Balance, Check, HashKey, Health, HostHeader, Passive, Protocol, Retries, RetryAfter, SameSite,
     Secure, Server, Set, StatusRange, Stickiness, StickyCookie, Upstream, UpstreamId, UpstreamTls,
@@ -73,7 +73,7 @@ impl Lower<'_> {
                 at,
                 errors: passive.errors.as_ref().map_or(
                     Set::default(defaults::PASSIVE_ERRORS.0, at, defaults::PASSIVE_ERRORS.1),
-                    |n| Set::written(small(n.value), n.at),
+                    |n| self.bounded(n, 1..=1000),
                 ),
                 within: dur(passive.within.as_ref(), at, defaults::PASSIVE_WITHIN),
                 eject: dur(passive.eject.as_ref(), at, defaults::PASSIVE_EJECT),
@@ -120,7 +120,13 @@ impl Lower<'_> {
                 defaults::CONNECT,
             ),
             retries: match &it.retries {
-                Some(retries) => Set::written(retries.value.with().map(lower_retries), retries.at),
+                Some(retries) => Set::written(
+                    retries
+                        .value
+                        .with()
+                        .map(|retries| lower_retries(self, retries)),
+                    retries.at,
+                ),
                 None => Set::default(None, at, defaults::RETRIES),
             },
             host_header: match &it.host_header {
@@ -142,15 +148,7 @@ impl Lower<'_> {
             address: Set::written(server.address.value.clone(), at),
             weight: server.weight.as_ref().map_or(
                 Set::default(defaults::WEIGHT.0, server.at, defaults::WEIGHT.1),
-                |weight| {
-                    if !(1..=256).contains(&weight.value) {
-                        self.report
-                            .error("spec::range", weight.at)
-                            .says(format!("the weight {} is not from 1 to 256", weight.value))
-                            .help("weights are shares; take a server out by leaving it out");
-                    }
-                    Set::written(small(weight.value), weight.at)
-                },
+                |weight| self.bounded(weight, 1..=256),
             ),
             backup: switch(server.backup.as_ref(), server.at, defaults::BACKUP),
         }
@@ -338,22 +336,27 @@ impl Lower<'_> {
                 return None;
             }
         };
-        let number = |field: Option<&At<u64>>, default: (u16, &'static str)| {
-            field.map_or(Set::default(default.0, at, default.1), |n| {
-                Set::written(small(n.value), n.at)
-            })
-        };
         Some(Health {
             at,
             check,
-            port: port
-                .as_ref()
-                .map(|port| Set::written(small(port.value), port.at)),
+            port: port.as_ref().map(|port| self.bounded(port, PORT)),
             interval: dur(health.interval.as_ref(), at, defaults::HEALTH_INTERVAL),
             timeout: dur(health.timeout.as_ref(), at, defaults::HEALTH_TIMEOUT),
-            rise: number(health.rise.as_ref(), defaults::RISE),
-            fall: number(health.fall.as_ref(), defaults::FALL),
+            rise: self.count(health.rise.as_ref(), at, defaults::RISE),
+            fall: self.count(health.fall.as_ref(), at, defaults::FALL),
         })
+    }
+
+    fn count(
+        &mut self,
+        field: Option<&At<u64>>,
+        at: Loc,
+        default: (u16, &'static str),
+    ) -> Set<u16> {
+        match field {
+            Some(count) => self.bounded(count, 1..=100),
+            None => Set::default(default.0, at, default.1),
+        }
     }
 
     /// The path of a check, which may have a query.
@@ -437,7 +440,7 @@ impl Lower<'_> {
 }
 
 /// Retries with their defaults; what is tried again is sorted, each once.
-pub(super) fn lower_retries(retries: &model::Retries) -> Retries {
+pub(super) fn lower_retries(lower: &mut Lower<'_>, retries: &model::Retries) -> Retries {
     let mut after = retries.after.as_ref().map_or_else(
         || {
             vec![
@@ -456,7 +459,7 @@ pub(super) fn lower_retries(retries: &model::Retries) -> Retries {
         attempts: retries
             .attempts
             .as_ref()
-            .map_or(defaults::ATTEMPTS.0, |n| small(n.value)),
+            .map_or(defaults::ATTEMPTS.0, |n| lower.bounded(n, 1..=10).value),
         after,
     }
 }

@@ -76,6 +76,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
                 while let Some(item) = seq.next_element()? {
                     items.push(item);
                 }
+                if items.is_empty() {
+                    return Err(Error::custom("this list needs at least one item"));
+                }
                 Ok(Many(items))
             }
         }
