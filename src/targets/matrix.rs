@@ -53,17 +53,13 @@ pub fn table() -> String {
 /// Markdown: how much of each family is exact, and folded below it every feature and what differs.
 pub fn markdown() -> String {
     let mut out = String::from(
-        "How many features of each family behave exactly as the contract says, whatever the spec writes:\n\n",
+        "How many features of each family are exact; `depends` is exact for some values, versions or gateways, and the compiler says for which:\n\n",
     );
     head(&mut out, "family");
     for (family, features) in families() {
         let _ = write!(out, "| {} |", family.title());
         for target in ALL {
-            let exact = features
-                .iter()
-                .filter(|feature| matches!(target.support(**feature), Support::Exact))
-                .count();
-            let _ = write!(out, " {exact} of {} |", features.len());
+            let _ = write!(out, " {} |", counted(*target, &features));
         }
         out.push('\n');
     }
@@ -101,6 +97,25 @@ pub fn markdown() -> String {
         }
     }
     out
+}
+
+/// `5 exact, 2 depends, 1 approximated`.
+fn counted(target: &dyn Target, features: &[Feature]) -> String {
+    let words: Vec<&str> = features
+        .iter()
+        .map(|feature| word(&target.support(*feature)))
+        .collect();
+    let parts: Vec<String> = ["exact", "depends", "approximated", "unsupported"]
+        .iter()
+        .filter_map(
+            |kind| match words.iter().filter(|word| *word == kind).count() {
+                0 => None,
+                count if count == words.len() => Some(format!("all {count} {kind}")),
+                count => Some(format!("{count} {kind}")),
+            },
+        )
+        .collect();
+    parts.join(", ")
 }
 
 fn head(out: &mut String, first: &str) {

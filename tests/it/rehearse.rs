@@ -50,8 +50,9 @@ pub(crate) fn swap(program: &Program, text: &str, made: &mut BTreeMap<String, St
     });
     static HAPROXY_SERVER: LazyLock<Regex> =
         LazyLock::new(|| regex(r"(?m)^(\s*server\s+\S+\s+)[A-Za-z][\w.-]*(:\d+)(.*)$"));
-    static PEM: LazyLock<Regex> =
-        LazyLock::new(|| regex(r#"(jwt_verify\([^)]*)?(/[\w./-]+\.(?:pem|crt|cer|key|pub|txt))\b"#));
+    static PEM: LazyLock<Regex> = LazyLock::new(|| {
+        regex(r#"(jwt_verify\([^)]*)?(/[\w./-]+\.(?:pem|crt|cer|key|pub|txt))\b"#)
+    });
 
     let mut text = text.to_owned();
     if program.is_nginx() {

@@ -42,6 +42,7 @@ impl Written {
 
 /// The pages of fields; of many only their names.
 pub(super) fn pages(
+    all: &[Field],
     found: &[&Field],
     written: Option<&Written>,
     chosen: &[&'static dyn Target],
@@ -57,11 +58,12 @@ pub(super) fn pages(
     let asked = asked_for();
     found
         .iter()
-        .map(|field| page(field, &asked, written, chosen))
+        .map(|field| page(all, field, &asked, written, chosen))
         .collect()
 }
 
 fn page(
+    all: &[Field],
     field: &Field,
     asked: &BTreeMap<String, Vec<Feature>>,
     written: Option<&Written>,
@@ -75,10 +77,16 @@ fn page(
         let examples: Vec<String> = field.examples.iter().map(plain).collect();
         let _ = writeln!(out, "\nexamples: {}", examples.join(", "));
     }
+    let inner = inside(&field.path, all);
+    if !inner.is_empty() {
+        let _ = writeln!(out, "\nfields: {}", inner.join(", "));
+    }
     for (holds, reason) in reasons(&field.path) {
+        // The schema's default is the one that holds where nothing else is said.
         let default = field
             .default
             .as_ref()
+            .filter(|_| holds.is_empty())
             .map_or_else(String::new, |value| format!("{}, ", plain(value)));
         let holds = if holds.is_empty() {
             String::new()
@@ -112,6 +120,25 @@ fn page(
         }
     }
     out
+}
+
+/// The names of the fields right below a field.
+fn inside<'f>(path: &str, all: &'f [Field]) -> Vec<&'f str> {
+    let mut names = Vec::new();
+    for field in all {
+        let Some(name) = field
+            .path
+            .strip_prefix(path)
+            .and_then(|rest| rest.strip_prefix('.'))
+        else {
+            continue;
+        };
+        let name = name.strip_prefix("*.").unwrap_or(name);
+        if !name.contains('.') && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Why a field's default is what it is: where that holds, and the reason.

@@ -219,6 +219,7 @@ fn push(lines: &mut Vec<String>, known: &fields::Field, short: bool) {
         let default = known
             .default
             .as_ref()
+            .filter(|_| holds.is_empty())
             .map_or_else(String::new, |value| format!("{}, ", field::plain(value)));
         let line = format!("  {name}{holds}: {default}{reason}\n");
         if !lines.contains(&line) {

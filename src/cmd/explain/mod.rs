@@ -56,7 +56,12 @@ pub(super) fn run(args: &ExplainArgs, screen: &Screen) -> Result<Status, Fault> 
     if matches!(written, Some(None)) {
         return Ok(Status::Wrong);
     }
-    pages.extend(field::pages(&found, written.flatten().as_ref(), &chosen));
+    pages.extend(field::pages(
+        &all,
+        &found,
+        written.flatten().as_ref(),
+        &chosen,
+    ));
     output::print(&pages.join("\n"))?;
     Ok(Status::Clean)
 }
