@@ -1,12 +1,17 @@
 //! HAProxy: what is rendered, what the real program says to it, and what it then does.
 
 mod accepted;
+mod live;
+mod secure;
 
 use wsgen::compile::{self, Input, Options, World};
 use wsgen::diag::Report;
 use wsgen::ir::Files;
 use wsgen::spec::params::Params;
 use wsgen::targets::{self, Layout};
+
+use crate::live::{Running, port};
+use crate::programs;
 
 /// The versions that a file is rendered for, and the program that judges it.
 pub(crate) const VERSIONS: [(&str, &str); 3] = [
@@ -80,4 +85,31 @@ pub(crate) fn conf(spec: &str, version: &str) -> String {
 pub(crate) fn codes(spec: &str, version: &str) -> Vec<String> {
     let (_, report) = rendered(spec, version, Layout::Full);
     report.diags.iter().map(|it| it.code.to_string()).collect()
+}
+
+/// Runs the test on each version with a file for it; `$PORT`, `$OTHER` and `$METRICS` become free ports.
+pub(crate) fn each(spec: &str, test: impl Fn(&Running) + Sync) {
+    each_with(spec, &[], |run| test(&run));
+}
+
+/// Like [`each`], with further files beside the main one.
+pub(crate) fn each_with(spec: &str, files: &[(&str, &str)], test: impl Fn(Running) + Sync) {
+    std::thread::scope(|scope| {
+        for (version, name) in &VERSIONS[..2] {
+            let Some(program) = programs::require(name) else {
+                continue;
+            };
+            let test = &test;
+            scope.spawn(move || {
+                let mut spec = spec.to_owned();
+                for place in ["$PORT", "$OTHER", "$METRICS"] {
+                    spec = spec.replace(place, &port().to_string());
+                }
+                let text = conf(&spec, version);
+                let mut all = vec![("haproxy.cfg", text.as_str())];
+                all.extend(files);
+                test(Running::start_with(&program, &all));
+            });
+        }
+    });
 }

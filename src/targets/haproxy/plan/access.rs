@@ -284,15 +284,14 @@ fn token(
     let leeway = jwt.leeway.value.as_secs_ceil();
     let clock = jwt.leeway.loc();
     lines.push(on.rule(line("http-request set-var(txn.now) date()"), &[], clock));
+    // HAProxy compares with no negative number: the leeway is added before.
+    let left =
+        format!("var(txn.token),jwt_payload_query('$.exp','int'),add({leeway}),sub(txn.now)");
     lines.push(
-        acl(
-            &name("fresh"),
-            "var(txn.token),jwt_payload_query('$.exp','int'),sub(txn.now)",
-        )
-        .with("-m int gt")
-        .parts(&[Part::Static("-"), Part::Number(leeway)])
-        .at(clock)
-        .end(),
+        acl(&name("fresh"), &left)
+            .with("-m int gt 0")
+            .at(clock)
+            .end(),
     );
     good.push(name("fresh"));
     lines.push(

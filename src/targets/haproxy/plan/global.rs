@@ -88,6 +88,11 @@ fn global(ctx: &Ctx<'_>) -> Section {
         }
         let max = &g.runtime.max_connections;
         lines.push(line("maxconn").number(max.value.into()).at(max.loc()).end());
+        if !max.is_written() {
+            // A default must not keep the program from starting where fewer descriptors are allowed than it would use.
+            lines.push(remark("nobody asked for this ceiling: fewer descriptors only warn").end());
+            lines.push(line("no strict-limits").end());
+        }
         let files = &g.runtime.files;
         if files.is_written() {
             lines.push(line("ulimit-n").number(files.value).at(files.loc()).end());

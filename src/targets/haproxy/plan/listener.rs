@@ -194,6 +194,9 @@ fn reading(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
         );
     }
     let at = it.paths.loc();
+    if it.paths.value != Paths::Raw {
+        lines.push(line("http-request set-var(txn.asked) query").at(at).end());
+    }
     match it.paths.value {
         Paths::Raw => {}
         Paths::Reject => {
@@ -232,6 +235,14 @@ fn reading(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
                 lines.push(line(step).at(at).end());
             }
         }
+    }
+    if it.paths.value != Paths::Raw {
+        // The steps above touch the query too, which a server may have signed.
+        lines.push(
+            line("http-request set-query %[var(txn.asked)] if { query -m len gt 0 }")
+                .at(at)
+                .end(),
+        );
     }
     lines.push(line("http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)").end());
     if ctx.wants.id {
@@ -647,13 +658,23 @@ fn condition(
     condition: &Condition,
     at: crate::source::Loc,
 ) -> String {
-    let rule = acl(&name, expression);
+    let rule = match &condition.value {
+        // A value may be empty, which `-m found` takes for none.
+        ValueMatch::Present(_) if expression.starts_with("req.fhdr(") => {
+            acl(&name, &expression.replacen("req.fhdr(", "req.fhdr_cnt(", 1)).with("-m int gt 0")
+        }
+        ValueMatch::Present(_) => acl(&name, "query").with("-m reg --").word(&format!(
+            "(?:^|&){}(?:=|&|$)",
+            expr::encoded_name(&condition.name)
+        )),
+        ValueMatch::Exact(_) | ValueMatch::Regex(_) => acl(&name, expression),
+    };
     let (rule, term) = match &condition.value {
         ValueMatch::Exact(text) if text.is_empty() => (rule.with("-m len 0"), name),
         ValueMatch::Exact(text) => (rule.with("-m str --").word(text), name),
         ValueMatch::Regex(regex) => (rule.with("-m reg --").word(&expr::whole(regex)), name),
-        ValueMatch::Present(true) => (rule.with("-m found"), name),
-        ValueMatch::Present(false) => (rule.with("-m found"), format!("!{name}")),
+        ValueMatch::Present(true) => (rule, name),
+        ValueMatch::Present(false) => (rule, format!("!{name}")),
     };
     lines.push(rule.at(at).end());
     term

@@ -1,0 +1,452 @@
+//! TLS, client certificates, tokens and keys: who gets in, on both versions.
+
+use super::{each, each_with, rendered};
+use crate::live::{Authority, Client, Stub};
+use wsgen::targets::Layout;
+
+/// Set by cargo for every test, and handed on to the program: a secret that both sides know.
+const VARIABLE: &str = "CARGO_MANIFEST_DIR";
+
+fn base64url(bytes: &[u8]) -> String {
+    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let three = [
+            chunk[0],
+            *chunk.get(1).unwrap_or(&0),
+            *chunk.get(2).unwrap_or(&0),
+        ];
+        let number = three
+            .iter()
+            .fold(0u32, |all, byte| all << 8 | u32::from(*byte));
+        for place in 0..=chunk.len() {
+            text.push(char::from(
+                SIGNS[(number >> (18 - 6 * place) & 63) as usize],
+            ));
+        }
+    }
+    text
+}
+
+fn token(header: &str, claims: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let head = format!(
+        "{}.{}",
+        base64url(header.as_bytes()),
+        base64url(claims.as_bytes())
+    );
+    let signature = sign(head.as_bytes());
+    format!("{head}.{}", base64url(&signature))
+}
+
+fn hs256(claims: &str) -> String {
+    let secret = std::env::var(VARIABLE).expect("cargo sets it");
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
+    token(r#"{"alg":"HS256","typ":"JWT"}"#, claims, |bytes| {
+        ring::hmac::sign(&key, bytes).as_ref().to_vec()
+    })
+}
+
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("after 1970").as_secs()
+}
+
+#[test]
+fn a_token_has_to_be_good() {
+    let server = Stub::start("a");
+    let pair = rcgen::KeyPair::generate().expect("ring makes keys");
+    let spec = format!(
+        r#"
+wsgen: 1
+listeners: {{ web: {{ port: $PORT, address: 127.0.0.1 }} }}
+upstreams: {{ app: {{ servers: ["{}"] }} }}
+auth:
+  members:
+    jwt:
+      keys: {{ hs256: {{ env: {VARIABLE} }} }}
+      issuer: https://id.example
+      audience: [chat, web]
+      token: [bearer, {{ query: token }}, {{ cookie: session }}, subprotocol]
+      pass: {{ X-User: sub }}
+      strip: true
+  signed: {{ jwt: {{ keys: {{ es256: {{ file: pub.pem }} }} }} }}
+  unset: {{ jwt: {{ keys: {{ hs256: {{ env: WSGEN_NO_SUCH_VARIABLE }} }} }} }}
+routes:
+  - {{ name: members, path: /members, upstream: app, auth: members, websocket: true, response_headers: {{ set: {{ X-Sub: {{ from: {{ claim: sub }} }} }} }} }}
+  - {{ name: signed, path: /signed, upstream: app, auth: signed }}
+  - {{ name: unset, path: /unset, upstream: app, auth: unset }}
+"#,
+        server.address()
+    );
+    let public = pair.public_key_pem();
+    each_with(&spec, &[("pub.pem", &public)], |run| {
+        let (soon, past) = (now() + 600, now() - 600);
+        let good = hs256(&format!(
+            r#"{{"iss":"https://id.example","aud":"chat","sub":"anna","exp":{soon}}}"#
+        ));
+        let status = |token: &str| {
+            run.get("/members", &[("Authorization", &format!("Bearer {token}"))])
+                .status
+        };
+        assert_eq!(status(&good), 200);
+        let listed = hs256(&format!(
+            r#"{{"iss":"https://id.example","aud":["x","web"],"exp":{soon}}}"#
+        ));
+        assert_eq!(status(&listed), 200);
+        let leeway = hs256(&format!(
+            r#"{{"iss":"https://id.example","aud":"chat","exp":{}}}"#,
+            now() - 10
+        ));
+        assert_eq!(status(&leeway), 200);
+        for (why, bad) in [
+            (
+                "expired",
+                hs256(&format!(
+                    r#"{{"iss":"https://id.example","aud":"chat","exp":{past}}}"#
+                )),
+            ),
+            (
+                "never expires",
+                hs256(r#"{"iss":"https://id.example","aud":"chat"}"#),
+            ),
+            (
+                "too early",
+                hs256(&format!(
+                    r#"{{"iss":"https://id.example","aud":"chat","exp":{soon},"nbf":{soon}}}"#
+                )),
+            ),
+            (
+                "issuer",
+                hs256(&format!(
+                    r#"{{"iss":"https://evil.example","aud":"chat","exp":{soon}}}"#
+                )),
+            ),
+            (
+                "audience",
+                hs256(&format!(
+                    r#"{{"iss":"https://id.example","aud":"other","exp":{soon}}}"#
+                )),
+            ),
+            (
+                "listed audience",
+                hs256(&format!(
+                    r#"{{"iss":"https://id.example","aud":["x","chat2"],"exp":{soon}}}"#
+                )),
+            ),
+            (
+                "alg none",
+                token(
+                    r#"{"alg":"none"}"#,
+                    &format!(r#"{{"iss":"https://id.example","aud":"chat","exp":{soon}}}"#),
+                    |_| Vec::new(),
+                ),
+            ),
+            ("signature", format!("{}x", &good[..good.len() - 1])),
+            ("empty", String::new()),
+            ("nonsense", "a.b.c".to_owned()),
+        ] {
+            if bad != good {
+                assert_eq!(status(&bad), 401, "{why}");
+            }
+        }
+        let none = run.get("/members", &[]);
+        assert_eq!(
+            (none.status, none.header("www-authenticate")),
+            (401, Some("Bearer"))
+        );
+        assert!(
+            run.websocket("/members", &[])
+                .err()
+                .is_some_and(|it| it.status == 401)
+        );
+        let seen = run.get(
+            "/members",
+            &[
+                ("Authorization", &format!("Bearer {good}")),
+                ("X-User", "root"),
+            ],
+        );
+        assert_eq!(seen.header("x-sub"), Some("anna"));
+        assert_eq!(seen.seen().headers.all("x-user"), ["anna"]);
+        let without = run.get(
+            "/members",
+            &[
+                ("Authorization", &format!("Bearer {listed}")),
+                ("X-User", "root"),
+            ],
+        );
+        assert_eq!(
+            without.seen().header("x-user").unwrap_or_default(),
+            "",
+            "a missing claim is not the client's to give"
+        );
+        assert_eq!(
+            run.get(&format!("/members?a=1&token={good}&b=2"), &[])
+                .seen()
+                .target,
+            "/members?a=1&b=2"
+        );
+        assert_eq!(
+            run.get(&format!("/members?token={good}"), &[])
+                .seen()
+                .target,
+            "/members"
+        );
+        assert_eq!(
+            run.get("/members", &[("Cookie", &format!("session={good}"))])
+                .status,
+            200
+        );
+        let offered = format!("bearer, {good}, chat");
+        let tunnel = run.websocket("/members", &[("Sec-WebSocket-Protocol", &offered)]);
+        tunnel.ok().expect("upgraded").echo("x");
+        let seen = server.requests_to("/members");
+        let seen = seen
+            .iter()
+            .rev()
+            .find(|it| it.is_websocket())
+            .expect("a handshake");
+        assert_eq!(seen.header("sec-websocket-protocol"), Some("chat"));
+
+        let key = ring::signature::EcdsaKeyPair::from_pkcs8(
+            &ring::signature::ECDSA_P256_SHA256_FIXED_SIGNING,
+            &pair.serialize_der(),
+            &ring::rand::SystemRandom::new(),
+        );
+        let key = key.expect("a P-256 key");
+        let es256 = |alg: &str| {
+            token(
+                &format!(r#"{{"alg":"{alg}"}}"#),
+                &format!(r#"{{"exp":{soon}}}"#),
+                |bytes| {
+                    key.sign(&ring::rand::SystemRandom::new(), bytes)
+                        .expect("signed")
+                        .as_ref()
+                        .to_vec()
+                },
+            )
+        };
+        let signed = |token: &str| {
+            run.get("/signed", &[("Authorization", &format!("Bearer {token}"))])
+                .status
+        };
+        assert_eq!(signed(&es256("ES256")), 200);
+        assert_eq!(signed(&es256("HS256")), 401);
+        assert_eq!(signed(&good), 401);
+        let empty = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"");
+        let forged = token(
+            r#"{"alg":"HS256"}"#,
+            &format!(r#"{{"exp":{soon}}}"#),
+            |bytes| ring::hmac::sign(&empty, bytes).as_ref().to_vec(),
+        );
+        let unset = run.get("/unset", &[("Authorization", &format!("Bearer {forged}"))]);
+        assert_eq!(unset.status, 401, "no secret, no entry");
+    });
+}
+
+#[test]
+fn a_key_has_to_be_on_the_list() {
+    let server = Stub::start("a");
+    let spec = format!(
+        r#"
+wsgen: 1
+listeners: {{ web: {{ port: $PORT, address: 127.0.0.1 }} }}
+upstreams: {{ app: {{ servers: ["{}"] }} }}
+auth:
+  listed: {{ api_key: {{ keys: {{ file: keys.txt }}, from: [{{ header: apikey }}, {{ query: apikey }}, {{ cookie: apikey }}], strip: true }} }}
+  single: {{ api_key: {{ keys: {{ env: {VARIABLE} }}, from: [{{ header: apikey }}] }} }}
+routes:
+  - {{ name: listed, path: /listed, upstream: app, auth: listed }}
+  - {{ name: single, path: /single, upstream: app, auth: single }}
+"#,
+        server.address()
+    );
+    each_with(
+        &spec,
+        &[("keys.txt", "# keys\none\n\ntwo words\n")],
+        |run| {
+            let status = |path: &str, key: &str| run.get(path, &[("apikey", key)]).status;
+            assert_eq!(
+                ["one", "two words", "two", "# keys", "on"].map(|key| status("/listed", key)),
+                [200, 200, 401, 401, 401]
+            );
+            assert_eq!(run.get("/listed", &[]).status, 401);
+            assert_eq!(
+                run.get("/listed", &[("apikey", "one")])
+                    .seen()
+                    .header("apikey"),
+                None
+            );
+            assert_eq!(
+                run.get("/listed?x=1&apikey=one", &[]).seen().target,
+                "/listed?x=1"
+            );
+            assert_eq!(
+                run.get("/listed", &[("Cookie", "a=b; apikey=one; c=d")])
+                    .seen()
+                    .header("cookie"),
+                Some("a=b; c=d")
+            );
+            let secret = std::env::var(VARIABLE).expect("cargo sets it");
+            assert_eq!(status("/single", &secret), 200);
+            assert_eq!(
+                [status("/single", &secret[1..]), status("/single", "x")],
+                [401, 401]
+            );
+        },
+    );
+}
+
+#[test]
+fn a_guard_that_cannot_be_kept_closes_the_route() {
+    let server = Stub::start("a");
+    let spec = format!(
+        r#"
+wsgen: 1
+listeners: {{ web: {{ port: $PORT, address: 127.0.0.1 }} }}
+upstreams: {{ app: {{ servers: ["{a}"] }}, id: {{ servers: ["{a}"] }} }}
+auth:
+  staff: {{ basic: {{ file: htpasswd }} }}
+  sso: {{ forward: {{ upstream: id }} }}
+  keys: {{ jwt: {{ keys: {{ jwks: {{ file: keys.json }} }} }} }}
+  secret: {{ jwt: {{ keys: {{ hs256: {{ file: secret.txt }} }} }} }}
+routes:
+  - {{ name: staff, path: /staff, upstream: app, auth: staff, websocket: true }}
+  - {{ name: sso, path: /sso, upstream: app, auth: sso }}
+  - {{ name: keys, path: /keys, upstream: app, auth: keys }}
+  - {{ name: secret, path: /secret, respond: {{ body: open }}, auth: secret }}
+  - {{ name: open, path: /open, upstream: app }}
+targets: {{ haproxy: {{ on_loss: warn }} }}
+"#,
+        a = server.address()
+    );
+    let strict = spec
+        .replace("on_loss: warn", "on_loss: error")
+        .replace("$PORT", "8080");
+    let (file, report) = rendered(&strict, "2.8", Layout::Full);
+    assert!(file.is_err(), "an error, and no file");
+    for code in [
+        "haproxy::auth.basic",
+        "haproxy::auth.forward",
+        "haproxy::auth.jwks",
+        "haproxy::auth.jwt",
+    ] {
+        assert!(report.diags.iter().any(|it| it.code == code), "{code}");
+    }
+    each(&spec, |run| {
+        for path in ["/staff", "/sso", "/keys", "/secret"] {
+            assert_eq!(
+                run.get(path, &[("Authorization", "Basic YTpi")]).status,
+                503,
+                "{path}"
+            );
+        }
+        assert!(
+            run.websocket("/staff", &[])
+                .err()
+                .is_some_and(|it| it.status == 503)
+        );
+        assert_eq!(run.get("/open", &[]).status, 200);
+    });
+}
+
+#[test]
+fn tls_is_terminated_with_the_certificate_that_covers_the_name() {
+    let authority = Authority::new();
+    let (one, two) = (
+        authority.issue(&["a.example"]),
+        authority.issue(&["b.example", "*.b.example"]),
+    );
+    let me = authority.issue(&["me.example"]);
+    let inner = authority.issue(&["up.internal"]);
+    let server = Stub::tls("a", &authority, &inner);
+    let spec = format!(
+        r#"
+wsgen: 1
+listeners:
+  plain: {{ port: $PORT, address: 127.0.0.1, redirect: secure }}
+  secure: {{ port: $OTHER, address: 127.0.0.1, tls: {{ certificates: [one, two], hsts: 1d }} }}
+  mutual: {{ port: $METRICS, address: 127.0.0.1, unknown_host: close, tls: {{ certificates: [one, two], profile: modern, client_auth: {{ ca: ca.pem }} }} }}
+certificates:
+  one: {{ hosts: [a.example], cert: one.crt, key: one.key }}
+  two: {{ hosts: [b.example, "*.b.example"], cert: two.pem, key: two.pem.key }}
+upstreams:
+  good: {{ servers: ["{a}"], tls: {{ server_name: up.internal, ca: ca.pem }} }}
+  wrong: {{ servers: ["{a}"], tls: {{ server_name: other.internal, ca: ca.pem }} }}
+routes:
+  - {{ name: good, host: [a.example, b.example, x.b.example], path: /good, upstream: good, websocket: true, request_headers: {{ set: {{ X-Subject: {{ from: tls_subject }} }} }} }}
+  - {{ name: wrong, host: a.example, path: /wrong, upstream: wrong }}
+  - {{ name: direct, host: a.example, path: /direct, when: {{ listeners: [plain] }}, respond: {{ body: direct }} }}
+"#,
+        a = server.address()
+    );
+    let ca = authority.pem();
+    let files = [
+        ("one.crt", one.cert.as_str()),
+        ("one.key", one.key.as_str()),
+        ("two.pem", two.cert.as_str()),
+        ("two.pem.key", two.key.as_str()),
+        ("ca.pem", ca.as_str()),
+    ];
+    each_with(&spec, &files, |run| {
+        let [plain, secure, mutual] = [0, 1, 2].map(|at| Client::new(run.ports()[at]));
+        for host in ["a.example", "b.example", "x.b.example"] {
+            let client = secure.clone().host(host).tls(&authority);
+            let got = client.get("/good", &[]);
+            assert_eq!(got.status, 200, "{host}");
+            assert_eq!(
+                got.header("strict-transport-security"),
+                Some("max-age=86400")
+            );
+            assert_eq!(got.seen().header("x-forwarded-proto"), Some("https"));
+            client
+                .websocket("/good", &[])
+                .ok()
+                .expect("upgraded")
+                .echo("x");
+        }
+        let a = secure.clone().host("a.example").tls(&authority);
+        assert_eq!(
+            a.get("/wrong", &[]).status,
+            503,
+            "another name is not the server's"
+        );
+        let none = a.get("/nothing", &[]);
+        assert_eq!(
+            (none.status, none.header("strict-transport-security")),
+            (404, Some("max-age=86400"))
+        );
+        let moved = plain.get(
+            "/x/y?q=1",
+            &[("Host", &format!("a.example:{}", run.ports()[0]))],
+        );
+        let target = format!("https://a.example:{}/x/y?q=1", run.ports()[1]);
+        assert_eq!(
+            (moved.status, moved.header("location")),
+            (301, Some(target.as_str()))
+        );
+        assert_eq!(
+            plain.clone().host("a.example").get("/direct", &[]).text(),
+            "direct"
+        );
+        let known = mutual
+            .clone()
+            .host("a.example")
+            .tls_as(&authority, Some(&me));
+        let subject = known.get("/good", &[("X-Subject", "root")]).seen();
+        assert_ne!(subject.header("x-subject"), Some("root"));
+        let unknown = mutual.clone().host("a.example").tls(&authority);
+        assert!(
+            unknown.try_send("GET", "/good", &[], b"").is_err(),
+            "no certificate, no answer"
+        );
+        let nameless = mutual
+            .clone()
+            .host("nobody.example")
+            .tls_as(&authority, Some(&me));
+        assert!(
+            nameless.try_send("GET", "/good", &[], b"").is_err(),
+            "no such name"
+        );
+    });
+}
