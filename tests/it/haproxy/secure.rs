@@ -199,7 +199,7 @@ routes:
         );
         let offered = format!("bearer, {good}, chat");
         let tunnel = run.websocket("/members", &[("Sec-WebSocket-Protocol", &offered)]);
-        tunnel.ok().expect("upgraded").echo("x");
+        tunnel.expect("upgraded").echo("x");
         let seen = server.requests_to("/members");
         let seen = seen
             .iter()
@@ -399,11 +399,7 @@ routes:
                 Some("max-age=86400")
             );
             assert_eq!(got.seen().header("x-forwarded-proto"), Some("https"));
-            client
-                .websocket("/good", &[])
-                .ok()
-                .expect("upgraded")
-                .echo("x");
+            client.websocket("/good", &[]).expect("upgraded").echo("x");
         }
         let a = secure.clone().host("a.example").tls(&authority);
         assert_eq!(
