@@ -23,6 +23,7 @@ mod nginx;
 mod pre_commit;
 #[allow(dead_code)]
 mod programs;
+mod readme;
 #[allow(dead_code)]
 mod rehearse;
 mod routes;
