@@ -1,7 +1,8 @@
 //! Guards: who may come, how the client is known, how much it may ask for. A guard that NGINX lacks closes its route.
 
+use super::matching::literal;
 use super::words::{
-    Directive, answer_variable, default, dur, entry_regex, header_variable, literal, variable, word,
+    Directive, answer_variable, default, dur, entry_regex, header_variable, variable, word,
 };
 use super::{Location, Planner};
 use crate::emit::Tok;

@@ -204,8 +204,8 @@ impl Planner<'_> {
             let (cert, key) = (nginx::text(&cert.value), nginx::text(&key.value));
             for host in &certificate.hosts.value {
                 let regex = match host.strip_prefix("*.") {
-                    Some(zone) => format!("*^[^.]+\\.{}\\z", super::words::literal(zone)),
-                    None => format!("*^{}\\z", super::words::literal(host)),
+                    Some(zone) => format!("*^[^.]+\\.{}\\z", super::matching::literal(zone)),
+                    None => format!("*^{}\\z", super::matching::literal(host)),
                 };
                 certs.push(entry_regex(&regex, cert.clone()));
                 keys.push(entry_regex(&regex, key.clone()));

@@ -1,6 +1,7 @@
 //! Logs and metrics.
 
-use super::words::{Directive, default, dur_text, encoded, entry_regex, word};
+use super::matching::encoded;
+use super::words::{Directive, default, dur_text, entry_regex, word};
 use super::{Group, Location, Planner, Server, defaults};
 use crate::emit::lang::nginx;
 use crate::ir::{Loc, LogField, LogFormat};

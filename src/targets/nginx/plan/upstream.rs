@@ -4,16 +4,16 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use super::matching::literal;
 use super::words::{
-    Directive, default, dur, dur_text, entry_regex, header_variable, inert, is_variable_part,
-    literal, size, word,
+    Directive, default, dur, dur_text, entry_regex, header_variable, inert, is_variable_part, word,
 };
 use super::{Planner, RawLine, defaults};
 use crate::emit::lang::nginx;
 use crate::emit::{Part, Tok};
 use crate::ir::{
-    Address, Balance, Dur, HashKey, HostHeader, Loc, Protocol, Retries, RetryAfter, SameSite,
-    Secure, Share, Stickiness, StickyCookie, Upstream, UpstreamId,
+    Address, Balance, HashKey, Loc, SameSite, Secure, Stickiness, StickyCookie, Upstream,
+    UpstreamId,
 };
 
 /// An `upstream` block.
@@ -190,7 +190,7 @@ impl Planner<'_> {
     }
 
     /// Whether names are looked up again while NGINX runs.
-    fn resolves(&self, upstream: &Upstream) -> bool {
+    pub(super) fn resolves(&self, upstream: &Upstream) -> bool {
         upstream.has_names()
             && upstream.resolve.value.is_some()
             && self.gateway.rooms.nginx.resolvers.is_some()
@@ -198,7 +198,7 @@ impl Planner<'_> {
     }
 
     /// `max_fails` and `fail_timeout`: NGINX's own default takes a server out for 10 s after one error.
-    fn failures(&self, upstream: &Upstream) -> Vec<Tok> {
+    pub(super) fn failures(&self, upstream: &Upstream) -> Vec<Tok> {
         let (errors, seconds) = if let Some(passive) = &upstream.passive {
             (passive.errors.value, passive.eject.value.as_secs_ceil())
         } else if let Some(health) = &upstream.health {
@@ -219,7 +219,7 @@ impl Planner<'_> {
     }
 
     /// The variable expression that a hash is computed from.
-    fn hash_key(&mut self, key: &HashKey, at: Loc) -> String {
+    pub(super) fn hash_key(&mut self, key: &HashKey, at: Loc) -> String {
         match key {
             HashKey::Source => "$remote_addr".to_owned(),
             HashKey::Header(name) => format!("${}", header_variable(name)),
@@ -242,13 +242,13 @@ impl Planner<'_> {
     /// The variable that holds a query parameter, as it was sent.
     pub(super) fn query(&mut self, name: &str, at: Loc) -> String {
         // `$arg_x` would look the name up without case.
-        let regex = format!("(?:^|&){}=(?<wg_arg>[^&]*)", super::words::encoded(name));
+        let regex = format!("(?:^|&){}=(?<wg_arg>[^&]*)", super::matching::encoded(name));
         let lines = vec![entry_regex(&regex, word("$wg_arg")), default("")];
         format!("${}", self.vars.map("$args", "query", lines, at))
     }
 
     /// `sticky`, since 1.29.6.
-    fn sticky(&mut self, upstream: &Upstream, stickiness: &Stickiness) -> Directive {
+    pub(super) fn sticky(&mut self, upstream: &Upstream, stickiness: &Stickiness) -> Directive {
         match stickiness {
             Stickiness::Cookie(cookie) => {
                 let mut args = vec![Tok::fixed("cookie"), nginx::text(&cookie.name.value)];
@@ -304,7 +304,7 @@ impl Planner<'_> {
     }
 
     /// Below 1.29.6: what a hash is computed from, so that a client stays on its server.
-    fn sticky_key(&mut self, upstream: &Upstream, stickiness: &Stickiness) -> String {
+    pub(super) fn sticky_key(&mut self, upstream: &Upstream, stickiness: &Stickiness) -> String {
         match stickiness {
             Stickiness::Cookie(cookie) => {
                 let at = cookie.name.loc();
@@ -344,159 +344,11 @@ impl Planner<'_> {
     }
 
     /// Whether the cookie has `Secure`: where every listener that leads to the upstream has TLS.
-    fn is_secure(&self, id: UpstreamId, cookie: &StickyCookie) -> bool {
+    pub(super) fn is_secure(&self, id: UpstreamId, cookie: &StickyCookie) -> bool {
         match cookie.secure.value {
             Secure::Always => true,
             Secure::Never => false,
             Secure::OnTls => !self.plain_upstreams[id.index()],
         }
     }
-
-    /// What a location says beside `proxy_pass` to reach a share's upstream; only what differs from the level above.
-    pub(super) fn reach(&self, share: &Share, timer: Dur, tunnel: bool) -> Vec<Directive> {
-        let upstream = self.gateway.upstream(share.upstream.value);
-        let mut lines = Vec::new();
-        let connect = share.connect.value;
-        if connect != defaults::CONNECT {
-            lines.push(
-                Directive::new("proxy_connect_timeout", vec![dur(connect)]).at(share.connect.loc()),
-            );
-        }
-        let mut late = false;
-        if let Some(retries) = &share.retries.value {
-            late = retries.after.contains(&RetryAfter::Timeout);
-            lines.extend(retry_lines(retries, share.retries.loc()));
-        }
-        // Connecting may take two servers' time, but what came too late is not asked for again.
-        let bound = if late {
-            0
-        } else {
-            (2 * connect.as_millis()).min(timer.as_millis())
-        };
-        if bound != 2 * defaults::CONNECT.as_millis() {
-            lines.push(
-                Directive::new(
-                    "proxy_next_upstream_timeout",
-                    vec![word(&format!("{bound}ms"))],
-                )
-                .at(share.connect.loc()),
-            );
-        }
-        if upstream.response_head.value != defaults::RESPONSE_HEAD {
-            let bytes = upstream.response_head.value;
-            lines.push(
-                Directive::new("proxy_buffer_size", vec![size(bytes)])
-                    .at(upstream.response_head.loc()),
-            );
-            let buffer = bytes.as_bytes().max(8 << 10);
-            let text = super::words::bytes_text(buffer);
-            lines.push(Directive::new(
-                "proxy_buffers",
-                vec![Tok::number(8), word(&text)],
-            ));
-            lines.push(Directive::new("proxy_busy_buffers_size", vec![word(&text)]));
-        }
-        if upstream.tcp_keepalive.value.is_none() {
-            lines.push(
-                Directive::fixed("proxy_socket_keepalive off").at(upstream.tcp_keepalive.loc()),
-            );
-        }
-        if upstream.protocol.value == Protocol::Http2 && self.env.since(1, 29, 4) && !tunnel {
-            lines.push(Directive::fixed("proxy_http_version 2").at(upstream.protocol.loc()));
-        }
-        if let Some(tls) = &upstream.tls {
-            let name = match &tls.server_name {
-                Some(name) => nginx::text(&name.value).at(name.loc()),
-                None => nginx::text(&own_host(upstream)),
-            };
-            lines.push(Directive::new("proxy_ssl_name", vec![name]).at(tls.at));
-            if let Some(ca) = &tls.ca {
-                lines.push(
-                    Directive::new(
-                        "proxy_ssl_trusted_certificate",
-                        vec![nginx::word(&ca.value)],
-                    )
-                    .at(ca.loc()),
-                );
-            }
-            if !tls.verify.value {
-                lines.push(Directive::fixed("proxy_ssl_verify off").at(tls.verify.loc()));
-            }
-            if let Some((cert, key)) = &tls.client {
-                lines.push(
-                    Directive::new("proxy_ssl_certificate", vec![nginx::text(&cert.value)])
-                        .at(cert.loc()),
-                );
-                lines.push(
-                    Directive::new("proxy_ssl_certificate_key", vec![nginx::text(&key.value)])
-                        .at(key.loc()),
-                );
-            }
-        }
-        lines
-    }
-
-    /// `proxy_pass`, with a path and query to put in place of the request's, if any.
-    pub(super) fn pass(&self, share: &Share, uri: Option<&str>) -> Directive {
-        let upstream = self.gateway.upstream(share.upstream.value);
-        let scheme = if upstream.tls.is_some() {
-            "https://"
-        } else {
-            "http://"
-        };
-        let name = &self.upstream_names[upstream.id.index()];
-        let url = format!("{scheme}{name}{}", uri.unwrap_or_default());
-        Directive::new("proxy_pass", vec![word(&url)]).at(share.upstream.loc())
-    }
-
-    /// What the server sees as `Host`; `None` is what the client sent.
-    pub(super) fn host_header(&self, share: &Share) -> Option<Tok> {
-        match &share.host_header.value {
-            HostHeader::Preserve => None,
-            HostHeader::Upstream => {
-                let upstream = self.gateway.upstream(share.upstream.value);
-                let host = match &upstream.servers[0].address.value {
-                    Address::Unix { .. } => "localhost".to_owned(),
-                    address => {
-                        let text = address.to_string();
-                        let own = if upstream.tls.is_some() {
-                            ":443"
-                        } else {
-                            ":80"
-                        };
-                        text.strip_suffix(own).unwrap_or(&text).to_owned()
-                    }
-                };
-                Some(nginx::text(&host))
-            }
-            HostHeader::Set(host) => Some(nginx::text(host)),
-        }
-    }
-}
-
-/// The name that a server's certificate is for, where nobody said it.
-fn own_host(upstream: &Upstream) -> String {
-    match &upstream.servers[0].address.value {
-        Address::Name { host, .. } => host.clone(),
-        Address::Ip { ip, .. } => ip.to_string(),
-        Address::Unix { .. } => "localhost".to_owned(),
-    }
-}
-
-fn retry_lines(retries: &Retries, at: Loc) -> Vec<Directive> {
-    let mut causes = vec![Tok::fixed("error")];
-    for cause in &retries.after {
-        if let RetryAfter::Status(status @ (500 | 502 | 503 | 504)) = cause {
-            causes.push(word(&format!("http_{status}")));
-        }
-    }
-    causes.insert(1, Tok::fixed("timeout"));
-    vec![
-        Directive::new("proxy_next_upstream", causes).at(at),
-        Directive::new(
-            "proxy_next_upstream_tries",
-            vec![Tok::number(u64::from(retries.attempts) + 1)],
-        )
-        .at(at),
-    ]
 }
