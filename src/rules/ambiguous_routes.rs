@@ -1,9 +1,10 @@
 //! ambiguous-routes: two regexes that one path matches, with only the order of the file between them.
 
-use super::{Findings, Rule, Subject};
-use crate::diag::Level;
 use regex::bytes::Regex;
+
+use super::{Findings, Rule, Subject};
 use super::{cover, pattern};
+use crate::diag::Level;
 use crate::ir::{Entry, Gateway, PathMatch, normalize, regex::matcher};
 
 pub(super) const RULE: Rule = Rule::new(

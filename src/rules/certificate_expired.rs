@@ -1,8 +1,8 @@
 //! certificate-expired: certificates whose time is over, or will be within two weeks.
 
+use super::pem;
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use super::pem;
 use crate::ir::CertificateSource;
 
 pub(super) const RULE: Rule = Rule::files(

@@ -1,8 +1,8 @@
 //! certificate-missing: files that the spec names and that are not there, or hold something else.
 
+use super::pem;
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use super::pem;
 use crate::ir::{AuthKind, CertificateSource, Gateway, JwtKeys, Loc, Secret, Set};
 
 pub(super) const RULE: Rule = Rule::files(

@@ -37,8 +37,12 @@ pub(super) fn path(outer: &PathMatch, inner: &PathMatch) -> bool {
         (PathMatch::Regex(regex), PathMatch::Regex(other)) => {
             matches!(pattern::shape(regex), Some(Shape::Starts(start))
                 if pattern::literal_start(other).starts_with(&start))
-                || matcher(regex)
-                    .is_some_and(|regex| every(other, |text| regex.is_match(text.as_bytes())))
+                || pattern::every_text(other).is_some_and(|texts| {
+                    matcher(regex).is_some_and(|regex| {
+                        !texts.is_empty()
+                            && texts.iter().all(|text| regex.is_match(text.as_bytes()))
+                    })
+                })
         }
     }
 }

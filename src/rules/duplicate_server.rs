@@ -1,8 +1,9 @@
 //! duplicate-server: one server listed twice in an upstream.
 
+use std::collections::HashMap;
+
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use std::collections::HashMap;
 
 pub(super) const RULE: Rule = Rule::new(
     Level::Warning,

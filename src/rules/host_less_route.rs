@@ -1,8 +1,8 @@
 //! host-less-route: a rule for every host that no named host reaches.
 
+use super::cover;
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use super::cover;
 use crate::ir::{Action, Gateway, HostMatch, PathMatch, Route};
 
 pub(super) const RULE: Rule = Rule::new(

@@ -1,8 +1,8 @@
 //! host-not-covered: a host that the real certificate does not name.
 
+use super::pem;
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use super::pem;
 use crate::ir::CertificateSource;
 
 pub(super) const RULE: Rule = Rule::files(

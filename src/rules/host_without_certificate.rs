@@ -1,8 +1,9 @@
 //! host-without-certificate: a host that is served over TLS with somebody else's certificate.
 
+use std::collections::HashSet;
+
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use std::collections::HashSet;
 use crate::ir::{HostMatch, Listener, ListenerTls};
 
 pub(super) const RULE: Rule = Rule::new(

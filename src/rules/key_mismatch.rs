@@ -1,8 +1,8 @@
 //! key-mismatch: a private key that belongs to another certificate.
 
+use super::pem;
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use super::pem;
 use crate::ir::CertificateSource;
 
 pub(super) const RULE: Rule = Rule::files(

@@ -53,32 +53,31 @@ pub(super) fn literal_start(regex: &str) -> String {
     String::from_utf8(start).unwrap_or_default()
 }
 
-/// Whether every match ends with `.zone` and has something before it.
-pub(super) fn lies_below(regex: &str, zone: &str) -> bool {
+/// The zones below which every match lies, longest first: `[a-z]+\.b\.c` lies below `b.c` and `c`.
+pub(super) fn zones(regex: &str) -> Vec<String> {
     let Some(hir) = parse(regex) else {
-        return false;
+        return Vec::new();
     };
     let mut parts = Vec::new();
     flatten(&hir, &mut parts);
     let Some((last, before)) = parts.split_last() else {
-        return false;
+        return Vec::new();
     };
     let HirKind::Literal(text) = last.kind() else {
-        return false;
+        return Vec::new();
     };
-    let Some(rest) = text
-        .0
-        .strip_suffix(zone.as_bytes())
-        .and_then(|rest| rest.strip_suffix(b"."))
-    else {
-        return false;
+    let Ok(text) = std::str::from_utf8(&text.0) else {
+        return Vec::new();
     };
-    !rest.is_empty()
-        || before.iter().any(|part| {
-            part.properties()
-                .minimum_len()
-                .is_some_and(|least| least > 0)
-        })
+    let something_before = before.iter().any(|part| {
+        part.properties()
+            .minimum_len()
+            .is_some_and(|least| least > 0)
+    });
+    text.match_indices('.')
+        .filter(|(dot, _)| *dot > 0 || something_before)
+        .map(|(dot, _)| text[dot + 1..].to_owned())
+        .collect()
 }
 
 /// Every text that the regex matches, if there are at most 64.
@@ -321,9 +320,9 @@ mod tests {
         assert_eq!(every_text("/.*"), None);
         assert_eq!(every_text("/[a-z]{4}"), None);
         assert!(samples("/room/[0-9]+(/x)?").contains(&"/room/1".to_owned()));
-        assert!(lies_below(r"[a-z]+\.example\.com", "example.com"));
-        assert!(!lies_below(r"[a-z]*\.example\.com", "example.com"));
-        assert!(!lies_below(r"[a-z]+example\.com", "example.com"));
+        assert_eq!(zones(r"[a-z]+\.example\.com"), ["example.com", "com"]);
+        assert_eq!(zones(r"[a-z]*\.example\.com"), ["com"]);
+        assert_eq!(zones(r"[a-z]+example\.com"), ["com"]);
         assert_eq!(literal_start("/room/[0-9]+"), "/room/");
     }
 }

@@ -1,8 +1,8 @@
 //! polling-transport-without-stickiness: long-polling sessions that are spread over servers that do not share them.
 
+use super::pattern;
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use super::pattern;
 use crate::ir::{Balance, PathMatch, Route};
 
 pub(super) const RULE: Rule = Rule::new(

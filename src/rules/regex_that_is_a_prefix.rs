@@ -1,8 +1,8 @@
 //! regex-that-is-a-prefix: a regex for what a plain path says.
 
+use super::pattern::{Shape, shape};
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use super::pattern::{Shape, shape};
 use crate::ir::{PathMatch, PathRewrite, Route};
 
 pub(super) const RULE: Rule = Rule::new(

@@ -1,10 +1,15 @@
 //! unreachable-route: a route, or a path of one, that no request can reach.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+use regex::bytes::Regex;
+
+use super::cover;
+use super::pattern::{self, Shape};
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use std::collections::HashMap;
-use super::{cover, pattern};
-use crate::ir::{Entry, Gateway, HostMatch, PathMatch, RouteId};
+use crate::ir::{Entry, Gateway, HostMatch, PathMatch, RouteId, regex::matcher};
 
 pub(super) const RULE: Rule = Rule::new(
     Level::Error,
@@ -77,32 +82,124 @@ fn key(entry: Entry) -> (RouteId, u32, u32) {
 /// Entries whose every request an earlier entry takes, and that entry.
 fn taken(gateway: &Gateway) -> HashMap<(RouteId, u32, u32), Entry> {
     let mut taken = HashMap::new();
-    let groups: Vec<&[Entry]> = gateway
+    let mut hosts = Hosts::default();
+    for group in gateway
         .table
         .chunk_by(|a, b| a.host(gateway) == b.host(gateway))
-        .collect();
-    for (at, group) in groups.iter().enumerate() {
+    {
+        let inside = hosts.around(group[0].host(gateway));
         let mut earlier = Earlier::default();
-        for entry in *group {
+        for entry in group {
             let by = earlier
                 .takes(gateway, *entry)
-                .or_else(|| narrower_hosts_take(gateway, &groups[..at], *entry));
+                .or_else(|| inside.iter().find_map(|these| all_take(gateway, these, *entry)));
             if let Some(by) = by {
                 taken.insert(key(*entry), by);
             }
             earlier.add(gateway, *entry);
         }
+        match group[0].host(gateway) {
+            HostMatch::Exact(name) => {
+                hosts.exact.insert(name, group);
+            }
+            HostMatch::Wildcard(zone) => {
+                hosts.zones.insert(zone, group);
+            }
+            HostMatch::Regex(_) | HostMatch::Any => {}
+        }
     }
     taken
+}
+
+/// The hosts so far that are no regex, and their entries.
+#[derive(Default)]
+struct Hosts<'g> {
+    exact: HashMap<&'g str, &'g [Entry]>,
+    zones: HashMap<&'g str, &'g [Entry]>,
+}
+
+impl<'g> Hosts<'g> {
+    /// The sets of hosts that a regex host lies wholly inside: one zone, or a host or zone for each of its texts.
+    fn around(&self, host: &HostMatch) -> Vec<Vec<&'g [Entry]>> {
+        let HostMatch::Regex(regex) = host else {
+            return Vec::new();
+        };
+        let zone_of = |zone: &String| self.zones.get(zone.as_str()).map(|group| vec![*group]);
+        let mut sets: Vec<Vec<&[Entry]>> =
+            pattern::zones(regex).iter().filter_map(zone_of).collect();
+        let each = pattern::every_text(regex).and_then(|texts| {
+            let found = texts.iter().map(|text| {
+                let exact = self.exact.get(text.as_str());
+                exact.or_else(|| {
+                    let dots = text.match_indices('.').filter(|(dot, _)| *dot > 0);
+                    dots.map(|(dot, _)| &text[dot + 1..])
+                        .find_map(|zone| self.zones.get(zone))
+                })
+            });
+            found.map(|group| group.copied()).collect::<Option<Vec<_>>>()
+        });
+        sets.extend(each.filter(|groups| !groups.is_empty()));
+        sets
+    }
+}
+
+/// Whether in each of these hosts an entry takes all that this one takes; one of them.
+fn all_take(gateway: &Gateway, groups: &[&[Entry]], entry: Entry) -> Option<Entry> {
+    let mut by = None;
+    for group in groups {
+        let candidates: Vec<Entry> = group
+            .iter()
+            .take(MOST)
+            .filter(|it| cover::path(it.path(gateway), entry.path(gateway)))
+            .copied()
+            .collect();
+        by = Some(one_of(gateway, &candidates, entry)?);
+    }
+    by
 }
 
 /// The entries of one host so far.
 #[derive(Default)]
 struct Earlier<'g> {
     by_path: HashMap<&'g PathMatch, Vec<Entry>>,
-    regexes: Vec<Entry>,
-    /// The regexes that are a prefix in disguise: they can take what a prefix takes.
-    shaped: Vec<Entry>,
+    regexes: Vec<Known>,
+}
+
+/// A regex path, read once.
+struct Known {
+    entry: Entry,
+    start: String,
+    shape: Option<Shape>,
+    matcher: OnceCell<Option<Regex>>,
+}
+
+impl Known {
+    /// Whether it takes all that a later regex takes.
+    fn takes_regex(&self, text: &str, start: &str, texts: Option<&[String]>) -> bool {
+        if let Some(Shape::Starts(own)) = &self.shape
+            && start.starts_with(own.as_str())
+        {
+            return true;
+        }
+        texts.is_some_and(|texts| {
+            !texts.is_empty()
+                && texts.iter().all(|text| text.starts_with(&self.start))
+                && self
+                    .matcher
+                    .get_or_init(|| matcher(text))
+                    .as_ref()
+                    .is_some_and(|regex| texts.iter().all(|text| regex.is_match(text.as_bytes())))
+        })
+    }
+
+    /// Whether it takes all that a prefix takes.
+    fn takes_prefix(&self, prefix: &str) -> bool {
+        match &self.shape {
+            Some(Shape::Starts(own)) => prefix.starts_with(own.as_str()),
+            Some(Shape::Below(own)) => PathMatch::is_prefix(own, prefix),
+            Some(Shape::Exactly(_)) | None => false,
+        }
+    }
 }
 
 impl<'g> Earlier<'g> {
@@ -115,38 +212,50 @@ impl<'g> Earlier<'g> {
         if let PathMatch::Regex(regex) = path
             && self.regexes.len() < MOST
         {
-            self.regexes.push(entry);
-            if pattern::shape(regex).is_some() {
-                self.shaped.push(entry);
-            }
+            self.regexes.push(Known {
+                entry,
+                start: pattern::literal_start(regex),
+                shape: pattern::shape(regex),
+                matcher: OnceCell::new(),
+            });
         }
     }
 
     fn takes(&self, gateway: &Gateway, entry: Entry) -> Option<Entry> {
         let path = entry.path(gateway);
-        let same = self.by_path.get(path).map_or(&[][..], Vec::as_slice);
-        let wider: &[Entry] = match path {
-            PathMatch::Exact(_) => &[],
-            PathMatch::Regex(_) => &self.regexes,
-            PathMatch::Prefix(_) => &self.shaped,
-        };
-        let candidates: Vec<Entry> = same
-            .iter()
-            .chain(wider)
-            .filter(|it| it.route != entry.route && cover::path(it.path(gateway), path))
-            .copied()
-            .collect();
-        one_of(gateway, &candidates, entry).or_else(|| self.exacts_take(gateway, entry))
+        let mut candidates = self.by_path.get(path).cloned().unwrap_or_default();
+        match path {
+            PathMatch::Exact(_) => {}
+            PathMatch::Prefix(prefix) => candidates.extend(
+                self.regexes
+                    .iter()
+                    .filter(|known| known.takes_prefix(prefix))
+                    .map(|known| known.entry),
+            ),
+            PathMatch::Regex(regex) => {
+                let texts = pattern::every_text(regex);
+                let start = pattern::literal_start(regex);
+                let wider = self.regexes.iter().filter(|known| {
+                    let PathMatch::Regex(own) = known.entry.path(gateway) else {
+                        return false;
+                    };
+                    known.takes_regex(own, &start, texts.as_deref())
+                });
+                candidates.extend(wider.map(|known| known.entry));
+                if let Some(by) = one_of(gateway, &candidates, entry) {
+                    return Some(by);
+                }
+                return self.exacts_take(gateway, entry, &texts?);
+            }
+        }
+        one_of(gateway, &candidates, entry)
     }
 
     /// A regex of few texts, each of which an exact path takes.
-    fn exacts_take(&self, gateway: &Gateway, entry: Entry) -> Option<Entry> {
-        let PathMatch::Regex(regex) = entry.path(gateway) else {
-            return None;
-        };
+    fn exacts_take(&self, gateway: &Gateway, entry: Entry, texts: &[String]) -> Option<Entry> {
         let mut by = None;
-        for text in pattern::every_text(regex)? {
-            let exact = PathMatch::Exact(text);
+        for text in texts {
+            let exact = PathMatch::Exact(text.clone());
             by = Some(one_of(gateway, self.by_path.get(&exact)?, entry)?);
         }
         by
@@ -168,39 +277,4 @@ fn one_of(gateway: &Gateway, candidates: &[Entry], entry: Entry) -> Option<Entry
     whole
         .or_else(|| half(true).filter(|_| half(false).is_some()))
         .copied()
-}
-
-/// A regex host may lie wholly inside hosts that come before it.
-fn narrower_hosts_take(gateway: &Gateway, groups: &[&[Entry]], entry: Entry) -> Option<Entry> {
-    let HostMatch::Regex(regex) = entry.host(gateway) else {
-        return None;
-    };
-    let in_group = |group: &[Entry]| {
-        let candidates: Vec<Entry> = group
-            .iter()
-            .take(4 * MOST)
-            .filter(|it| cover::path(it.path(gateway), entry.path(gateway)))
-            .copied()
-            .collect();
-        one_of(gateway, &candidates, entry)
-    };
-    let zone = groups.iter().find_map(|group| match group[0].host(gateway) {
-        HostMatch::Wildcard(zone) if pattern::lies_below(regex, zone) => in_group(group),
-        _ => None,
-    });
-    if zone.is_some() {
-        return zone;
-    }
-    let mut by = None;
-    for host in pattern::every_text(regex)? {
-        by = Some(groups.iter().find_map(|group| {
-            let there = match group[0].host(gateway) {
-                HostMatch::Exact(name) => *name == host,
-                HostMatch::Wildcard(zone) => HostMatch::is_below(&host, zone),
-                HostMatch::Regex(_) | HostMatch::Any => false,
-            };
-            if there { in_group(group) } else { None }
-        })?);
-    }
-    by
 }

@@ -1,8 +1,9 @@
 //! unused-name: something with a name that nothing asks for.
 
+use std::collections::HashSet;
+
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use std::collections::HashSet;
 use crate::diag::Place;
 use crate::ir::{AuthId, AuthKind, CertificateId, ListenerId, UpstreamId};
 use crate::spec::tree::Tree;
