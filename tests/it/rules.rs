@@ -1,5 +1,7 @@
 //! Every rule is held to its page: the bad block raises exactly this rule on the marked line, the good block nothing.
 
+mod reach;
+
 use std::collections::HashMap;
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
