@@ -37,9 +37,12 @@ impl Line {
         }
     }
 
-    /// Adds trusted syntax of the program.
+    /// Adds trusted syntax of the program; nothing adds nothing.
     #[must_use]
     pub fn with(mut self, syntax: &'static str) -> Self {
+        if syntax.is_empty() {
+            return self;
+        }
         self.space();
         self.text.push_str(syntax);
         self

@@ -194,12 +194,17 @@ fn conditions<'t>(mut line: Line, terms: impl Iterator<Item = &'t str>) -> Line 
             line = line.with("if");
             first = false;
         }
-        line = match term.strip_prefix('!') {
-            Some(name) => line.parts(&[Part::Static("!"), Part::Name(name)]),
-            None => line.name(term),
-        };
+        line = self::term(line, term);
     }
     line
+}
+
+/// The name of an acl, or `!` and a name.
+fn term(line: Line, term: &str) -> Line {
+    match term.strip_prefix('!') {
+        Some(name) => line.parts(&[Part::Static("!"), Part::Name(name)]),
+        None => line.name(term),
+    }
 }
 
 fn line(syntax: &'static str) -> Line {

@@ -1,6 +1,7 @@
 //! A listener: how it binds, how it reads a request, and which route takes it.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use super::{Ctx, Section, acl, acl_list, conditions, line, raw, remark};
 use super::{expr, global};
@@ -21,7 +22,7 @@ const SUITES: &str =
 const ROUTED: &str = "routed";
 
 /// The frontend of a listener.
-pub(super) fn frontend(ctx: &Ctx<'_>, it: &Listener) -> Section {
+pub(super) fn frontend<'a>(ctx: &Ctx<'a>, it: &'a Listener) -> Section {
     let mut lines = vec![bind(ctx, it)];
     settings(ctx, it, &mut lines);
     reading(ctx, it, &mut lines);
@@ -264,8 +265,9 @@ fn reading(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
     super::request::client(it, lines);
 }
 
-fn routing(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
+fn routing<'a>(ctx: &Ctx<'a>, it: &'a Listener, lines: &mut Vec<Tok>) {
     let mut finder = Finder::default();
+    finder.divide(ctx, it, lines);
     for entry in &ctx.g.table {
         let route = ctx.g.route(entry.route);
         if ctx.g.serves(it, route) {
@@ -431,14 +433,14 @@ fn lead(lines: &mut Vec<Tok>, backend: &str, routes: &[&str], at: crate::source:
     }
 }
 
-/// Finds the route: names each host, path and condition once.
+/// Finds the route. Hosts and paths stand in the rules themselves: among thousands of names HAProxy looks for each from
+/// the first on, and 10,000 routes took it 2 s to read.
 #[derive(Default)]
 struct Finder<'a> {
     entries: usize,
-    hosts: HashMap<&'a HostMatch, String>,
-    paths: HashMap<&'a PathMatch, String>,
+    parts: HashMap<&'a str, u64>,
+    hosts: HashSet<&'a HostMatch>,
     conditions: HashMap<RouteId, Vec<String>>,
-    used: HashMap<String, u32>,
     segments: bool,
 }
 
@@ -452,159 +454,134 @@ impl<'a> Finder<'a> {
         lines: &mut Vec<Tok>,
     ) {
         self.entries += 1;
-        let host = self.host(route, host, lines);
-        let path = self.path(route, path, lines);
+        self.hosts.insert(host);
+        if !self.segments && matches!(path, PathMatch::Prefix(text) if !text.ends_with('/')) {
+            self.segments = true;
+            lines.push(remark("with a slash behind it a path is matched by whole segments").end());
+            lines.push(line("http-request set-var(txn.path) path,concat(/)").end());
+        }
         let more = self
             .conditions
             .entry(route.id)
             .or_insert_with(|| when(ctx, route, lines));
-        let rule = line("http-request set-var(txn.route)").parts(&[
+        let mut rule = line("http-request set-var(txn.route)").parts(&[
             Part::Static("str("),
             Part::Name(&route.name),
             Part::Static(")"),
         ]);
-        let terms = host
-            .as_deref()
-            .into_iter()
-            .chain(path.as_deref())
-            .chain(more.iter().map(String::as_str))
-            .chain((self.entries > 1).then_some("!routed"));
-        lines.push(conditions(rule, terms).at(route.at).end());
+        let mut joint = "if";
+        if let HostMatch::Exact(text) = host
+            && let Some(part) = self.parts.get(text.as_str())
+        {
+            rule = rule
+                .with("if { var(req.part) -m int")
+                .number(*part)
+                .with("}");
+            joint = "";
+        }
+        if let Some((method, value)) = host_match(host) {
+            rule = rule.with(joint).with("{ var(txn.host)").with(method);
+            rule = rule.word(&value).with("}");
+            joint = "";
+        }
+        if let Some((source, method, value)) = path_match(path) {
+            rule = rule.with(joint).with(source).with(method);
+            rule = rule.word(&value).with("}");
+            joint = "";
+        }
+        let routed = (self.entries > 1).then_some("!routed");
+        for term in more.iter().map(String::as_str).chain(routed) {
+            rule = rule.with(joint);
+            joint = "";
+            rule = super::term(rule, term);
+        }
+        lines.push(rule.at(route.at).end());
     }
 
-    /// A name for an acl: a readable rest of the text, and a number where that is taken.
-    fn name(&mut self, kind: &str, text: &str) -> String {
-        let mut name = String::with_capacity(kind.len() + text.len());
-        name.push_str(kind);
-        for c in text.chars().take(48) {
-            let plain = c.is_ascii_alphanumeric() || c == '.' || c == '-';
-            name.push(if plain { c } else { '_' });
-        }
-        let count = self.used.entry(name.clone()).or_insert(0);
-        *count += 1;
-        if *count > 1 {
-            // Two colons: no readable rest holds one, so the numbered name is new.
-            name = format!("{name}::{count}");
-        }
-        name
-    }
-
-    fn host(
-        &mut self,
-        route: &'a Route,
-        host: &'a HostMatch,
-        lines: &mut Vec<Tok>,
-    ) -> Option<String> {
-        if let Some(name) = self.hosts.get(host) {
-            return Some(name.clone());
-        }
-        let at = route
-            .hosts
-            .iter()
-            .find(|it| it.value == *host)
-            .map_or(route.at, |it| it.loc());
-        let (name, method, value) = match host {
-            HostMatch::Any => return None,
-            HostMatch::Exact(text) => (self.name("host:", text), "-m str --", text.clone()),
-            HostMatch::Wildcard(zone) => {
-                (self.name("below:", zone), "-m end --", format!(".{zone}"))
+    /// Puts many hosts into parts: a number is compared five times as quickly as a name (0.1 and 0.5 µs on 2.8.25), and
+    /// HAProxy goes through all rules for each request.
+    fn divide(&mut self, ctx: &Ctx<'a>, it: &Listener, lines: &mut Vec<Tok>) {
+        const SIZE: usize = 32;
+        let mut hosts: Vec<&'a str> = Vec::new();
+        for entry in &ctx.g.table {
+            if let HostMatch::Exact(host) = entry.host(ctx.g)
+                && ctx.g.serves(it, ctx.g.route(entry.route))
+                && hosts.last() != Some(&host.as_str())
+            {
+                hosts.push(host);
             }
-            HostMatch::Regex(regex) => {
-                (self.name("host:", "regex"), "-m reg --", expr::whole(regex))
-            }
-        };
+        }
+        if hosts.len() <= 2 * SIZE {
+            return;
+        }
         lines.push(
-            acl(&name, "var(txn.host)")
-                .with(method)
-                .word(&value)
-                .at(at)
+            remark("which part of the hosts: the rules of other parts are passed over quickly")
                 .end(),
         );
-        self.hosts.insert(host, name.clone());
-        Some(name)
-    }
-
-    fn path(
-        &mut self,
-        route: &'a Route,
-        path: &'a PathMatch,
-        lines: &mut Vec<Tok>,
-    ) -> Option<String> {
-        if let Some(name) = self.paths.get(path) {
-            return Some(name.clone());
+        for (number, part) in (1u64..).zip(hosts.chunks(SIZE)) {
+            let mut rule = line("http-request set-var(req.part)")
+                .parts(&[
+                    Part::Static("int("),
+                    Part::Number(number),
+                    Part::Static(")"),
+                ])
+                .with("if { var(txn.host) -m str --");
+            for host in part {
+                rule = rule.word(host);
+                self.parts.insert(host, number);
+            }
+            lines.push(rule.with("}").end());
         }
-        let at = route
-            .paths
-            .iter()
-            .find(|it| it.value == *path)
-            .map_or(route.at, |it| it.loc());
-        let (name, rule) = match path {
-            PathMatch::Prefix(text) if text == "/" => return None,
-            PathMatch::Exact(text) => {
-                let name = self.name("exact:", text.trim_start_matches('/'));
-                let rule = acl(&name, "path").with("-m str --").word(text);
-                (name, rule)
-            }
-            PathMatch::Prefix(text) if text.ends_with('/') => {
-                let name = self.name("path:", text.trim_start_matches('/'));
-                let rule = acl(&name, "path").with("-m beg --").word(text);
-                (name, rule)
-            }
-            PathMatch::Prefix(text) => {
-                if !self.segments {
-                    self.segments = true;
-                    lines.push(
-                        remark("with a slash behind it a path is matched by whole segments").end(),
-                    );
-                    lines.push(line("http-request set-var(txn.path) path,concat(/)").end());
-                }
-                let name = self.name("path:", text.trim_start_matches('/'));
-                let rule = acl(&name, "var(txn.path)")
-                    .with("-m beg --")
-                    .word(&format!("{text}/"));
-                (name, rule)
-            }
-            PathMatch::Regex(regex) => {
-                let name = self.name("path:", "regex");
-                let rule = acl(&name, "path")
-                    .with("-m reg --")
-                    .word(&expr::whole(regex));
-                (name, rule)
-            }
-        };
-        lines.push(rule.at(at).end());
-        self.paths.insert(path, name.clone());
-        Some(name)
     }
 
     /// The acl `host:known`; false where no route names a host.
     fn known_hosts(&self, lines: &mut Vec<Tok>) -> bool {
-        let mut hosts: Vec<(&HostMatch, &String)> = self
-            .hosts
-            .iter()
-            .map(|(host, name)| (*host, name))
-            .collect();
-        hosts.sort_by(|a, b| a.1.cmp(b.1));
-        let exact = hosts.iter().filter_map(|(host, _)| match host {
+        let mut hosts: Vec<&HostMatch> = self.hosts.iter().copied().collect();
+        hosts.sort_by_cached_key(ToString::to_string);
+        let exact = hosts.iter().filter_map(|host| match host {
             HostMatch::Exact(text) => Some(text.as_str()),
             HostMatch::Wildcard(_) | HostMatch::Regex(_) | HostMatch::Any => None,
         });
         let at = crate::source::Loc::default();
         acl_list(lines, "host:known", "var(txn.host)", "-m str", exact, at);
-        for (host, _) in &hosts {
-            let (method, value) = match host {
-                HostMatch::Exact(_) | HostMatch::Any => continue,
-                HostMatch::Wildcard(zone) => ("-m end --", format!(".{zone}")),
-                HostMatch::Regex(regex) => ("-m reg --", expr::whole(regex)),
-            };
-            lines.push(
-                acl("host:known", "var(txn.host)")
-                    .with(method)
-                    .word(&value)
-                    .end(),
-            );
+        for host in &hosts {
+            if let (HostMatch::Wildcard(_) | HostMatch::Regex(_), Some((method, value))) =
+                (host, host_match(host))
+            {
+                lines.push(
+                    acl("host:known", "var(txn.host)")
+                        .with(method)
+                        .word(&value)
+                        .end(),
+                );
+            }
         }
-        !hosts.is_empty()
+        hosts.iter().any(|host| **host != HostMatch::Any)
+    }
+}
+
+/// How a host is compared, and with what; `None` takes every host.
+fn host_match(host: &HostMatch) -> Option<(&'static str, Cow<'_, str>)> {
+    match host {
+        HostMatch::Any => None,
+        HostMatch::Exact(text) => Some(("-m str --", text.into())),
+        HostMatch::Wildcard(zone) => Some(("-m end --", format!(".{zone}").into())),
+        HostMatch::Regex(regex) => Some(("-m reg --", expr::whole(regex).into())),
+    }
+}
+
+/// What a path is looked for in, how, and with what; `None` takes every path.
+fn path_match(path: &PathMatch) -> Option<(&'static str, &'static str, Cow<'_, str>)> {
+    match path {
+        PathMatch::Exact(text) => Some(("{ path", "-m str --", text.into())),
+        PathMatch::Regex(regex) => Some(("{ path", "-m reg --", expr::whole(regex).into())),
+        PathMatch::Prefix(text) if text == "/" => None,
+        PathMatch::Prefix(text) if text.ends_with('/') => {
+            Some(("{ path", "-m beg --", text.into()))
+        }
+        PathMatch::Prefix(text) => {
+            Some(("{ var(txn.path)", "-m beg --", format!("{text}/").into()))
+        }
     }
 }
 
