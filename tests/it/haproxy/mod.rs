@@ -1,6 +1,7 @@
 //! HAProxy: what is rendered, what the real program says to it, and what it then does.
 
 mod accepted;
+mod hostile;
 mod live;
 mod secure;
 
@@ -70,6 +71,20 @@ impl Files for NoFiles {
     fn read(&self, path: &str) -> Result<String, String> {
         Err(format!("{path} is not here"))
     }
+}
+
+/// Whether a spec is a gateway, and all of its words can be written.
+pub(crate) fn is_written(spec: &str) -> bool {
+    let world = World {
+        params: &Fixed,
+        files: &NoFiles,
+    };
+    let compiled = compile::compile(vec![Input::new("spec.yaml", spec)], world);
+    let target = targets::by_id("haproxy").expect("it is a target");
+    compiled.gateway.is_some()
+        && !compile::render(&compiled, target, Options::default())
+            .files
+            .is_empty()
 }
 
 /// The complete file; panics where there is none.
