@@ -321,6 +321,16 @@ impl Planner<'_> {
             None if websocket.require_origin.value => websocket.require_origin.loc(),
             None => return None,
         };
+        let asked = (
+            websocket
+                .origins
+                .as_ref()
+                .map(|origins| (origins.value.exact.clone(), origins.value.same_host)),
+            websocket.require_origin.value,
+        );
+        if let Some(known) = self.origins.get(&asked) {
+            return Some(known.clone());
+        }
         let missing = if websocket.require_origin.value {
             "1"
         } else {
@@ -346,14 +356,22 @@ impl Planner<'_> {
             }
         };
         lines.push(default(other));
-        Some(
-            self.vars
-                .map("$http_host|$http_origin", "origin", lines, at),
-        )
+        let refused = self
+            .vars
+            .map("$http_host|$http_origin", "origin", lines, at);
+        self.origins.insert(asked, refused.clone());
+        Some(refused)
     }
 
     /// The variable, without `$`, that holds the token of an upgrade that may pass, and is empty for other requests.
     pub(super) fn upgrade_variable(&mut self, websocket: &WebSocket) -> String {
+        let asked = (
+            websocket.methods.value.clone(),
+            websocket.tokens.value.clone(),
+        );
+        if let Some(known) = self.upgrades.get(&asked) {
+            return known.clone();
+        }
         let tokens: Vec<String> = websocket
             .tokens
             .value
@@ -366,11 +384,13 @@ impl Planner<'_> {
             .iter()
             .map(|one| literal(one))
             .collect();
-        self.upgrade(
+        let up = self.upgrade(
             &methods.join("|"),
             &tokens.join("|"),
             websocket.tokens.loc(),
-        )
+        );
+        self.upgrades.insert(asked, up.clone());
+        up
     }
 
     /// The same for a route that has no `websocket`.

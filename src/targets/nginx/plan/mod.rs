@@ -234,6 +234,9 @@ pub(super) fn plan<'a>(gateway: &'a Gateway, verdicts: &'a Verdicts<'a>, env: &'
         set_cookie: vec![None; gateway.upstreams.len()],
         plain_upstreams: plain_upstreams(gateway),
         compiled: HashMap::new(),
+        upgrades: HashMap::new(),
+        suffixes: HashMap::new(),
+        origins: HashMap::new(),
         inline_bodies: HashMap::new(),
         raw_routes: gateway
             .rooms
@@ -270,6 +273,10 @@ struct Planner<'a> {
     /// By upstream, whether a listener without TLS leads to it.
     plain_upstreams: Vec<bool>,
     compiled: HashMap<String, Option<Regex>>,
+    /// Variables that many routes share: for the methods and tokens of upgrades, for the origins that may come.
+    upgrades: HashMap<(Vec<String>, Vec<String>), String>,
+    suffixes: HashMap<String, String>,
+    origins: HashMap<(Option<(Vec<String>, bool)>, bool), String>,
     inline_bodies: HashMap<(RouteId, u32), Location>,
     raw_routes: HashMap<RouteId, &'a Set<String>>,
     raw_path: bool,

@@ -208,6 +208,7 @@ impl<'a> Planner<'a> {
                 let body_key = self.body_key(entry);
                 let once = asked.get(&body_key) == Some(&1) && route.websocket.is_none();
                 let known = written.get(&body_key).cloned();
+                let fresh = known.is_none();
                 let (name, inline) = match known {
                     Some(known) => known,
                     None => {
@@ -226,7 +227,12 @@ impl<'a> Planner<'a> {
                     }
                 };
                 if inline && let Some(body) = self.inline_bodies.get(&body_key) {
-                    out.push(body.taking(head));
+                    let mut body = body.taking(head);
+                    // The second of two twins needs no title.
+                    if !fresh {
+                        body.about = String::new();
+                    }
+                    out.push(body);
                 } else {
                     let to = self.target(route, &name);
                     out.push(jump(head, to, route.at));
@@ -336,8 +342,12 @@ impl<'a> Planner<'a> {
             None => word(&format!("@{name}")),
             Some(websocket) => {
                 let up = self.upgrade_variable(websocket);
-                let lines = vec![Directive::entry(word(""), word("")), default("~ws")];
-                let suffix = self.vars.map(&format!("${up}"), "ws", lines, websocket.at);
+                let at = websocket.at;
+                let vars = &mut self.vars;
+                let suffix = self.suffixes.entry(up).or_insert_with_key(|up| {
+                    let lines = vec![Directive::entry(word(""), word("")), default("~ws")];
+                    vars.map(&format!("${up}"), "ws", lines, at)
+                });
                 word(&format!("@{name}${suffix}"))
             }
         }

@@ -93,7 +93,13 @@ pub(super) struct Block {
 
 impl Serialize for Block {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut block = serializer.serialize_struct("Block", 2)?;
+        let mut block = serializer.serialize_struct("Block", 3)?;
+        // One line in a branch stands beside it.
+        if let [one] = self.lines.as_slice() {
+            block.serialize_field("body", &body(std::slice::from_ref(one)))?;
+        } else {
+            block.serialize_field("body", &false)?;
+        }
         block.serialize_field(
             "head",
             &Tok::row(std::iter::once(&self.name).chain(&self.args), self.at),
