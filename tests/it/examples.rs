@@ -87,6 +87,34 @@ fn examples_have_no_findings() {
     }
 }
 
+/// What an editor says: the committed schema and a validator that is not ours.
+#[test]
+fn examples_fit_the_schema() {
+    let schema = std::fs::read_to_string(root().join("schemas/wsgen.schema.json"))
+        .expect("the schema is there");
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("the schema is JSON");
+    assert!(
+        jsonschema::meta::is_valid(&schema),
+        "the schema is no JSON Schema"
+    );
+    let validator = jsonschema::validator_for(&schema).expect("the schema compiles");
+    for path in examples() {
+        let compiled = compiled(&path, None);
+        let instance = wsgen::spec::shape::instance(&compiled.tree, compiled.tree.root())
+            .expect("no value is missing");
+        let faults: Vec<String> = validator
+            .iter_errors(&instance)
+            .map(|fault| format!("{}: {fault}", fault.instance_path()))
+            .collect();
+        assert!(
+            faults.is_empty(),
+            "{}:\n{}",
+            path.display(),
+            faults.join("\n")
+        );
+    }
+}
+
 #[test]
 fn tests_of_examples_hold() {
     let mut tests = 0;
