@@ -2,6 +2,7 @@
 
 mod access;
 mod expr;
+mod finder;
 mod global;
 mod group;
 mod limits;
@@ -10,7 +11,10 @@ mod log;
 mod request;
 mod response;
 mod route;
+mod server;
+mod sticky;
 mod table;
+mod token;
 mod upstream;
 
 use serde::Serialize;

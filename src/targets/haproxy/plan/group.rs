@@ -17,6 +17,10 @@ pub(super) struct Group<'a> {
     pub(super) share: &'a Share,
     /// The routes that lead here, in the order of the file.
     pub(super) routes: Vec<&'a Route>,
+    /// How long a server may be silent on most routes.
+    pub(super) server: Dur,
+    /// How long a tunnel may be silent on most routes that have tunnels.
+    pub(super) tunnel: Option<Dur>,
 }
 
 /// Every backend of every upstream.
@@ -83,6 +87,8 @@ impl<'a> Groups<'a> {
                         leader,
                         share,
                         routes: Vec::new(),
+                        server: Dur::from_secs(60),
+                        tunnel: None,
                     });
                     list.len() - 1
                 });
@@ -91,11 +97,17 @@ impl<'a> Groups<'a> {
             }
             of.push(shares);
         }
+        for group in &mut list {
+            let timers = group.routes.iter().map(|it| facts::server_timer(it).0);
+            group.server = most(timers).unwrap_or(group.server);
+            let sockets = group.routes.iter().filter_map(|it| it.websocket.as_ref());
+            group.tunnel = most(sockets.map(|it| it.idle.value));
+        }
         let usual = Usual {
             connect: most(list.iter().map(|it| it.share.connect.value))
                 .unwrap_or(Dur::from_secs(5)),
-            server: most(list.iter().map(Group::server)).unwrap_or(Dur::from_secs(60)),
-            tunnel: most(list.iter().filter_map(Group::tunnel)).unwrap_or(Dur::from_secs(3600)),
+            server: most(list.iter().map(|it| it.server)).unwrap_or(Dur::from_secs(60)),
+            tunnel: most(list.iter().filter_map(|it| it.tunnel)).unwrap_or(Dur::from_secs(3600)),
             tries: most(list.iter().map(Group::tries)).unwrap_or(1),
         };
         Self { list, of, usual }
@@ -103,21 +115,6 @@ impl<'a> Groups<'a> {
 }
 
 impl Group<'_> {
-    /// How long a server may be silent on most routes.
-    pub(super) fn server(&self) -> Dur {
-        most(self.routes.iter().map(|route| facts::server_timer(route).0))
-            .unwrap_or(Dur::from_secs(60))
-    }
-
-    /// How long a tunnel may be silent on most routes that have tunnels.
-    pub(super) fn tunnel(&self) -> Option<Dur> {
-        let idles = self
-            .routes
-            .iter()
-            .filter_map(|route| route.websocket.as_ref());
-        most(idles.map(|it| it.idle.value))
-    }
-
     /// Further tries.
     pub(super) fn tries(&self) -> u16 {
         facts::tries(self.upstream, self.share)

@@ -3,7 +3,7 @@
 use super::expr;
 use super::group::Group;
 use super::response::{self, Answers};
-use super::{Ctx, On, Section, access, acl, limits, line, raw, remark};
+use super::{Ctx, On, Section, access, acl, limits, line, raw, remark, token};
 use crate::emit::lang::haproxy;
 use crate::emit::{Line, Part, Tok};
 use crate::ir::{
@@ -56,7 +56,7 @@ pub(super) fn rules(
 ) -> bool {
     let answers = Answers::new(route);
     if let Some(auth) = ctx.g.auth_of(route)
-        && access::is_lost(ctx, auth)
+        && token::is_lost(ctx, auth)
     {
         let at = route.auth.as_ref().map_or(route.at, |it| it.loc());
         lines.push(
@@ -73,7 +73,7 @@ pub(super) fn rules(
     let late = response::headers(ctx, route, on, lines);
     access::admission(route, on, &answers, lines);
     limits::rules(ctx, route, on, &answers, lines);
-    access::credentials(ctx, route, on, &answers, lines);
+    token::credentials(ctx, route, on, &answers, lines);
     lines.extend(late);
     limits::body(route, on, &answers, lines);
     for (number, op) in route.request_headers.iter().enumerate() {

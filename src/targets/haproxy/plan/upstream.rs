@@ -2,13 +2,10 @@
 
 use super::expr::arg;
 use super::group::Group;
-use super::{Ctx, On, Section, acl_list, global, line, raw, remark, route};
+use super::{Ctx, On, Section, acl_list, line, raw, remark, route, server, sticky};
 use crate::emit::lang::haproxy;
-use crate::emit::{Line, Part, Tok};
-use crate::ir::{
-    Address, Balance, Check, HashKey, Health, HostHeader, Loc, Protocol, RetryAfter, Route,
-    SameSite, Secure, Server, Stickiness, StickyCookie, Upstream,
-};
+use crate::emit::{Line, Tok};
+use crate::ir::{Balance, Check, HashKey, Health, HostHeader, Loc, RetryAfter, Route, Upstream};
 use crate::targets::haproxy::facts::{self, time};
 
 /// The backend of a group.
@@ -17,7 +14,7 @@ pub(super) fn backend(ctx: &Ctx<'_>, it: &Group<'_>) -> Section {
     routes(ctx, it, &mut lines);
     timeouts(ctx, it, &mut lines);
     balance(it.upstream, &mut lines);
-    stickiness(ctx, it, &mut lines);
+    sticky::stickiness(ctx, it, &mut lines);
     retries(ctx, it, &mut lines);
     if it.share.host_header.value == HostHeader::Upstream {
         // Servers are named by their addresses for this.
@@ -63,7 +60,7 @@ pub(super) fn backend(ctx: &Ctx<'_>, it: &Group<'_>) -> Section {
     {
         raw(&mut lines, snippet);
     }
-    servers(ctx, it, &mut lines);
+    server::servers(ctx, it, &mut lines);
     Section {
         head: ctx.head("backend", &it.name, it.upstream.at),
         lines,
@@ -99,7 +96,7 @@ fn routes(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
 /// The times in which a route differs from most routes of its backend.
 fn timers(it: &Group<'_>, route: &Route, on: &On, lines: &mut Vec<Tok>) {
     let (server, from) = facts::server_timer(route);
-    if server != it.server() {
+    if server != it.server {
         lines.push(on.rule(
             line("http-request set-timeout server").name(&time(server)),
             &[],
@@ -107,7 +104,7 @@ fn timers(it: &Group<'_>, route: &Route, on: &On, lines: &mut Vec<Tok>) {
         ));
     }
     if let Some(socket) = &route.websocket
-        && Some(socket.idle.value) != it.tunnel()
+        && Some(socket.idle.value) != it.tunnel
     {
         lines.push(on.rule(
             line("http-request set-timeout tunnel").name(&time(socket.idle.value)),
@@ -128,7 +125,7 @@ fn timeouts(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
                 .end(),
         );
     }
-    let server = it.server();
+    let server = it.server;
     if server != usual.server {
         let at = it.routes.iter().map(|route| facts::server_timer(route));
         let at = at
@@ -142,7 +139,7 @@ fn timeouts(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
                 .end(),
         );
     }
-    if let Some(tunnel) = it.tunnel()
+    if let Some(tunnel) = it.tunnel
         && tunnel != usual.tunnel
     {
         let idles = it
@@ -186,115 +183,6 @@ fn balance(it: &Upstream, lines: &mut Vec<Tok>) {
         }
     };
     lines.push(rule.at(at).end());
-}
-
-fn stickiness(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
-    let (name, ttl, at) = match &it.upstream.stickiness {
-        None => return,
-        Some(Stickiness::Cookie(cookie)) => return sticky_cookie(ctx, it, cookie, lines),
-        Some(Stickiness::AppCookie { name, ttl }) => (Some(&name.value), ttl, name.loc()),
-        Some(Stickiness::Source { ttl, at }) => (None, ttl, *at),
-    };
-    let owner = it.leader.map(|leader| &ctx.groups.list[leader].name);
-    let on_table = |rule: Line| match owner {
-        Some(owner) => rule.with("table").name(owner),
-        None => rule,
-    };
-    if owner.is_none() {
-        let table = match name {
-            Some(_) => line("stick-table type string len 128 size 1m expire"),
-            None => line("stick-table type ipv6 size 1m expire"),
-        };
-        let table = table.name(&time(ttl.value));
-        let table = if ctx.g.rooms.haproxy.peers.is_empty() {
-            table
-        } else {
-            table.with("peers wsgen")
-        };
-        lines.push(table.at(ttl.loc()).end());
-    }
-    match name {
-        Some(name) => {
-            let set = format!("res.cook({})", arg(name));
-            let sent = format!("req.cook({})", arg(name));
-            lines.push(on_table(line("stick match").word(&sent)).at(at).end());
-            lines.push(
-                on_table(line("stick store-request").word(&sent))
-                    .at(at)
-                    .end(),
-            );
-            lines.push(
-                on_table(line("stick store-response").word(&set))
-                    .at(at)
-                    .end(),
-            );
-        }
-        None => lines.push(on_table(line("stick on src")).at(at).end()),
-    }
-}
-
-fn sticky_cookie(ctx: &Ctx<'_>, it: &Group<'_>, cookie: &StickyCookie, lines: &mut Vec<Tok>) {
-    let at = cookie.name.loc();
-    let tls: Vec<bool> = it
-        .routes
-        .iter()
-        .flat_map(|route| ctx.g.listeners_of(route))
-        .map(|listener| listener.tls.is_some())
-        .collect();
-    let mixed = cookie.secure.value == Secure::OnTls
-        && tls.iter().any(|it| *it)
-        && !tls.iter().all(|it| *it);
-    let mut rule = line("cookie")
-        .word(&cookie.name.value)
-        .with("insert indirect nocache");
-    if cookie.http_only.value {
-        rule = rule.with("httponly");
-    }
-    match cookie.secure.value {
-        Secure::Always => rule = rule.with("secure"),
-        Secure::OnTls if !tls.is_empty() && tls.iter().all(|it| *it) => rule = rule.with("secure"),
-        Secure::OnTls | Secure::Never => {}
-    }
-    rule = rule.with(match cookie.same_site.value {
-        SameSite::Lax => "attr SameSite=Lax",
-        SameSite::Strict => "attr SameSite=Strict",
-        SameSite::None => "attr SameSite=None",
-    });
-    if let Some(ttl) = cookie.ttl.value {
-        rule = rule
-            .with("attr")
-            .parts(&[Part::Static("Max-Age="), Part::Number(ttl.as_secs_ceil())]);
-    }
-    lines.push(rule.at(at).end());
-    let own = [
-        Part::Static("^("),
-        Part::Regex(&cookie.name.value),
-        Part::Static("=.*)$"),
-    ];
-    if mixed {
-        lines.push(
-            line("http-after-response replace-header Set-Cookie")
-                .parts(&own)
-                .parts(&[Part::Static(r"\1; Secure")])
-                .with("if { ssl_fc }")
-                .at(cookie.secure.loc())
-                .end(),
-        );
-    }
-    if cookie.path.value != "/" {
-        let path = cookie.path.value.replace('\\', r"\\");
-        lines.push(
-            line("http-after-response replace-header Set-Cookie")
-                .parts(&[
-                    Part::Static("^("),
-                    Part::Regex(&cookie.name.value),
-                    Part::Static("=[^;]*; path=)/(;.*|$)"),
-                ])
-                .parts(&[Part::Static(r"\1"), Part::Text(&path), Part::Static(r"\2")])
-                .at(cookie.path.loc())
-                .end(),
-        );
-    }
 }
 
 fn retries(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
@@ -394,178 +282,6 @@ fn asked(it: &Upstream, method: &str, path: &str, host: Option<&str>) -> Line {
         }
         None => send.with("localhost"),
     }
-}
-
-fn servers(ctx: &Ctx<'_>, it: &Group<'_>, lines: &mut Vec<Tok>) {
-    let up = it.upstream;
-    if let Some(rule) = common(ctx, it) {
-        lines.push(rule.at(up.at).end());
-    }
-    let mut names: Vec<String> = Vec::with_capacity(up.servers.len());
-    for (number, server) in up.servers.iter().enumerate() {
-        let name = facts::server_name(server)
-            .filter(|name| !names.contains(name))
-            .unwrap_or_else(|| format!("server{}", number + 1));
-        lines.push(one(ctx, it, server, &name).at(server.address.loc()).end());
-        names.push(name);
-    }
-}
-
-/// What all servers of a backend have.
-fn common(ctx: &Ctx<'_>, it: &Group<'_>) -> Option<Line> {
-    let up = it.upstream;
-    let mut some = false;
-    let mut rule = line("default-server");
-    let mut add = |rule: Line| {
-        some = true;
-        rule
-    };
-    if it.leader.is_none() {
-        if let Some(health) = &up.health {
-            rule = add(rule.with("check inter"))
-                .name(&time(health.interval.value))
-                .with("fall")
-                .number(health.fall.value.into())
-                .with("rise")
-                .number(health.rise.value.into());
-            if let Some(port) = &health.port {
-                rule = rule.with("port").number(port.value.into());
-            }
-        }
-        if let Some(passive) = &up.passive {
-            if up.health.is_none() {
-                // Only real requests take a server out; a connection that opens brings it back.
-                rule = add(rule.with("check fall 1000 rise 1 inter"))
-                    .name(&time(passive.eject.value))
-                    .with("downinter")
-                    .name(&time(passive.eject.value));
-            }
-            rule = add(rule.with("observe layer7 error-limit"))
-                .number(passive.errors.value.into())
-                .with("on-error mark-down");
-        }
-    }
-    match up.keepalive.value {
-        None => {}
-        Some(most) => {
-            rule = add(rule.with("pool-max-conn"))
-                .number(most)
-                .with("pool-purge-delay")
-                .name(&time(up.keepalive_timeout.value));
-        }
-    }
-    if up.keepalive.value.is_none() {
-        rule = add(rule.with("pool-max-conn 0"));
-    }
-    if let Some(growth) = up.slow_start.value {
-        rule = add(rule.with("slowstart")).name(&time(growth));
-    }
-    if let Some(max) = up.max_connections.value {
-        rule = add(rule.with("maxconn")).number(max);
-    }
-    let sockets = it.routes.iter().any(|route| route.websocket.is_some());
-    if up.protocol.value == Protocol::Http2 {
-        rule = add(match up.tls {
-            Some(_) => rule.with("alpn h2"),
-            None => rule.with("proto h2"),
-        });
-        if sockets {
-            rule = rule.with("ws h1");
-        }
-    }
-    if let Some(tls) = &up.tls {
-        rule = add(rule.with("ssl"));
-        rule = if tls.verify.value {
-            rule.with("verify required ca-file")
-        } else {
-            rule.with("verify none")
-        };
-        if tls.verify.value {
-            rule = match &tls.ca {
-                Some(ca) => rule.word(&ca.value),
-                None => rule.with("@system-ca"),
-            };
-        }
-        if let Some(name) = &tls.server_name {
-            rule = named(rule, &name.value, tls.verify.value);
-        }
-        if let Some((cert, key)) = &tls.client {
-            rule = rule
-                .with("crt")
-                .tok(&global::pair(ctx, &cert.value, &key.value));
-        }
-    }
-    if up.has_names() {
-        rule = add(match resolver(up) {
-            Some((name, _)) => rule.with("resolvers").name(&name),
-            None => rule,
-        });
-        // 2.6 warns about a name that does not resolve at start; 2.8 and later do not.
-        rule = rule.with(match (ctx.env.since(2, 8, 0), resolver(up).is_some()) {
-            (true, true) => "init-addr last,libc,none",
-            (false, true) => "init-addr last,none",
-            (_, false) => "init-addr libc,none",
-        });
-    }
-    some.then_some(rule)
-}
-
-fn named(rule: Line, name: &str, verify: bool) -> Line {
-    let rule = rule
-        .with("sni")
-        .word(&format!("str({})", arg(name)))
-        .with("check-sni")
-        .word(name);
-    if verify {
-        rule.with("verifyhost").word(name)
-    } else {
-        rule
-    }
-}
-
-fn one(ctx: &Ctx<'_>, it: &Group<'_>, server: &Server, name: &str) -> Line {
-    let up = it.upstream;
-    let rule = line("server").name(name);
-    let mut rule = match &server.address.value {
-        Address::Unix { path } => rule.parts(&[Part::Static("unix@"), Part::Word(path)]),
-        Address::Name { .. } | Address::Ip { .. } => rule.word(&server.address.value.to_string()),
-    };
-    if server.weight.value != 1 {
-        rule = rule.with("weight").number(server.weight.value.into());
-    }
-    if server.backup.value {
-        rule = rule.with("backup");
-    }
-    if let Some(Stickiness::Cookie(_)) = &up.stickiness {
-        rule = rule
-            .with("cookie")
-            .name(&opaque(&up.name, &server.address.value));
-    }
-    if let Some(tls) = &up.tls
-        && tls.server_name.is_none()
-        && let Some(host) = server.address.value.name()
-    {
-        rule = named(rule, host, tls.verify.value);
-    }
-    if let Some(leader) = it.leader
-        && (up.health.is_some() || up.passive.is_some())
-    {
-        let leader = &ctx.groups.list[leader].name;
-        rule = rule
-            .with("track")
-            .parts(&[Part::Name(leader), Part::Static("/"), Part::Name(name)]);
-    }
-    rule
-}
-
-/// A cookie's value for a server: says nothing about it, and stays when servers are added or reordered.
-fn opaque(upstream: &str, address: &Address) -> String {
-    // FNV-1a, 64 bits: not a secret, only unreadable and the same in every build.
-    let text = format!("{upstream} {address}");
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
 }
 
 /// The `resolvers` section of an upstream whose names are looked up again; one for each time between two look-ups.
