@@ -10,7 +10,7 @@ pub(super) fn arg(text: &str) -> String {
     if !text.is_empty()
         && text
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            .all(|b| b.is_ascii_alphanumeric() || b"_-.$/".contains(&b))
     {
         return text.to_owned();
     }

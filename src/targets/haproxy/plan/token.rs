@@ -128,7 +128,7 @@ fn token(
     let mut good = Vec::new();
     // The algorithm is pinned: HAProxy takes `alg: none` for verified (seen on 2.6.12 and 2.8.25).
     lines.push(
-        acl(&name("alg"), "var(txn.token),jwt_header_query('$.alg')")
+        acl(&name("alg"), "var(txn.token),jwt_header_query($.alg)")
             .with("-m str --")
             .word(algorithm)
             .at(at)
@@ -171,7 +171,7 @@ fn token(
     lines.push(on.rule(line("http-request set-var(txn.now) date()"), &[], clock));
     // HAProxy compares with no negative number: the leeway is added before.
     let left =
-        format!("var(txn.token),jwt_payload_query('$.exp','int'),add({leeway}),sub(txn.now)");
+        format!("var(txn.token),jwt_payload_query($.exp,int),add({leeway}),sub(txn.now)");
     lines.push(
         acl(&name("fresh"), &left)
             .with("-m int gt 0")
@@ -182,7 +182,7 @@ fn token(
     lines.push(
         acl(
             &name("early"),
-            "var(txn.token),jwt_payload_query('$.nbf','int'),sub(txn.now)",
+            "var(txn.token),jwt_payload_query($.nbf,int),sub(txn.now)",
         )
         .with("-m int gt")
         .number(leeway)
@@ -192,7 +192,7 @@ fn token(
     good.push(format!("!{}", name("early")));
     if let Some(issuer) = &jwt.issuer {
         lines.push(
-            acl(&name("issuer"), "var(txn.token),jwt_payload_query('$.iss')")
+            acl(&name("issuer"), "var(txn.token),jwt_payload_query($.iss)")
                 .with("-m str --")
                 .word(&issuer.value)
                 .at(issuer.loc())
@@ -207,7 +207,7 @@ fn token(
         acl_list(
             lines,
             &acl,
-            "var(txn.token),jwt_payload_query('$.aud')",
+            "var(txn.token),jwt_payload_query($.aud)",
             "-m str",
             values(),
             at,
