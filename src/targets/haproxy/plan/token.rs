@@ -170,8 +170,7 @@ fn token(
     let clock = jwt.leeway.loc();
     lines.push(on.rule(line("http-request set-var(txn.now) date()"), &[], clock));
     // HAProxy compares with no negative number: the leeway is added before.
-    let left =
-        format!("var(txn.token),jwt_payload_query($.exp,int),add({leeway}),sub(txn.now)");
+    let left = format!("var(txn.token),jwt_payload_query($.exp,int),add({leeway}),sub(txn.now)");
     lines.push(
         acl(&name("fresh"), &left)
             .with("-m int gt 0")
