@@ -57,8 +57,15 @@ pub(super) fn support(feature: Feature) -> Support {
             }
         }),
         RouteMethods | WhenMethods | WhenClients | WhenUpgrade | WhenListeners => exact(),
-        WhenHeaders => depends("below 1.23.0: repeated headers", |_, env| {
-            if env.since(1, 23, 0) {
+        WhenHeaders => depends("below 1.23.0: repeated headers", |used, env| {
+            let odd = used.on.route().is_some_and(|route| {
+                route.when.headers.iter().any(|one| {
+                    one.loc() == used.at.loc && !is_variable_part(&one.value.name.replace('-', "_"))
+                })
+            });
+            if odd {
+                unsupported("the route is never taken: NGINX has no variable for a header of this name").seen(BOTH)
+            } else if env.since(1, 23, 0) {
                 exact()
             } else {
                 approx("of a header that comes several times only the first line is compared").seen(Seen::On("nginx 1.22.1"))
@@ -318,7 +325,7 @@ pub(super) fn support(feature: Feature) -> Support {
         }),
         HeaderClaims => unsupported("no claim reaches the server: NGINX verifies no tokens").seen(BOTH),
         HeaderTlsSubject => exact(),
-        LimitHead => approx("one line of the head may take a quarter of the limit or 8 KiB, whichever is more; too much gets 400 or 414").seen(BOTH),
+        LimitHead => approx("one line of the head may take a quarter of the limit or 8 KiB, whichever is more; a target that is too long gets 414").seen(BOTH),
         LimitBody => exact(),
         LimitRequests => depends("a rate per hour, or without `burst`", |used, _| {
             let Some(limit) = used.on.route().and_then(|route| route.requests.as_ref()) else {

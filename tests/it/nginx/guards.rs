@@ -339,8 +339,9 @@ fn metrics_and_large_heads() {
         let large = "x".repeat(5000);
         assert_eq!(
             Client::new(port).get("/", &[("X-Large", &large)]).status,
-            400
+            431
         );
+        assert_eq!(Client::new(port).get(&format!("/{large}"), &[]).status, 414);
         assert_eq!(
             Client::new(port)
                 .get("/", &[("X-Large", &large[..900])])

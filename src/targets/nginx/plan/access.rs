@@ -305,6 +305,8 @@ impl Planner<'_> {
             at,
         ));
         let answer = format!("{name}~refused");
+        // Whatever keeps the authority from answering.
+        ask.push(Directive::fixed("error_page 502 504 = @wg_503"));
         extra.push(Location::plain(
             vec![word(&format!("@{answer}"))],
             "",

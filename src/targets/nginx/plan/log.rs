@@ -140,6 +140,7 @@ impl Planner<'_> {
                     vec![Directive::new("return 200", vec![word(text)])],
                     metrics.path.loc(),
                 ),
+                super::server::too_large(),
                 Location::brief(
                     vec![word("/")],
                     vec![Directive::fixed("return 404")],

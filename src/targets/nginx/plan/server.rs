@@ -92,6 +92,8 @@ impl<'a> Planner<'a> {
                 ));
             }
         }
+        // 494 is NGINX's own word for a head that is too large.
+        locations.push(too_large());
         let raw = gateway
             .rooms
             .nginx
@@ -123,6 +125,7 @@ impl<'a> Planner<'a> {
             Directive::fixed("absolute_redirect off"),
             Directive::fixed("client_max_body_size 0"),
             Directive::fixed("recursive_error_pages on"),
+            Directive::fixed("error_page 494 = @wg_431"),
         ];
         lines.extend(base_errors());
         if !self.env.since(1, 29, 7) {
@@ -203,6 +206,15 @@ impl<'a> Planner<'a> {
         table("map_hash_bucket_size", 0, 256);
         lines
     }
+}
+
+/// Where a request head goes that is too large.
+pub(super) fn too_large() -> Location {
+    Location::brief(
+        vec![word("@wg_431")],
+        vec![Directive::fixed("return 431")],
+        Loc::default(),
+    )
 }
 
 /// Takes out the lines that every list holds.
