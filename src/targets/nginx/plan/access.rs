@@ -1,15 +1,11 @@
 //! Guards: who may come, how the client is known, how much it may ask for. A guard that NGINX lacks closes its route.
 
-use super::matching::literal;
-use super::words::{
-    Directive, answer_variable, default, dur, entry_regex, header_variable, variable, word,
-};
+use super::words::{Directive, answer_variable, default, dur, header_variable, variable, word};
 use super::{Location, Planner};
 use crate::emit::Tok;
 use crate::emit::lang::nginx;
 use crate::ir::{
     Auth, AuthKind, Feature, Forward, Listener, Loc, Per, PerKey, RequestLimit, Route, Subject,
-    WebSocket,
 };
 
 /// What a route's guards say in a location.
@@ -148,7 +144,7 @@ impl Planner<'_> {
         guards
     }
 
-    fn requests(&mut self, route: &Route, limit: &RequestLimit, guards: &mut Guards) {
+    pub(super) fn requests(&mut self, route: &Route, limit: &RequestLimit, guards: &mut Guards) {
         let at = limit.rate.loc();
         let rate = limit.rate.value;
         let zone = match &limit.bucket {
@@ -206,14 +202,14 @@ impl Planner<'_> {
             .push(("Retry-After".to_owned(), variable(&after), at));
     }
 
-    fn zone(&mut self, kind: &'static str, args: Vec<Tok>, zone: &str, at: Loc) {
+    pub(super) fn zone(&mut self, kind: &'static str, args: Vec<Tok>, zone: &str, at: Loc) {
         if self.known_zones.insert(zone.to_owned()) {
             self.zones.push(Directive::new(kind, args).at(at));
         }
     }
 
     /// A forward authority: a subrequest decides; a refusal other than 403 is fetched anew, so that the client sees it as it is.
-    fn authority(
+    pub(super) fn authority(
         &mut self,
         auth: &Auth,
         forward: &Forward,
@@ -314,100 +310,6 @@ impl Planner<'_> {
             at,
         ));
         guards.authority = Some(format!("@{answer}"));
-    }
-
-    /// The variable, without `$`, that is set where an upgrade comes from an origin that may not.
-    pub(super) fn origin_refused(&mut self, websocket: &WebSocket) -> Option<String> {
-        let at = match &websocket.origins {
-            Some(origins) => origins.loc(),
-            None if websocket.require_origin.value => websocket.require_origin.loc(),
-            None => return None,
-        };
-        let asked = (
-            websocket
-                .origins
-                .as_ref()
-                .map(|origins| (origins.value.exact.clone(), origins.value.same_host)),
-            websocket.require_origin.value,
-        );
-        if let Some(known) = self.origins.get(&asked) {
-            return Some(known.clone());
-        }
-        let missing = if websocket.require_origin.value {
-            "1"
-        } else {
-            ""
-        };
-        let mut lines = vec![entry_regex("\\|$", word(missing))];
-        let other = match &websocket.origins {
-            None => "",
-            Some(origins) => {
-                for origin in &origins.value.exact {
-                    lines.push(entry_regex(
-                        &format!("*\\|{}\\z", literal(origin)),
-                        word(""),
-                    ));
-                }
-                if origins.value.same_host {
-                    lines.push(entry_regex(
-                        "*^(?<wg_host>[^|]+)\\|https?://\\k<wg_host>\\z",
-                        word(""),
-                    ));
-                }
-                "1"
-            }
-        };
-        lines.push(default(other));
-        let refused = self
-            .vars
-            .map("$http_host|$http_origin", "origin", lines, at);
-        self.origins.insert(asked, refused.clone());
-        Some(refused)
-    }
-
-    /// The variable, without `$`, that holds the token of an upgrade that may pass, and is empty for other requests.
-    pub(super) fn upgrade_variable(&mut self, websocket: &WebSocket) -> String {
-        let asked = (
-            websocket.methods.value.clone(),
-            websocket.tokens.value.clone(),
-        );
-        if let Some(known) = self.upgrades.get(&asked) {
-            return known.clone();
-        }
-        let tokens: Vec<String> = websocket
-            .tokens
-            .value
-            .iter()
-            .map(|one| literal(one))
-            .collect();
-        let methods: Vec<String> = websocket
-            .methods
-            .value
-            .iter()
-            .map(|one| literal(one))
-            .collect();
-        let up = self.upgrade(
-            &methods.join("|"),
-            &tokens.join("|"),
-            websocket.tokens.loc(),
-        );
-        self.upgrades.insert(asked, up.clone());
-        up
-    }
-
-    /// The same for a route that has no `websocket`.
-    pub(super) fn upgrade(&mut self, methods: &str, tokens: &str, at: Loc) -> String {
-        // Only over HTTP/1.1, and only where the client says so in `Connection` too.
-        let regex = format!(
-            "*^(?:{methods})\\|HTTP/1\\.1\\|(?:[^|]*[ ,\\t])?upgrade(?:[ ,\\t][^|]*)?\\|(?<wg_token>{tokens})\\z"
-        );
-        let lines = vec![entry_regex(&regex, word("$wg_token")), default("")];
-        self.vars.map(
-            "$request_method|$server_protocol|$http_connection|$http_upgrade",
-            "up",
-            lines,
-            at,
-        )
     }
 }
 

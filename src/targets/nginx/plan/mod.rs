@@ -12,6 +12,7 @@ mod rewrite;
 mod route;
 mod server;
 mod site;
+mod upgrade;
 mod upstream;
 mod words;
 
@@ -276,7 +277,7 @@ struct Planner<'a> {
     /// Variables that many routes share: for the methods and tokens of upgrades, for the origins that may come.
     upgrades: HashMap<(Vec<String>, Vec<String>), String>,
     suffixes: HashMap<String, String>,
-    origins: HashMap<(Option<(Vec<String>, bool)>, bool), String>,
+    origins: HashMap<upgrade::Asked, String>,
     inline_bodies: HashMap<(RouteId, u32), Location>,
     raw_routes: HashMap<RouteId, &'a Set<String>>,
     raw_path: bool,
