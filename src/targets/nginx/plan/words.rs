@@ -6,37 +6,39 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::emit::lang::nginx::{self, NGINX};
-use crate::emit::{Part, Tok};
+use crate::emit::{Line, Part, Tok};
 use crate::ir::{Dur, Loc, Size};
 
 /// One directive: `name args…;`. A template sees it as one token.
 #[derive(Debug, Clone)]
 pub(super) struct Directive {
-    name: Tok,
-    args: Vec<Tok>,
+    /// The whole of it, without its semicolon and origin.
+    row: Tok,
     at: Option<Loc>,
 }
 
 impl Directive {
     /// A directive; `name` may hold fixed arguments too.
     pub(super) fn new(name: &'static str, args: Vec<Tok>) -> Self {
-        Self {
-            name: Tok::fixed(name),
-            args,
-            at: None,
-        }
+        let row = args
+            .iter()
+            .fold(Line::new(&NGINX, name), |line, arg| line.tok(arg))
+            .end();
+        Self { row, at: None }
     }
 
     /// A directive without user's text.
     pub(super) fn fixed(text: &'static str) -> Self {
-        Self::new(text, Vec::new())
+        Self {
+            row: Tok::fixed(text),
+            at: None,
+        }
     }
 
     /// An entry of a `map` or `geo`: a key and its value.
     pub(super) fn entry(key: Tok, value: Tok) -> Self {
         Self {
-            name: key,
-            args: vec![value],
+            row: Tok::row([&key, &value], None),
             at: None,
         }
     }
@@ -50,23 +52,24 @@ impl Directive {
 
     /// The directive as one token, without its semicolon.
     pub(super) fn row(&self) -> Tok {
-        Tok::row(std::iter::once(&self.name).chain(&self.args), self.at)
+        match self.at {
+            Some(_) => Tok::row([&self.row], self.at),
+            None => self.row.clone(),
+        }
     }
 
     /// Whether two directives say the same, wherever they stem from.
     pub(super) fn same(&self, other: &Self) -> bool {
-        self.name == other.name && self.args == other.args
+        self.row == other.row
     }
 
     /// How many characters it takes.
     pub(super) fn width(&self) -> usize {
-        let args: usize = self.args.iter().map(|arg| arg.as_str().len() + 1).sum();
-        self.name.as_str().len() + args + 2
+        self.row.as_str().len() + 2
     }
 
     pub(super) fn key(&self) -> String {
-        let args: Vec<&str> = self.args.iter().map(Tok::as_str).collect();
-        format!("{} {};", self.name.as_str(), args.join(" "))
+        format!("{};", self.row.as_str())
     }
 }
 
