@@ -26,9 +26,9 @@ pub struct Route {
     /// What becomes of the request.
     pub action: Action,
     /// WebSockets; `None`: an upgrade request is answered as if it had not asked.
-    pub websocket: Option<WebSocket>,
+    pub websocket: Option<Box<WebSocket>>,
     /// Streaming; `None` is off.
-    pub stream: Option<Stream>,
+    pub stream: Option<Box<Stream>>,
     /// Until the response head.
     pub response: Set<Dur>,
     /// Between two bytes of a body.
@@ -36,15 +36,15 @@ pub struct Route {
     /// The largest request body; `None` is no limit.
     pub body: Set<Option<Size>>,
     /// The rate of requests; `None` is no limit.
-    pub requests: Option<RequestLimit>,
+    pub requests: Option<Box<RequestLimit>>,
     /// Requests and tunnels open at once; `None` is no limit.
-    pub connections: Option<ConnectionLimit>,
+    pub connections: Option<Box<ConnectionLimit>>,
     /// How the client is known; `None` is not at all.
     pub auth: Option<Set<AuthId>>,
     /// Which client addresses may come; `None` is all.
-    pub clients: Option<Clients>,
+    pub clients: Option<Box<Clients>>,
     /// Cross-origin requests; `None` is off.
-    pub cors: Option<Cors>,
+    pub cors: Option<Box<Cors>>,
     /// Whether the forwarded headers are set.
     pub forwarded: Set<bool>,
     /// Changes to the request's headers, in order.
@@ -52,9 +52,9 @@ pub struct Route {
     /// Changes to the response's headers, in order.
     pub response_headers: Vec<HeaderOp>,
     /// Changes to the path or query; `None` is none.
-    pub rewrite: Option<Rewrite>,
+    pub rewrite: Option<Box<Rewrite>>,
     /// Other answers in place of errors; `None` is none.
-    pub error_pages: Option<ErrorPages>,
+    pub error_pages: Option<Box<ErrorPages>>,
     /// Whether answers are compressed.
     pub compression: Set<bool>,
     /// Whether requests enter the access log.

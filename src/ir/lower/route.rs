@@ -94,8 +94,8 @@ impl Lower<'_> {
             when,
             methods: self.methods(it.methods.as_ref()),
             action,
-            websocket,
-            stream,
+            websocket: websocket.map(Box::new),
+            stream: stream.map(Box::new),
             response,
             idle: dur(timeouts.and_then(|t| t.idle.as_ref()), at, defaults::IDLE),
             body: limit(
@@ -103,19 +103,20 @@ impl Lower<'_> {
                 at,
                 (None, defaults::BODY),
             ),
-            requests: self.request_limit(limits),
-            connections: self.connection_limit(limits),
+            requests: self.request_limit(limits).map(Box::new),
+            connections: self.connection_limit(limits).map(Box::new),
             auth: block(it.auth.as_ref())
                 .and_then(|(name, at)| self.auth_of(&At::new(name.clone(), at))),
-            clients: block(it.clients.as_ref()).map(|(clients, at)| self.clients(clients, at)),
-            cors: block(it.cors.as_ref()).map(|(cors, at)| self.cors(cors, at)),
+            clients: block(it.clients.as_ref())
+                .map(|(clients, at)| Box::new(self.clients(clients, at))),
+            cors: block(it.cors.as_ref()).map(|(cors, at)| Box::new(self.cors(cors, at))),
             forwarded: switch(it.forwarded.as_ref(), at, defaults::FORWARDED),
             request_headers: self.header_ops(it.request_headers.as_ref(), true),
             response_headers: self.header_ops(it.response_headers.as_ref(), false),
             rewrite: block(it.rewrite.as_ref())
-                .map(|(rewrite, at)| self.rewrite(rewrite, at, &paths)),
+                .map(|(rewrite, at)| Box::new(self.rewrite(rewrite, at, &paths))),
             error_pages: block(it.error_pages.as_ref())
-                .map(|(pages, at)| self.error_pages(pages, at)),
+                .map(|(pages, at)| Box::new(self.error_pages(pages, at))),
             compression: switch(it.compression.as_ref(), at, defaults::COMPRESSION),
             log: switch(it.log.as_ref(), at, defaults::ROUTE_LOG),
             hosts,

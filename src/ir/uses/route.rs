@@ -74,7 +74,7 @@ impl<'a> Found<'a> {
                 Origin::default(*at, defaults::WEBSOCKET_OFF),
             ),
         }
-        if let Some(crate::ir::Stream { at, idle, request }) = stream {
+        if let Some(crate::ir::Stream { at, idle, request }) = stream.as_deref() {
             self.add(Stream, Origin::written(*at));
             self.add(TimeoutStreamIdle, idle.from);
             self.add_if(request.value, StreamRequest, request.from);
@@ -89,7 +89,7 @@ impl<'a> Found<'a> {
             per: _,
             exempt,
             bucket,
-        }) = requests
+        }) = requests.as_deref()
         {
             self.add(LimitRequests, rate.from);
             self.add_if(!exempt.value.is_empty(), LimitRequestsExempt, exempt.from);
@@ -97,14 +97,14 @@ impl<'a> Found<'a> {
                 self.add(LimitRequestsBucket, bucket.from);
             }
         }
-        if let Some(ConnectionLimit { at: _, max, per: _ }) = connections {
+        if let Some(ConnectionLimit { at: _, max, per: _ }) = connections.as_deref() {
             self.add(LimitConnections, max.from);
         }
         if let Some(crate::ir::Clients {
             at,
             allow: _,
             deny: _,
-        }) = clients
+        }) = clients.as_deref()
         {
             self.add(Clients, Origin::written(*at));
         }
@@ -116,7 +116,7 @@ impl<'a> Found<'a> {
             expose: _,
             credentials: _,
             max_age: _,
-        }) = cors
+        }) = cors.as_deref()
         {
             self.add(Cors, Origin::written(*at));
         }
@@ -137,7 +137,7 @@ impl<'a> Found<'a> {
             query_set,
             query_remove,
             map_location,
-        }) = rewrite
+        }) = rewrite.as_deref()
         {
             if let Some(path) = path {
                 let feature = match &path.value {
@@ -161,7 +161,7 @@ impl<'a> Found<'a> {
             at,
             pages: _,
             replace,
-        }) = error_pages
+        }) = error_pages.as_deref()
         {
             self.add_if(
                 replace.value != Replace::Server,
