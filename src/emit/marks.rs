@@ -75,11 +75,13 @@ pub fn read(marked: &str, comment: &str, annotate: Option<&dyn Fn(Loc) -> String
     };
     let mut nearest = None;
     let mut annotated = None;
-    for line in marked.split_inclusive('\n') {
-        let (body, end) = match line.strip_suffix('\n') {
-            Some(body) => (body, "\n"),
-            None => (line, ""),
+    let mut rest = marked;
+    while !rest.is_empty() {
+        let (body, end) = match memchr::memchr(b'\n', rest.as_bytes()) {
+            Some(at) => (&rest[..at], "\n"),
+            None => (rest, ""),
         };
+        rest = &rest[body.len() + end.len()..];
         let first = out.refused.len();
         let start = out.text.len();
         let origin = read_line(body, &mut out);
@@ -116,10 +118,14 @@ fn read_line(mut line: &str, out: &mut Unmarked) -> Option<Loc> {
     while let Some(start) = next_mark(line) {
         out.text.push_str(&line[..start]);
         let mark = &line[start..];
+        // The first mark is nearly always an origin: digits and the end.
+        if let Some((at, rest)) = mark.strip_prefix(ORIGIN).and_then(origin_id) {
+            origin = origin.or(Some(at));
+            line = rest;
+            continue;
+        }
         let end = mark.find(END).unwrap_or(mark.len());
-        if let Some(id) = mark[..end].strip_prefix(ORIGIN) {
-            origin = origin.or_else(|| id.parse().ok().map(Loc));
-        } else if let Some((id, why)) = mark[..end]
+        if let Some((id, why)) = mark[..end]
             .strip_prefix(REFUSED)
             .and_then(|rest| rest.split_once(BECAUSE))
         {
@@ -134,13 +140,18 @@ fn read_line(mut line: &str, out: &mut Unmarked) -> Option<Loc> {
     origin
 }
 
+/// The number of an origin's mark, and what follows the mark.
+fn origin_id(rest: &str) -> Option<(Loc, &str)> {
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let id = rest[..digits].parse().ok()?;
+    Some((Loc(id), rest[digits..].strip_prefix(END)?))
+}
+
 /// Where the next mark starts.
 fn next_mark(line: &str) -> Option<usize> {
-    // Most lines are ASCII: the byte search is the quick way to know it.
-    if !line.as_bytes().contains(&0xEF) {
-        return None;
-    }
-    line.find([ORIGIN, REFUSED])
+    let bytes = line.as_bytes();
+    // Every mark starts with this byte, and hardly any other character does.
+    memchr::memchr_iter(0xEF, bytes).find(|at| line[*at..].starts_with([ORIGIN, REFUSED]))
 }
 
 #[cfg(test)]

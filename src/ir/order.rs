@@ -1,7 +1,7 @@
 //! The computed order of all routes: the table in which the first entry that matches takes a request.
 
+use rustc_hash::FxHashMap as HashMap;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 use serde::Serialize;
 
@@ -34,8 +34,8 @@ impl Entry {
 ///
 /// What the contract leaves to the file (regexes, and hosts that cannot overlap) stands where the file names it first.
 pub(super) fn table(routes: &[Route]) -> Vec<Entry> {
-    let mut hosts: HashMap<&HostMatch, u32> = HashMap::new();
-    let mut paths: HashMap<&PathMatch, u32> = HashMap::new();
+    let mut hosts: HashMap<&HostMatch, u32> = HashMap::default();
+    let mut paths: HashMap<&PathMatch, u32> = HashMap::default();
     let mut entries = Vec::with_capacity(routes.len());
     for route in routes {
         let conditions = Reverse(route.when.count());

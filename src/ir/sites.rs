@@ -1,6 +1,6 @@
 //! Sites: for each host pattern, every entry that a request for it can reach, so that a target with one block per host loses none.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 use regex::bytes::Regex;
 
@@ -31,7 +31,7 @@ impl Gateway {
     /// those entries stand in the site of `a.example.com` too.
     pub fn sites(&self) -> Vec<Site<'_>> {
         let mut groups: Vec<(&HostMatch, Vec<Entry>)> = Vec::new();
-        let mut index: HashMap<&HostMatch, usize> = HashMap::new();
+        let mut index: HashMap<&HostMatch, usize> = HashMap::default();
         for entry in &self.table {
             let host = entry.host(self);
             let at = *index.entry(host).or_insert_with(|| {

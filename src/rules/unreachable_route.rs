@@ -1,7 +1,7 @@
 //! unreachable-route: a route, or a path of one, that no request can reach.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 use regex::bytes::Regex;
 
@@ -81,7 +81,7 @@ fn key(entry: Entry) -> (RouteId, u32, u32) {
 
 /// Entries whose every request an earlier entry takes, and that entry.
 fn taken(gateway: &Gateway) -> HashMap<(RouteId, u32, u32), Entry> {
-    let mut taken = HashMap::new();
+    let mut taken = HashMap::default();
     let mut hosts = Hosts::default();
     for group in gateway
         .table

@@ -1,6 +1,6 @@
 //! unused-name: something with a name that nothing asks for.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
@@ -18,8 +18,8 @@ pub(super) const RULE: Rule = Rule::new(
 fn run(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let gateway = subject.gateway;
     let resting = names_of_resting_routes(subject.tree);
-    let mut upstreams: HashSet<UpstreamId> = HashSet::new();
-    let mut auth: HashSet<AuthId> = HashSet::new();
+    let mut upstreams: HashSet<UpstreamId> = HashSet::default();
+    let mut auth: HashSet<AuthId> = HashSet::default();
     for route in &gateway.routes {
         upstreams.extend(route.shares().iter().map(|share| share.upstream.value));
         auth.extend(route.auth.as_ref().map(|auth| auth.value));
@@ -68,7 +68,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings<'_>) {
 
 /// Every name that a route names which is off: it is wanted again when the route comes back.
 fn names_of_resting_routes(tree: &Tree) -> HashSet<&str> {
-    let mut names = HashSet::new();
+    let mut names = HashSet::default();
     let routes = tree.get(tree.root(), "routes");
     for route in routes.iter().flat_map(|routes| tree.items(*routes)) {
         let off = tree

@@ -1,6 +1,6 @@
 //! Documents over documents: several files, `defaults`, and one target's own values.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 use super::scalar;
 use super::tree::{Node, Tree};

@@ -1,6 +1,6 @@
 //! Parameters: `${NAME}` and `${NAME:-fallback}` inside values, `$${` for a literal `${`.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use super::tree::{Node, Tree};
 use crate::diag::Report;
@@ -39,8 +39,8 @@ impl Params for Vec<(String, String)> {
 
 /// Fills every value's parameters in. Keys are left alone: a parameter cannot make structure.
 pub fn expand(tree: &mut Tree, params: &dyn Params, report: &mut Report) {
-    let mut said = HashSet::new();
-    let mut seen = HashSet::new();
+    let mut said = HashSet::default();
+    let mut seen = HashSet::default();
     let mut open = vec![tree.root()];
     while let Some(at) = open.pop() {
         let filled = match tree.node(at) {

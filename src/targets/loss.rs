@@ -1,6 +1,6 @@
 //! Verdicts and the loss report: what a gateway loses on a target, and how loud that is.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 use super::{Env, Support, Target, Verdict};
 use crate::diag::{Level, Report};
@@ -79,7 +79,7 @@ pub fn judge<'a>(
         .collect();
     let mut verdicts = Verdicts {
         findings: Vec::new(),
-        unsupported: HashMap::new(),
+        unsupported: HashMap::default(),
         any_unsupported: vec![false; Feature::ALL.len()],
     };
     for used in uses {
@@ -133,7 +133,7 @@ pub fn report(
     };
     // Findings with the same sentence are one diagnostic with several labels, in the order of the first.
     let mut groups: Vec<(Level, Vec<&Finding<'_>>)> = Vec::new();
-    let mut index: HashMap<(Level, Feature, &str), usize> = HashMap::new();
+    let mut index: HashMap<(Level, Feature, &str), usize> = HashMap::default();
     for finding in verdicts.findings() {
         let Some(level) = level(finding, unsupported_level, deny) else {
             continue;

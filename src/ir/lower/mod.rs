@@ -10,7 +10,7 @@ mod room;
 mod route;
 mod upstream;
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 use std::ops::RangeInclusive;
 
 use super::{
@@ -249,7 +249,7 @@ fn index<T, Id: Copy>(
     id: impl Fn(u32) -> Id,
 ) -> HashMap<&str, Slot<Id>> {
     let mut next = 0;
-    let mut found = HashMap::new();
+    let mut found = HashMap::default();
     for (name, it) in named.map_or(&[][..], |named| &named.0) {
         let entry = if on(&it.value) {
             next += 1;

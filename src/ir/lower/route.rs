@@ -1,6 +1,6 @@
 //! Routes: what they take, where they lead, what a WebSocket or a stream may do there.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 use std::collections::hash_map::Entry;
 
 use super::request::literal_path;
@@ -23,7 +23,8 @@ impl Lower<'_> {
                 .help("write one: `routes: [{ path: /ws, upstream: chat, websocket: on }]`");
         }
         let every = every_host(items);
-        let mut names: HashMap<String, Loc> = HashMap::with_capacity(items.len());
+        let mut names: HashMap<String, Loc> =
+            HashMap::with_capacity_and_hasher(items.len(), Default::default());
         for name in items.iter().filter_map(|item| item.value.name.as_ref()) {
             self.check_name("route", name);
             match names.entry(name.value.clone()) {
@@ -526,7 +527,7 @@ fn host_match(text: &str) -> HostMatch {
 
 /// Every host that the routes name, in the order of the file, for `host: every`.
 fn every_host(items: &[At<model::Route>]) -> Vec<HostMatch> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = rustc_hash::FxHashSet::default();
     let mut every = Vec::new();
     for route in items.iter().filter(|item| is_on(item.value.enabled)) {
         let listed = route.value.host.iter().flat_map(|list| &list.value.0);

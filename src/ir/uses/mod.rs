@@ -5,7 +5,7 @@ mod listener;
 mod route;
 mod upstream;
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use super::*;
 

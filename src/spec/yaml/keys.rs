@@ -1,6 +1,6 @@
 //! Keys of one mapping: each is written once, and `<<` brings those of others.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use super::{Loader, Node, Tree};
 use crate::source::Loc;

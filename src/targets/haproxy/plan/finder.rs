@@ -1,7 +1,7 @@
 //! Which route takes a request: one line for each entry of the computed order.
 
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
 use super::{Ctx, acl, acl_list, expr, line, remark};
 use crate::emit::{Part, Tok};

@@ -1,6 +1,6 @@
 //! Backends: one for each upstream and each set of settings that HAProxy keeps per backend; most upstreams need one.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 use crate::ir::{Dur, Gateway, HostHeader, Route, Share, Upstream, UpstreamId};
 use crate::targets::haproxy::facts;
@@ -68,8 +68,8 @@ impl Key {
 impl<'a> Groups<'a> {
     pub(super) fn new(g: &'a Gateway) -> Self {
         let mut list: Vec<Group<'a>> = Vec::new();
-        let mut index: HashMap<Key, usize> = HashMap::new();
-        let mut leaders: HashMap<UpstreamId, usize> = HashMap::new();
+        let mut index: HashMap<Key, usize> = HashMap::default();
+        let mut leaders: HashMap<UpstreamId, usize> = HashMap::default();
         let mut of = Vec::with_capacity(g.routes.len());
         for route in &g.routes {
             let mut shares = Vec::with_capacity(route.shares().len());
@@ -129,7 +129,7 @@ impl Group<'_> {
 /// The most frequent value; the first of several.
 fn most<T: Copy + Eq + std::hash::Hash>(values: impl Iterator<Item = T>) -> Option<T> {
     let mut counts: Vec<(T, u32)> = Vec::new();
-    let mut index: HashMap<T, usize> = HashMap::new();
+    let mut index: HashMap<T, usize> = HashMap::default();
     for value in values {
         let at = *index.entry(value).or_insert_with(|| {
             counts.push((value, 0));

@@ -16,7 +16,7 @@ mod upgrade;
 mod upstream;
 mod words;
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use regex::bytes::Regex;
 use serde::ser::SerializeStruct;
@@ -228,17 +228,17 @@ pub(super) fn plan<'a>(gateway: &'a Gateway, verdicts: &'a Verdicts<'a>, env: &'
         env,
         vars: Vars::default(),
         zones: Vec::new(),
-        known_zones: HashSet::new(),
+        known_zones: HashSet::default(),
         log_lines: Vec::new(),
-        buckets: HashMap::new(),
+        buckets: HashMap::default(),
         upstream_names: upstream::names(&gateway.upstreams),
         set_cookie: vec![None; gateway.upstreams.len()],
         plain_upstreams: plain_upstreams(gateway),
-        compiled: HashMap::new(),
-        upgrades: HashMap::new(),
-        suffixes: HashMap::new(),
-        origins: HashMap::new(),
-        inline_bodies: HashMap::new(),
+        compiled: HashMap::default(),
+        upgrades: HashMap::default(),
+        suffixes: HashMap::default(),
+        origins: HashMap::default(),
+        inline_bodies: HashMap::default(),
         raw_routes: gateway
             .rooms
             .nginx

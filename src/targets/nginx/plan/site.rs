@@ -4,7 +4,7 @@
 //! location the entries that can take a path there are known beforehand. One without condition becomes the location's body; where
 //! conditions are involved, a map chooses among named locations.
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::matching::{literal, pcre};
 use super::route::{Place, depends_on_path};
@@ -34,7 +34,7 @@ impl<'a> Planner<'a> {
     pub(super) fn locations(&mut self, site: &Site<'a>, listener: &'a Listener) -> Vec<Location> {
         let gateway = self.gateway;
         // `host: every` stands under the site's own host and again under wider ones: once is enough.
-        let mut before: HashSet<(RouteId, u32)> = HashSet::new();
+        let mut before: HashSet<(RouteId, u32)> = HashSet::default();
         let choices: Vec<Choice> = site
             .entries
             .iter()
@@ -53,8 +53,8 @@ impl<'a> Planner<'a> {
             })
             .collect();
         let mut out = Vec::new();
-        let mut exact: HashMap<&str, Vec<usize>> = HashMap::new();
-        let mut prefix: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut exact: HashMap<&str, Vec<usize>> = HashMap::default();
+        let mut prefix: HashMap<&str, Vec<usize>> = HashMap::default();
         let mut regexes: Vec<usize> = Vec::new();
         for (index, choice) in choices.iter().enumerate() {
             match choice.entry.path(gateway) {
@@ -70,7 +70,7 @@ impl<'a> Planner<'a> {
 
         // The keys, in the order of the table, each once.
         let mut keys: Vec<Key<'a>> = Vec::new();
-        let mut seen: HashSet<Key<'a>> = HashSet::new();
+        let mut seen: HashSet<Key<'a>> = HashSet::default();
         for choice in &choices {
             let wanted = match choice.entry.path(gateway) {
                 PathMatch::Exact(path) => vec![Key::Exact(path)],
@@ -151,7 +151,7 @@ impl<'a> Planner<'a> {
         }
 
         // How often each body is asked for: one that is asked for once stands where it is.
-        let mut asked: HashMap<(RouteId, u32), u32> = HashMap::new();
+        let mut asked: HashMap<(RouteId, u32), u32> = HashMap::default();
         for (_, candidates) in &found {
             for index in candidates {
                 let jumps = candidates.len() > 1
@@ -162,7 +162,7 @@ impl<'a> Planner<'a> {
                     .or_default() += if jumps { 2 } else { 1 };
             }
         }
-        let mut written: HashMap<(RouteId, u32), (String, bool)> = HashMap::new();
+        let mut written: HashMap<(RouteId, u32), (String, bool)> = HashMap::default();
         let first_regex = regexes.first().copied().unwrap_or(usize::MAX);
         let mut steps: Vec<(Vec<Tok>, Vec<usize>, bool)> = Vec::new();
         for (key, candidates) in found {

@@ -1,6 +1,6 @@
 //! Upstreams: the `upstream` blocks, and what a location says to reach one.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet as HashSet;
 
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ pub(in crate::targets::nginx) struct UpstreamBlock {
 
 /// The names of the blocks, by upstream: NGINX compares them without case.
 pub(super) fn names(upstreams: &[Upstream]) -> Vec<String> {
-    let mut taken: HashSet<String> = HashSet::new();
+    let mut taken: HashSet<String> = HashSet::default();
     upstreams
         .iter()
         .map(|upstream| {

@@ -1,6 +1,6 @@
 //! The pieces of an NGINX file: directives, blocks, and variables with generated names.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
