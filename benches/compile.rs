@@ -1,8 +1,11 @@
-//! How long each step takes on a made spec of R routes, and how that grows: `cargo bench --bench compile`.
+//! How long each step takes on a made spec of R routes, how that grows, and how the whole process compares with the real programs'
+//! check of the file that it wrote: `tests/programs/install && cargo bench --bench compile`.
 //!
 //! The spec has R/10 hosts, R/5 upstreams of two servers, and every third route a WebSocket.
 
 use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use wsgen::compile::{Input, Options, World, compile, render};
@@ -103,4 +106,80 @@ fn main() {
         }
         println!("{row}");
     }
+    whole_process();
+}
+
+/// The whole process, from a cold start, beside what the real program takes to check the file: medians of interleaved rounds.
+#[allow(clippy::print_stdout)]
+fn whole_process() {
+    let folder = std::env::temp_dir().join(format!("wsgen-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for the bench");
+    println!(
+        "\n| routes | target | `wsgen render` | the program's own check | ratio |\n| ---: | --- | ---: | ---: | ---: |"
+    );
+    for routes in [1_000, 10_000] {
+        let spec = folder.join("spec.yaml");
+        std::fs::write(&spec, made(routes)).expect("the spec is written");
+        for (target, file, program) in [
+            ("nginx", "nginx.conf", "nginx-1.31"),
+            ("haproxy", "haproxy.cfg", "haproxy-2.8"),
+        ] {
+            let mut render = Command::new(env!("CARGO_BIN_EXE_wsgen"));
+            render
+                .arg("render")
+                .arg(&spec)
+                .args(["--target", target, "--out"])
+                .arg(&folder);
+            render.args([
+                "--set",
+                "nginx.access_log=access.log",
+                "--set",
+                "nginx.error_log=error.log",
+            ]);
+            let check = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("target/programs/bin")
+                .join(program);
+            let mut check = Command::new(check);
+            match target {
+                "nginx" => check
+                    .arg("-p")
+                    .arg(&folder)
+                    .args(["-t", "-e", "stderr", "-g", "pid nginx.pid;", "-c"])
+                    .arg(folder.join(file)),
+                _ => check.args(["-c", "-f"]).arg(folder.join(file)),
+            };
+            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            for _ in 0..11 {
+                ours.extend(timed(&mut render));
+                theirs.extend(timed(&mut check));
+            }
+            let median = |times: &mut Vec<f64>| {
+                times.sort_by(f64::total_cmp);
+                times.get(times.len() / 2).copied()
+            };
+            let ours = median(&mut ours).expect("wsgen renders the made spec");
+            match median(&mut theirs) {
+                Some(theirs) => println!(
+                    "| {routes} | {target} | {ours:.1} ms | {theirs:.1} ms | {:.2} |",
+                    ours / theirs
+                ),
+                None => println!(
+                    "| {routes} | {target} | {ours:.1} ms | {program} is not here, or refuses the file | |"
+                ),
+            }
+        }
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// How long a successful run takes, in milliseconds.
+fn timed(command: &mut Command) -> Option<f64> {
+    let start = Instant::now();
+    let done = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .ok()?;
+    done.success().then(|| start.elapsed().as_secs_f64() * 1e3)
 }
