@@ -15,6 +15,7 @@ mod features;
 mod fresh;
 mod fuzz;
 mod haproxy;
+mod http2;
 mod invariants;
 #[allow(dead_code, unused_imports)]
 mod live;
