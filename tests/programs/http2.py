@@ -12,6 +12,7 @@ import sys
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import h2.settings
 
 PROTOCOL = h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL
@@ -57,7 +58,10 @@ def main() -> None:
             elif isinstance(event, h2.events.ResponseReceived):
                 print("status", dict(event.headers)[":status"])
                 if what == "websocket":
-                    connection.send_data(1, frame(b"hello"))
+                    try:
+                        connection.send_data(1, frame(b"hello"))
+                    except h2.exceptions.StreamClosedError:
+                        print("answered")  # an ordinary answer, complete: no tunnel
             elif isinstance(event, h2.events.DataReceived):
                 received += event.data
                 if what == "websocket" and received.endswith(b"hello"):
