@@ -5,7 +5,7 @@ use crate::emit::{self, OutFile};
 use crate::ir::{self, Files, Gateway, Loc};
 use crate::source::{Sources, decode};
 use crate::spec::model::Spec;
-use crate::spec::params::{self, Params};
+use crate::spec::params::{self, NoParams, Params};
 use crate::spec::tree::Tree;
 use crate::spec::{de, merge, prune, schema, shape, yaml};
 use crate::targets::{self, Env, Layout, Target};
@@ -36,6 +36,24 @@ pub struct World<'a> {
     pub params: &'a dyn Params,
     /// Files that the spec has read at compile time.
     pub files: &'a dyn Files,
+}
+
+impl World<'_> {
+    /// Nothing but the text itself: no parameter has a value, no file is there.
+    pub const EMPTY: World<'static> = World {
+        params: &NoParams,
+        files: &NoFiles,
+    };
+}
+
+/// No file is there.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, path: &str) -> Result<String, String> {
+        Err(format!("{path} is not there"))
+    }
 }
 
 /// A compiled spec.

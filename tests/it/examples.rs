@@ -6,26 +6,11 @@ use std::path::{Path, PathBuf};
 
 use wsgen::compile::{self, Compiled, Input, Options, World};
 use wsgen::diag::{Report, human};
-use wsgen::ir::Files;
-use wsgen::spec::params::NoParams;
 use wsgen::targets;
 
 use crate::bless::{fresh, root};
 use crate::programs::{self, Program};
 use crate::rehearse;
-
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, path: &str) -> Result<String, String> {
-        Err(format!("{path} is not there"))
-    }
-}
-
-const WORLD: World<'static> = World {
-    params: &NoParams,
-    files: &NoFiles,
-};
 
 /// The programs that judge a target's files: name, and the version that the file is rendered for.
 const JUDGES: [(&str, &[(&str, &str)]); 2] = [
@@ -60,7 +45,7 @@ fn compiled(path: &Path, version: Option<(&str, &str)>) -> Compiled {
             format!("targets: {{ {target}: {{ version: \"{version}\" }} }}\n"),
         ));
     }
-    compile::compile(inputs, WORLD)
+    compile::compile(inputs, World::EMPTY)
 }
 
 fn shown(compiled: &Compiled, report: &Report) -> String {
@@ -147,7 +132,7 @@ fn files_and_losses_are_as_committed() {
         let plain = compiled(&path, None);
         let mut report = String::new();
         for target in targets::ALL {
-            let own = compile::for_target(&plain, target.id(), WORLD);
+            let own = compile::for_target(&plain, target.id(), World::EMPTY);
             let compiled = own.as_ref().unwrap_or(&plain);
             let rendered = compile::render(compiled, *target, Options::default());
             let _ = write!(
@@ -210,7 +195,7 @@ fn the_real_programs_take_every_example() {
 
 fn judge((target, version, program, path): &(&str, &str, Program, PathBuf)) -> Result<(), String> {
     let plain = compiled(path, Some((target, version)));
-    let own = compile::for_target(&plain, target, WORLD);
+    let own = compile::for_target(&plain, target, World::EMPTY);
     let compiled = own.as_ref().unwrap_or(&plain);
     let renderer = targets::by_id(target).ok_or("no such target")?;
     let rendered = compile::render(compiled, renderer, Options::default());

@@ -6,24 +6,10 @@ use serde::Deserialize;
 use wsgen::compile::{self, Compiled, Input, Options, World};
 use wsgen::diag::human;
 use wsgen::emit::OutFile;
-use wsgen::ir::{self, Feature, Files};
-use wsgen::spec::params::NoParams;
+use wsgen::ir::{self, Feature};
 use wsgen::targets::{self, Env, Layout, Target, Verdict};
 
 use crate::bless::root;
-
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, path: &str) -> Result<String, String> {
-        Err(format!("{path} is not there"))
-    }
-}
-
-const WORLD: World<'static> = World {
-    params: &NoParams,
-    files: &NoFiles,
-};
 
 #[derive(Deserialize)]
 struct Pairs {
@@ -36,7 +22,7 @@ fn compiled(texts: &[(&str, &str)]) -> Compiled {
         .iter()
         .map(|(name, text)| Input::new(*name, *text))
         .collect();
-    let compiled = compile::compile(inputs, WORLD);
+    let compiled = compile::compile(inputs, World::EMPTY);
     let shown = human::write(
         &compiled.report,
         Some(&compiled.tree),

@@ -4,19 +4,9 @@ use std::process::Command;
 
 use wsgen::compile::{self, Input, World};
 use wsgen::diag::human;
-use wsgen::ir::Files;
-use wsgen::spec::params::NoParams;
 
 use crate::bless::root;
 use crate::scratch::Scratch;
-
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, path: &str) -> Result<String, String> {
-        Err(format!("{path} is not there"))
-    }
-}
 
 fn blocks(language: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join("README.md")).expect("the README is there");
@@ -35,11 +25,7 @@ fn specs_of_the_readme_compile() {
         .collect();
     assert!(!specs.is_empty(), "the README shows no spec");
     for spec in specs {
-        let world = World {
-            params: &NoParams,
-            files: &NoFiles,
-        };
-        let compiled = compile::compile(vec![Input::new("README.md", spec)], world);
+        let compiled = compile::compile(vec![Input::new("README.md", spec)], World::EMPTY);
         let mut report = compiled.report.clone();
         report.extend(wsgen::rules::lint(&compiled));
         let shown = human::write(&report, Some(&compiled.tree), &compiled.sources, false, 100);

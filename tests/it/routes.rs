@@ -2,25 +2,10 @@
 
 use wsgen::compile::{Compiled, Input, World, compile};
 use wsgen::diag::{Marks, Report};
-use wsgen::ir::Files;
 use wsgen::request::{Outcome, Request, Router, run_tests};
-use wsgen::spec::params::NoParams;
-
-/// No file is there.
-pub(crate) struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, _: &str) -> Result<String, String> {
-        Err("there are no files in this test".to_owned())
-    }
-}
 
 pub(crate) fn compiled(text: &str) -> Compiled {
-    let world = World {
-        params: &NoParams,
-        files: &NoFiles,
-    };
-    compile(vec![Input::new("spec.yaml", text)], world)
+    compile(vec![Input::new("spec.yaml", text)], World::EMPTY)
 }
 
 fn good(text: &str) -> Compiled {

@@ -4,28 +4,13 @@ use std::path::Path;
 
 use wsgen::compile::{Compiled, Input, World};
 use wsgen::diag::{Level, Marks, Report};
-use wsgen::ir::Files;
 use wsgen::source::Sources;
 use wsgen::spec::model::Spec;
-use wsgen::spec::params::NoParams;
 use wsgen::spec::{shape, yaml};
-
-/// A world without files.
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, path: &str) -> Result<String, String> {
-        Err(format!("{path} is not there"))
-    }
-}
 
 /// Everything that can be found in one text.
 fn check(text: &str) -> Compiled {
-    let world = World {
-        params: &NoParams,
-        files: &NoFiles,
-    };
-    wsgen::compile::compile(vec![Input::new("spec.yaml", text)], world)
+    wsgen::compile::compile(vec![Input::new("spec.yaml", text)], World::EMPTY)
 }
 
 /// Everything that can be found, and nothing that takes a gateway panics on one.

@@ -9,7 +9,6 @@ use wsgen::compile::{self, Compiled, Input, World};
 use wsgen::ir::{self, Feature, defaults};
 use wsgen::source::Loc;
 use wsgen::spec::fields::{self, Field};
-use wsgen::spec::params::NoParams;
 use wsgen::spec::tree::{Node, Tree};
 use wsgen::targets::{Target, matrix};
 
@@ -151,19 +150,9 @@ pub(super) fn reasons(path: &str) -> impl Iterator<Item = (&'static str, &'stati
 
 /// Which features each field asks for: read from a spec that writes every field.
 fn asked_for() -> BTreeMap<String, Vec<Feature>> {
-    struct NoFiles;
-    impl ir::Files for NoFiles {
-        fn read(&self, _: &str) -> Result<String, String> {
-            Err("there are no files here".to_owned())
-        }
-    }
-    let world = World {
-        params: &NoParams,
-        files: &NoFiles,
-    };
     let sample = compile::compile(
         vec![Input::new("sample.yaml", include_str!("sample.yaml"))],
-        world,
+        World::EMPTY,
     );
     let mut asked: BTreeMap<String, Vec<Feature>> = BTreeMap::new();
     let all = fields::all();
