@@ -1,7 +1,6 @@
 //! How a test runs the `wsgen` binary and what it may say about the outcome.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::scratch::Scratch;
@@ -61,10 +60,6 @@ impl Cli {
     pub(crate) fn bytes(self, name: &str, bytes: &[u8]) -> Cli {
         self.scratch.write(name, bytes);
         self
-    }
-
-    pub(crate) fn dir(&self) -> &Path {
-        self.scratch.path()
     }
 
     pub(crate) fn run(self) -> Done {

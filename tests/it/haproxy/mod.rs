@@ -1,13 +1,19 @@
 //! HAProxy: what is rendered, what the real program says to it, and what it then does.
 
 mod accepted;
+mod answers;
+mod guards;
+mod headers;
 mod hostile;
-mod live;
-mod secure;
+mod log;
+mod routing;
+mod sockets;
+mod tls;
+mod tokens;
+mod upstreams;
 
-use wsgen::compile::{self, Input, Options, World};
+use wsgen::compile::{self, Input, NoFiles, Options, World};
 use wsgen::diag::Report;
-use wsgen::ir::Files;
 use wsgen::spec::params::Params;
 use wsgen::targets::{self, Layout};
 
@@ -65,14 +71,6 @@ impl Params for Fixed {
     }
 }
 
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, path: &str) -> Result<String, String> {
-        Err(format!("{path} is not here"))
-    }
-}
-
 /// Whether a spec is a gateway, and all of its words can be written.
 pub(crate) fn is_written(spec: &str) -> bool {
     let world = World {
@@ -93,13 +91,6 @@ pub(crate) fn conf(spec: &str, version: &str) -> String {
         Ok(text) => text,
         Err(why) => panic!("{spec}\n{why}"),
     }
-}
-
-/// The codes of the findings.
-#[allow(dead_code)]
-pub(crate) fn codes(spec: &str, version: &str) -> Vec<String> {
-    let (_, report) = rendered(spec, version, Layout::Full);
-    report.diags.iter().map(|it| it.code.to_string()).collect()
 }
 
 /// Runs the test on each version with a file for it; `$PORT`, `$OTHER` and `$METRICS` become free ports.

@@ -18,8 +18,10 @@ pub(crate) struct Client {
     host: String,
     tls: Option<(Arc<ClientConfig>, String)>,
     preface: Vec<u8>,
-    patience: Duration,
 }
+
+/// How long one read or write may take before it fails.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Client {
     pub(crate) fn new(port: u16) -> Client {
@@ -28,7 +30,6 @@ impl Client {
             host: "localhost".to_owned(),
             tls: None,
             preface: Vec::new(),
-            patience: Duration::from_secs(5),
         }
     }
 
@@ -67,18 +68,12 @@ impl Client {
         self
     }
 
-    /// How long one read may take before it fails; 5 s if not said.
-    pub(crate) fn patience(mut self, patience: Duration) -> Client {
-        self.patience = patience;
-        self
-    }
-
     /// A connection, TLS done.
     pub(crate) fn connect(&self) -> io::Result<Connection> {
         let mut tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         tcp.set_nodelay(true)?;
-        tcp.set_read_timeout(Some(self.patience))?;
-        tcp.set_write_timeout(Some(self.patience))?;
+        tcp.set_read_timeout(Some(PATIENCE))?;
+        tcp.set_write_timeout(Some(PATIENCE))?;
         tcp.write_all(&self.preface)?;
         let stream = match &self.tls {
             None => Stream::Plain(tcp),

@@ -67,8 +67,6 @@ impl Request {
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    pub(crate) reason: String,
-    pub(crate) version: String,
     pub(crate) headers: Headers,
     pub(crate) body: Vec<u8>,
 }
@@ -170,14 +168,10 @@ impl<S: Read> Wire<S> {
             .head()?
             .ok_or_else(|| io::Error::from(ErrorKind::UnexpectedEof))?;
         let mut words = line.splitn(3, ' ');
-        let version = words.next().unwrap_or_default().to_owned();
-        let status = words.next().and_then(|word| word.parse().ok());
+        let status = words.nth(1).and_then(|word| word.parse().ok());
         let status = status.ok_or_else(|| bad("a status line has a number", &line))?;
-        let reason = words.next().unwrap_or_default().to_owned();
         Ok(Response {
             status,
-            reason,
-            version,
             headers,
             body: Vec::new(),
         })

@@ -4,7 +4,8 @@
 //! let a = Stub::start("a");                               // a server that records and echoes
 //! let port = live::port();
 //! let text = format!("… listen 127.0.0.1:{port}; … server {}; …", a.address());
-//! let Some(run) = live::nginx(&text) else { return };     // counted as skipped where the program is missing
+//! let Some(program) = programs::require("nginx-1.31") else { return };     // counted as skipped where it is missing
+//! let run = Running::start(&program, &text);
 //! assert_eq!(run.get("/x", &[("Host", "h.example")]).status, 200);
 //! let mut tunnel = run.websocket("/ws", &[]).expect("upgraded");
 //! tunnel.echo("hello");
@@ -18,10 +19,10 @@ mod talk;
 mod tls;
 mod tunnel;
 
-pub(crate) use client::{Client, Connection};
-pub(crate) use http::{Headers, Request, Response};
+pub(crate) use client::Client;
+pub(crate) use http::{Request, Response};
 pub(crate) use stub::{Answer, Stub};
-pub(crate) use tls::{Authority, Stream};
+pub(crate) use tls::Authority;
 pub(crate) use tunnel::{Event, Tunnel};
 
 use std::io::Write;
@@ -31,21 +32,11 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::programs::{self, HAPROXY, NGINX, Program};
+use crate::programs::{self, Program};
 use crate::scratch::Scratch;
 
 /// How long a program may take to start, to reload, or to answer, before a test fails.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The newest NGINX here with this file; `None` is a counted skip.
-pub(crate) fn nginx(text: &str) -> Option<Running> {
-    programs::require(NGINX[1]).map(|program| Running::start(&program, text))
-}
-
-/// The newest HAProxy here with this file; `None` is a counted skip.
-pub(crate) fn haproxy(text: &str) -> Option<Running> {
-    programs::require(HAPROXY[1]).map(|program| Running::start(&program, text))
-}
 
 /// A loopback port that nothing listens on, from below the range that the system gives to clients.
 pub(crate) fn port() -> u16 {

@@ -12,8 +12,6 @@ mod upstreams;
 
 use wsgen::compile::{self, Input, Options, World};
 use wsgen::diag::Report;
-use wsgen::ir::Files;
-use wsgen::spec::params::NoParams;
 use wsgen::targets::{self, Layout};
 
 use crate::live::{Running, Stub, port};
@@ -48,16 +46,12 @@ pub(crate) fn tried(
         ),
         false => format!("{spec}\ntargets: {{ nginx: {{ version: \"{version}\" }} }}\n"),
     };
-    let world = World {
-        params: &NoParams,
-        files: &NoFiles,
-    };
-    let compiled = compile::compile(vec![Input::new("spec.yaml", spec.as_str())], world);
+    let compiled = compile::compile(vec![Input::new("spec.yaml", spec.as_str())], World::EMPTY);
     let target = targets::by_id("nginx").expect("it is a target");
     if compiled.gateway.is_none() {
         return Err(compiled.report);
     }
-    let set = compile::for_target(&compiled, "nginx", world);
+    let set = compile::for_target(&compiled, "nginx", World::EMPTY);
     let compiled = set.unwrap_or(compiled);
     let options = Options {
         layout,
@@ -68,14 +62,6 @@ pub(crate) fn tried(
         Some(file) => (Ok(file.text.clone()), out.report),
         None => (Err(format!("{:#?}", out.report)), out.report),
     })
-}
-
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, path: &str) -> Result<String, String> {
-        Err(format!("{path} is not here"))
-    }
 }
 
 /// The complete file; panics where there is none.
