@@ -44,6 +44,11 @@ fn rewrites() {
                 "/q?b=2&c=3&a=1%202&n=%24v",
             ),
             ("/q?a=9&to%6ben=1&xtoken=2", "/q?xtoken=2&a=1%202&n=%24v"),
+            // Four of one name are taken out, the last ones, and no more.
+            (
+                "/q?token=1&token=2&token=3&token=4&token=5&b=2",
+                "/q?token=1&b=2&a=1%202&n=%24v",
+            ),
             ("/b/x?token=1", "/x"),
             ("/b/x?token=1&y=2", "/x?y=2"),
             ("/b?y=2", "/?y=2"),
@@ -110,6 +115,7 @@ routes:
     path: /both
     upstream: a
     error_pages: { 500-599: { respond: { body: all } }, replace: both }
+  - { name: own, path: /own, upstream: a, error_pages: { 502: { respond: { body: ours } }, replace: server } }
   - { name: dead, path: /dead, upstream: dead }
   - { name: site, path: /, upstream: a }
 "#;
@@ -178,6 +184,9 @@ fn answers() {
             gate.get("/both", &[("X-Status", "404")]).seen().method,
             "GET"
         );
+        for broken in [("X-Drop", "1"), ("X-Status", "502")] {
+            assert_eq!(gate.get("/own", &[broken]).text(), "ours");
+        }
         assert_eq!(gate.get("/url", &[("Host", "")]).status, 400);
     });
 }

@@ -8,7 +8,7 @@ wsgen: 1
 listeners:
   main: { port: PORT, address: 127.0.0.1 }
   behind: { port: PORT, address: 127.0.0.1, trusted_proxies: [127.0.0.0/8, 10.0.0.0/8], public_port: 443 }
-  proxied: { port: PORT, address: 127.0.0.1, proxy_protocol: true }
+  proxied: { port: PORT, address: 127.0.0.1, proxy_protocol: true, trusted_proxies: [127.0.0.0/8, 192.0.2.0/24] }
   open: { port: PORT, address: 127.0.0.1, header_names: lenient }
 upstreams:
   a: { servers: ["@a"] }
@@ -28,7 +28,7 @@ routes:
       set_if_absent: { X-Maybe: mine, X-Forwarded-Proto: never }
     response_headers:
       remove: [X-Secret]
-      set: { X-Frame-Options: DENY, X-Dollar: "$x" }
+      set: { X-Frame-Options: DENY, X-Dollar: "$x", Server: mine }
       add: { X-More: { template: "{method}" } }
       set_if_absent: { X-Def: mine }
   - { name: site, path: /, upstream: a }
@@ -166,6 +166,8 @@ fn operations_on_headers() {
             (Some("mine"), Some("http"))
         );
         assert_eq!(answer.header("x-secret"), None);
+        // NGINX's own line cannot be taken out.
+        assert_eq!(answer.headers.all("server"), ["nginx", "mine"]);
         assert_eq!(answer.headers.all("x-frame-options"), ["DENY"]);
         assert_eq!(answer.headers.all("x-more"), ["theirs", "GET"]);
         assert_eq!(

@@ -144,6 +144,26 @@ fn idle_tunnels_end_and_pings_keep_them() {
     });
 }
 
+const LOST: &str = r#"
+upstreams: { a: { servers: ["@a"] } }
+routes: [{ name: ws, path: /, upstream: a, websocket: { max_message: 1KiB, messages: { rate: 1/min }, ping: 300ms, max_duration: 1s } }]
+targets: { nginx: { on_loss: warn } }
+"#;
+
+/// What is lost of a tunnel: nobody reads its frames, nobody pings, and no age ends it.
+#[test]
+fn a_tunnel_is_only_bytes() {
+    each(|at| {
+        let stub = Stub::start("a");
+        let gate = Gate::start(at, &plain(LOST), &[&stub], &[]);
+        let mut tunnel = gate.websocket("/", &[]).expect("upgraded");
+        (0..10).for_each(|_| tunnel.echo(&"x".repeat(4000)));
+        let event = tunnel.read_within(Duration::from_millis(1500));
+        assert_eq!(event, Event::Quiet);
+        tunnel.echo("still here");
+    });
+}
+
 const STREAM: &str = r#"
 upstreams: { a: { servers: ["@a"] } }
 routes:

@@ -28,6 +28,7 @@ upstreams:
   backup: { servers: ["127.0.0.1:1", { address: "@b", backup: true }] }
   one: { servers: ["@a"] }
   two: { servers: ["@b"], host_header: { set: two.example } }
+  own: { servers: ["@a", "@b"], host_header: upstream }
   full: { servers: ["@c"], max_connections: 1 }
 routes:
   - { name: weighted, path: /weighted, upstream: weighted }
@@ -39,6 +40,7 @@ routes:
   - { name: cookie, path: /cookie, upstream: cookie }
   - { name: backup, path: /backup, upstream: backup }
   - { name: split, path: /split, split: { one: 80, two: 20 }, websocket: true, response_headers: { set: { X-S: "1" } } }
+  - { name: own, path: /own, upstream: own }
   - { name: full, path: /full, upstream: full, websocket: true }
 "#;
 
@@ -79,6 +81,18 @@ fn balance() {
                 by_header
             );
         }
+        let hosts = (0..4).map(|_| gate.get("/own", &[]));
+        let hosts: BTreeMap<String, Option<String>> = hosts
+            .map(|answer| {
+                let host = answer.seen().header("host").map(str::to_owned);
+                (answer.server().to_owned(), host)
+            })
+            .collect();
+        assert_eq!(
+            hosts,
+            BTreeMap::from(["a", "b"].map(|name| (name.to_owned(), Some(a.address())))),
+            "the first server's, on each"
+        );
         let split = counts(&gate, "/split", 200);
         assert!((8..80).contains(&split["b"]), "{split:?}");
         assert_eq!(gate.get("/split", &[]).header("x-s"), Some("1"));
