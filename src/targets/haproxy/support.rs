@@ -75,14 +75,14 @@ pub(super) fn support(feature: Feature) -> Support {
                 .seen(DOCS)
         }
 
-        UpstreamServers => depends("a hash and a server that refuses", |u, _| match u.on.upstream() {
+        UpstreamServers => depends("a hash and two servers that refuse", |u, _| match u.on.upstream() {
             Some(up)
-                if up.servers.len() > 1
+                if up.servers.len() > 2
                     && up.health.is_none()
                     && up.passive.is_none()
                     && matches!(up.balance.value, crate::ir::Balance::Hash(_)) =>
             {
-                approx("a key whose server refuses gets 503: the hash finds the same server again")
+                approx("a key whose server and the next one refuse gets 503: the hash goes to and fro between the two")
                     .seen(SEEN)
                     .help("add `health`: a server that is known to be down is left out of the hash")
             }
@@ -204,8 +204,7 @@ pub(super) fn support(feature: Feature) -> Support {
 
         LogAccess => exact(),
         LogRoute => exact(),
-        LogFields => depends("time and server", |u, env| {
-            let _ = u;
+        LogFields => depends("whether the time is written", |_, env| {
             let precise = env.gateway.log.as_ref().is_some_and(|log| {
                 log.fields.is_written() && log.fields.value.contains(&LogField::Time)
             });
@@ -360,7 +359,7 @@ fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
             .iter()
             .any(|it| matches!(it, RetryAfter::Status(status) if !(500..=504).contains(status)));
         if unknown {
-            return approx("statuses above 504 are not tried again").seen(SEEN);
+            return approx("statuses above 504 are not tried again").seen(DOCS);
         }
         let upstream = env.gateway.upstream(share.upstream.value);
         let again = retries.after.iter().any(|it| *it != RetryAfter::Connect);
@@ -390,7 +389,7 @@ fn host_header(u: &Use<'_>, env: &Env<'_>) -> Support {
     });
     if odd {
         return approx("a server by socket or IPv6 address sees `server1`, `server2` … as `Host`")
-            .seen(SEEN)
+            .seen(DOCS)
             .help("name the host: `host_header: {set: name}`");
     }
     exact()
@@ -424,7 +423,7 @@ fn claims(u: &Use<'_>, _: &Env<'_>) -> Support {
     };
     if odd {
         unsupported("a claim whose name has other signs than letters, digits, `_` and `-` cannot be read; the header is taken away")
-            .seen(SEEN)
+            .seen(DOCS)
     } else {
         exact()
     }
@@ -446,7 +445,7 @@ fn jwt(u: &Use<'_>, _: &Env<'_>) -> Support {
             }
             (false, Secret::Env(_)) => {
                 unsupported("HAProxy reads a public key from a file only; the route answers 503")
-                    .seen(SEEN)
+                    .seen(DOCS)
                     .help("put it into a file: `{file: key.pem}`")
             }
             (true, Secret::Env(_)) | (false, Secret::File(_)) => exact(),
