@@ -2,8 +2,8 @@
 
 use super::plan::{hashes_for_stickiness, read_timeout, refuses_backup};
 use crate::ir::{
-    AuthKind, Balance, Change, EncodedSlash, Fact, Feature, HeaderOp, HostHeader, Paths, Per,
-    Piece, RetryAfter, Route, Secure, Stickiness, Upstream, Use, ValueMatch,
+    AuthKind, Change, EncodedSlash, Fact, Feature, HeaderOp, HostHeader, Paths, Per, Piece,
+    RetryAfter, Route, Secure, Stickiness, Upstream, Use, ValueMatch,
 };
 use crate::targets::Env;
 use crate::targets::support::{Seen, Support, approx, depends, exact, unsupported};
@@ -64,7 +64,8 @@ pub(super) fn support(feature: Feature) -> Support {
                 })
             });
             if odd {
-                unsupported("the route is never taken: NGINX has no variable for a header of this name").seen(BOTH)
+                unsupported("the route is never taken: NGINX has no variable for a header of this name")
+                    .seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_core_module.html#var_http_"))
             } else if env.since(1, 23, 0) {
                 exact()
             } else {
@@ -165,11 +166,6 @@ pub(super) fn support(feature: Feature) -> Support {
                 Some(upstream) if hashes_for_stickiness(upstream, env.since(1, 29, 6)) => {
                     approx("stickiness takes its place: a hash chooses the server").seen(Seen::On("nginx 1.22.1"))
                 }
-                Some(Upstream { balance, .. })
-                    if matches!(&balance.value, Balance::Hash(_)) =>
-                {
-                    exact()
-                }
                 _ => exact(),
             })
         }
@@ -200,7 +196,7 @@ pub(super) fn support(feature: Feature) -> Support {
         UpstreamTls => depends("several host names without `server_name`", |used, _| {
             match used.on.upstream() {
                 Some(upstream) if asks_one_name_of_many(upstream) => approx("the first server's host name is asked for and verified on every server")
-                    .seen(BOTH)
+                    .seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ssl_name"))
                     .help("write `tls: {server_name: …}`"),
                 _ => exact(),
             }
@@ -220,7 +216,8 @@ pub(super) fn support(feature: Feature) -> Support {
                 return approx("NGINX asks another server only after 500, 502, 503 and 504, not after the other statuses")
                     .seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_next_upstream"));
             }
-            approx("a connection that breaks before the answer counts as `connect`; servers skipped because they refuse count as attempts").seen(BOTH)
+            approx("a connection that breaks before the answer counts as `connect`; servers skipped because they refuse count as attempts")
+                .seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_next_upstream"))
         }),
         HealthHttp | HealthTcp | HealthWebSocket => approx("nobody asks: a server that fails `fall` real requests within `interval` times `fall` is left out for as long")
             .seen(BOTH)
@@ -234,7 +231,7 @@ pub(super) fn support(feature: Feature) -> Support {
                     "one time is both: errors within {} take a server out for {}",
                     passive.eject.value, passive.eject.value
                 ))
-                .seen(BOTH)
+                .seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_upstream_module.html#fail_timeout"))
                 .help("write the same duration for `within` and `eject`"),
                 _ => exact(),
             }
@@ -253,7 +250,7 @@ pub(super) fn support(feature: Feature) -> Support {
             match used.on.upstream() {
                 Some(upstream) if mixed_secure(upstream, env) => {
                     approx("without `Secure`, as listeners without TLS lead to the upstream too")
-                        .seen(BOTH)
+                        .seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_upstream_module.html#sticky_cookie"))
                         .help("write `secure: true`, or `redirect` on the plain listener")
                 }
                 _ => exact(),
@@ -267,7 +264,8 @@ pub(super) fn support(feature: Feature) -> Support {
             if !env.since(1, 29, 6) {
                 approx("a hash of the cookie chooses the server, instead of `balance`: a session may leave the server that made it").seen(Seen::On("nginx 1.22.1"))
             } else if !plain_name {
-                approx("a cookie whose name has other characters than letters, digits and `_` is not followed").seen(NEWEST)
+                approx("a cookie whose name has other characters than letters, digits and `_` is not followed")
+                    .seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_core_module.html#var_cookie_"))
             } else {
                 exact()
             }
@@ -333,7 +331,7 @@ pub(super) fn support(feature: Feature) -> Support {
             };
             if limit.rate.value.per == Per::Hour && !limit.rate.value.count.is_multiple_of(60) {
                 return approx(format!("{} per minute", limit.rate.value.count.div_ceil(60)))
-                    .seen(BOTH)
+                    .seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_limit_req_module.html#limit_req_zone"))
                     .help("write a rate per minute");
             }
             if limit.burst.value == 0 && limit.rate.value.count > 1 {
