@@ -107,6 +107,10 @@ routes:
             now() - 10
         ));
         assert_eq!(status(&leeway), 200);
+        // The first sign: the last one of a signature holds bits that say nothing.
+        let (signed, signature) = good.rsplit_once('.').expect("three parts");
+        let other = if signature.starts_with('A') { "B" } else { "A" };
+        let forged = format!("{signed}.{other}{}", &signature[1..]);
         for (why, bad) in [
             (
                 "expired",
@@ -150,13 +154,11 @@ routes:
                     |_| Vec::new(),
                 ),
             ),
-            ("signature", format!("{}x", &good[..good.len() - 1])),
+            ("signature", forged),
             ("empty", String::new()),
             ("nonsense", "a.b.c".to_owned()),
         ] {
-            if bad != good {
-                assert_eq!(status(&bad), 401, "{why}");
-            }
+            assert_eq!(status(&bad), 401, "{why}");
         }
         let none = run.get("/members", &[]);
         assert_eq!(
