@@ -43,6 +43,6 @@ fn run(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         findings
             .with(level, cert.loc(), title)
             .note("browsers and libraries refuse the connection; a WebSocket client sees only that it failed")
-            .help("renew it; `acme: {…}` in place of `cert` and `key` renews by itself");
+            .help("renew it, and reload the proxy: most programs read certificates only at start");
     }
 }

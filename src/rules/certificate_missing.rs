@@ -21,9 +21,26 @@ fn run(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             Err(why) => format!("`{path}` cannot be read: {why}"),
             Ok(bytes) => match kind {
                 Kind::Certificate if pem::certificate(&bytes).is_none() => {
-                    format!("`{path}` holds no certificate")
+                    if pem::has_key(&bytes) {
+                        format!("`{path}` holds a private key, and no certificate")
+                    } else {
+                        format!("`{path}` holds no certificate")
+                    }
                 }
-                Kind::Key if !pem::has_key(&bytes) => format!("`{path}` holds no private key"),
+                Kind::Key if pem::is_locked(&bytes) => {
+                    findings
+                        .at(at, format!("`{path}` is locked with a passphrase"))
+                        .note("the program asks for it at every start, or does not start")
+                        .help("put the key there without: `openssl pkey -in locked.key -out plain.key`");
+                    continue;
+                }
+                Kind::Key if !pem::has_key(&bytes) => {
+                    if pem::certificate(&bytes).is_some() {
+                        format!("`{path}` holds a certificate, and no private key")
+                    } else {
+                        format!("`{path}` holds no private key")
+                    }
+                }
                 Kind::Certificate | Kind::Key | Kind::Any => continue,
             },
         };

@@ -54,6 +54,13 @@ pub(super) fn has_key(pem: &[u8]) -> bool {
     PrivateKeyDer::from_pem_slice(pem).is_ok()
 }
 
+/// Whether the private key of a PEM file is encrypted: PKCS#8, or as OpenSSL's older commands wrote it.
+pub(super) fn is_locked(pem: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(pem);
+    text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        || text.contains("Proc-Type: 4,ENCRYPTED")
+}
+
 /// Whether the private key of a PEM file belongs to a certificate; `None` if the key is of a kind that cannot be compared.
 pub(super) fn belongs(key: &[u8], facts: &Facts) -> Option<bool> {
     let random = SystemRandom::new();

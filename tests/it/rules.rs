@@ -62,6 +62,11 @@ fn shelf() -> Shelf {
         ("/etc/ssl/sec1.key", sec1(&key)),
         ("/etc/ssl/other-sec1.key", sec1(&other)),
         ("/etc/ssl/empty.crt", Vec::new()),
+        (
+            "/etc/ssl/locked.key",
+            b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"
+                .to_vec(),
+        ),
         ("/run/keys/jwt.key", vec![b'k'; 64]),
         ("/run/keys/short.key", b"correct horse\n".to_vec()),
     ]))
@@ -408,6 +413,10 @@ fn certificates_on_disk_are_read() {
     assert_eq!(
         with("example.com", "empty.crt", "empty.crt"),
         ["5 error certificate-missing", "6 error certificate-missing"]
+    );
+    assert_eq!(
+        with("example.com", "site.crt", "locked.key"),
+        ["6 error certificate-missing"]
     );
     assert_eq!(
         with("example.com", "soon.crt", "site.key"),
