@@ -241,8 +241,21 @@ pub fn render(compiled: &Compiled, target: &dyn Target, options: Options) -> Ren
     let uses = ir::uses(gateway);
     let verdicts = targets::judge(target, gateway, &uses, &env);
     let mut report = targets::report(target, gateway, &verdicts, options.deny_loss);
-    let (oldest, _) = target.versions();
-    if let Some(version) = &target.room(gateway).version
+    let (oldest, newest) = target.versions();
+    let written = target.room(gateway).version.as_ref();
+    if let Some(version) = written
+        && version.value > newest
+    {
+        report
+            .note(format!("{}::version", target.id()), version.loc())
+            .says(format!(
+                "{} {} is newer than what is known",
+                target.title(),
+                version.value
+            ))
+            .note(format!("it gets what {newest} gets"));
+    }
+    if let Some(version) = written
         && version.value < oldest
     {
         report

@@ -183,7 +183,7 @@ pub(super) enum LayoutArg {
 #[derive(clap::Args, Debug)]
 pub(super) struct LintArgs {
     /// The specs; `-` is standard input
-    #[arg(required = true, value_name = "SPEC")]
+    #[arg(required_unless_present = "file", value_name = "SPEC")]
     pub(super) specs: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) over: Overlays,

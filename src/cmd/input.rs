@@ -210,6 +210,7 @@ fn unreadable(path: &Path, name: &str, why: &io::Error) -> Fault {
         .into_iter()
         .flatten()
         .flatten()
+        .filter(|entry| !entry.path().is_dir())
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
     there.sort();
@@ -217,7 +218,20 @@ fn unreadable(path: &Path, name: &str, why: &io::Error) -> Fault {
         .file_name()
         .map(|file| file.to_string_lossy().into_owned())
         .unwrap_or_default();
-    match names::closest(&wanted, there.iter().map(String::as_str)) {
+    // An extension that many files share says nothing about which of them is meant.
+    let stem = |file: &'_ str| {
+        file.rsplit_once('.')
+            .map_or(file.len(), |(stem, _)| stem.len())
+    };
+    let close = names::closest(
+        &wanted[..stem(&wanted)],
+        there.iter().map(|file| &file[..stem(file)]),
+    )
+    .and_then(|close| {
+        let alike = there.iter().filter(|file| &file[..stem(file)] == close);
+        names::closest(&wanted, alike.map(String::as_str))
+    });
+    match close {
         Some(close) => fault.help(format!(
             "did you mean `{}`?",
             shown(&path.with_file_name(close))
@@ -242,7 +256,13 @@ fn settings(set: &[String]) -> Result<(Pairs, Map<String, Value>), Fault> {
                         "`--set {name}=…` sets an option of a target, since its name has a dot"
                     )));
                 }
-                put(&mut rooms, target, option, scalar(value));
+                // A version is text, though 2 or 3.0 would read as a number.
+                let value = if option == "version" {
+                    value.into()
+                } else {
+                    scalar(value)
+                };
+                put(&mut rooms, target, option, value);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `wsgen lint`: what is wrong or risky in specs, and what targets would lose.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use wsgen::compile::{self, Compiled, Options};
@@ -25,8 +26,13 @@ pub(super) fn run(args: &LintArgs, screen: &Screen) -> Result<Status, Fault> {
         .extend(chosen.iter().flat_map(|chosen| chosen.versions.clone()));
     let mut findings = Findings::default();
     let mut status = Status::Clean;
-    for path in &args.specs {
-        let mut spec = Spec::read(Some(path), &over)?;
+    let mut paths: Vec<Option<&Path>> =
+        args.specs.iter().map(|path| Some(path.as_path())).collect();
+    if paths.is_empty() {
+        paths.push(None);
+    }
+    for path in paths {
+        let mut spec = Spec::read(path, &over)?;
         let compiled = spec.compile();
         findings.add(compiled.report.clone(), compiled);
         if compiled.gateway.is_none() {

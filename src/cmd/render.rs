@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use wsgen::compile::{self, Options};
 use wsgen::diag::Level;
 use wsgen::emit::OutFile;
+use wsgen::ir::Version;
 use wsgen::rules;
 use wsgen::targets::{self, Layout, Target};
 
@@ -84,6 +85,7 @@ impl Chosen {
             versions: Vec::new(),
             apart: false,
         };
+        let mut named: Vec<(&str, Option<&str>)> = Vec::new();
         for name in names {
             if name == "all" {
                 chosen.apart = true;
@@ -101,8 +103,23 @@ impl Chosen {
             };
             chosen.add(target);
             if let Some(version) = version {
+                if version.parse::<Version>().is_err() {
+                    let (_, newest) = target.versions();
+                    return Err(Fault::new(format!("`{name}` names no version"))
+                        .help(format!("write it such as `{id}@{newest}`")));
+                }
                 chosen.versions.push(format!("{id}.version={version}"));
             }
+            if let Some((_, before)) = named.iter().find(|(known, _)| *known == id)
+                && *before != version
+            {
+                return Err(
+                    Fault::new(format!("`{id}` is named twice, with different versions")).help(
+                        "render one version after the other, each with an `--out` of its own",
+                    ),
+                );
+            }
+            named.push((id, version));
         }
         if chosen.targets.is_empty() {
             return Err(Fault::new("no target is named").help(format!(
@@ -126,7 +143,8 @@ fn built() -> Vec<&'static str> {
     targets::ALL.iter().map(|target| target.id()).collect()
 }
 
-fn missing(id: &str) -> Fault {
+/// A target that is not there, or not built in.
+pub(super) fn missing(id: &str) -> Fault {
     if wsgen::ir::TARGETS.contains(&id) {
         return Fault::new(format!("the target `{id}` is not built in"))
             .note("the language has a room for it, so that a spec may name it")

@@ -38,6 +38,21 @@ fn a_spec_that_is_not_there_is_named() {
 }
 
 #[test]
+fn a_file_is_meant_by_its_name_and_not_by_its_extension() {
+    Cli::new("lint nope.yaml")
+        .file("s.yaml", SPEC)
+        .file("nope/x.yaml", SPEC)
+        .run()
+        .status(2)
+        .stderr(
+            "
+        error: `nope.yaml` cannot be read: no such file or directory
+          help: `wsgen init --out spec.yaml` writes a spec to start from
+        ",
+        );
+}
+
+#[test]
 fn a_folder_is_no_spec() {
     Cli::new("lint specs")
         .file("specs/a.yaml", SPEC)
@@ -77,6 +92,36 @@ fn standard_input_is_a_spec() {
         .status(2)
         .stdout_has("<stdin>:2:1")
         .stdout_has("routes");
+}
+
+#[test]
+fn versions_are_what_was_written() {
+    let call = |args: &str| Cli::new(args).file("spec.yaml", SPEC).run();
+    for wrong in ["9", "abc", ""] {
+        call(&format!("render spec.yaml -t nginx@{wrong}"))
+            .status(2)
+            .stderr(&format!(
+                "
+        error: `nginx@{wrong}` names no version
+          help: write it such as `nginx@1.31`
+        "
+            ));
+    }
+    call("render spec.yaml -t nginx --set nginx.version=9")
+        .status(2)
+        .stderr_has("`9` is not a version");
+    for twice in ["nginx@1.22,nginx@1.31", "nginx,nginx@1.22"] {
+        call(&format!("render spec.yaml -o out -t {twice}"))
+            .status(2)
+            .stderr_has("`nginx` is named twice, with different versions");
+    }
+    call("render spec.yaml -o out -t all,nginx@1.22").status(0);
+    call("render spec.yaml -t nginx@1.40")
+        .status(0)
+        .stderr_has("NGINX 1.40 is newer than what is known")
+        .stderr_has("it gets what 1.31 gets");
+    let newest = call("render spec.yaml -t nginx@1.31").status(0);
+    assert!(!newest.stderr.contains("newer"));
 }
 
 #[test]
@@ -123,6 +168,16 @@ fn files_merge_and_options_of_targets_are_set() {
         .status(0)
         .stdout_has("\"idle\": \"5m\"")
         .stdout_has("\"version\": \"1.22\"");
+    Cli::new("lint -f spec.yaml -f prod.yaml")
+        .file("spec.yaml", SPEC)
+        .file(
+            "prod.yaml",
+            "routes: [{ name: socket, upstream: nobody }]\n",
+        )
+        .run()
+        .status(2)
+        .stdout_has("prod.yaml:1:36")
+        .stdout_has("there is no upstream `nobody`");
     Cli::new("lint spec.yaml --set ngix.version=1")
         .file("spec.yaml", SPEC)
         .run()
