@@ -19,7 +19,7 @@ pub struct Field {
     pub words: Vec<String>,
 }
 
-/// Every field, each once, in the order of the schema. What `defaults` holds is left out: it is the same again.
+/// Every field, each once, in the order of the schema. What is below `defaults` is left out: it is the same again.
 pub fn all() -> Vec<Field> {
     let schema = schema::schema();
     let mut walk = Walk {
@@ -36,7 +36,7 @@ pub fn all() -> Vec<Field> {
 
 /// The fields that a path means: `websocket.idle`, `routes.websocket.idle`, `routes.socket.websocket.idle`.
 pub fn find<'f>(fields: &'f [Field], asked: &str) -> Vec<&'f Field> {
-    let asked: Vec<&str> = asked
+    let mut asked: Vec<&str> = asked
         .split(['.', '[', ']'])
         .filter(|step| {
             !step.is_empty() && *step != "*" && !step.bytes().all(|b| b.is_ascii_digit())
@@ -44,6 +44,18 @@ pub fn find<'f>(fields: &'f [Field], asked: &str) -> Vec<&'f Field> {
         .collect();
     if asked.is_empty() {
         return Vec::new();
+    }
+    if let ["defaults", block, _, ..] = asked[..] {
+        asked.drain(..2);
+        asked.insert(
+            0,
+            match block {
+                "listener" => "listeners",
+                "upstream" => "upstreams",
+                "route" => "routes",
+                other => other,
+            },
+        );
     }
     let steps = |field: &'f Field| {
         field
@@ -100,8 +112,8 @@ impl<'s> Walk<'s> {
             words: Vec::new(),
         };
         self.words(schema, &mut field, 0);
+        self.fields.push(field);
         if path != "defaults" {
-            self.fields.push(field);
             self.inside(schema, path);
         }
     }
@@ -225,6 +237,7 @@ mod tests {
             "routes.websocket.idle",
             "routes[2].websocket.idle",
             "routes.socket.websocket.idle",
+            "defaults.route.websocket.idle",
         ] {
             let found = find(&fields, asked);
             assert_eq!(found.len(), 1, "{asked}");
@@ -232,6 +245,7 @@ mod tests {
             assert!(found[0].doc.contains("Closes the tunnel"));
             assert_eq!(found[0].default, Some("1h".into()));
         }
+        assert_eq!(find(&fields, "defaults").len(), 1);
         assert!(find(&fields, "idle").len() > 2);
         assert!(find(&fields, "nothing").is_empty());
     }

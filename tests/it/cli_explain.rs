@@ -105,6 +105,18 @@ fn losses_features_and_codes_are_explained() {
         .run()
         .status(2)
         .stderr_has("did you mean `nginx::drain.spread`?");
+    Cli::new("explain ngnix::drain.spread")
+        .run()
+        .status(2)
+        .stderr_has("did you mean `nginx::drain.spread`?");
+    Cli::new("explain alb::drain.spread")
+        .run()
+        .status(2)
+        .stderr_has("the target `alb` is not built in");
+    Cli::new("explain defaults")
+        .run()
+        .status(0)
+        .stdout_has("defaults\n\n");
 }
 
 #[test]
@@ -130,6 +142,15 @@ fn a_line_is_explained_by_what_it_causes() {
         .status(0)
         .stdout_has("left out here")
         .stdout_has("max_duration: off, a tunnel may live for days");
+    chat("explain spec.yaml:1 -t nginx")
+        .run()
+        .status(0)
+        .stdout_has("nothing comes from an empty line or a comment");
+    for what in ["spec.yaml", "spec.yaml:", "spec.yaml:x", "spec.yaml:-1"] {
+        chat(&format!("explain {what}")).run().status(2).stderr_has(
+            "names no line\n  help: write the line's number behind the file: `spec.yaml:5`",
+        );
+    }
     chat("explain spec.yaml:999")
         .run()
         .status(2)
@@ -218,6 +239,57 @@ fn specs_are_compared_by_what_they_render() {
         .run()
         .status(1)
         .stdout_has("+error nginx::drain.spread runtime.drain.spread");
+}
+
+#[test]
+fn what_git_does_not_have_is_said() {
+    let cli = chat("diff git:HEAD spec.yaml -t nginx").env("GIT_CEILING_DIRECTORIES", "/");
+    let folder = cli.dir().to_owned();
+    let git = |args: &str| {
+        let done = std::process::Command::new("git")
+            .args(["-c", "user.name=x", "-c", "user.email=x@example.com"])
+            .args(args.split(' '))
+            .current_dir(&folder)
+            .output()
+            .expect("git runs");
+        assert!(done.status.success(), "{args}");
+    };
+    git("init -q .");
+    let scratch = cli
+        .run()
+        .status(2)
+        .stderr_has("the git repository has no commit yet\n  help: commit the spec first")
+        .scratch;
+    git("add .");
+    git("commit -q -m one");
+    git("mv spec.yaml new.yaml");
+    let call = |args: &str| {
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_wsgen"))
+            .args(args.split(' '))
+            .current_dir(scratch.path())
+            .output()
+            .expect("wsgen runs");
+        assert_eq!(done.status.code(), Some(2), "{args}");
+        String::from_utf8(done.stderr).expect("UTF-8")
+    };
+    for (args, said) in [
+        (
+            "diff git:nope new.yaml",
+            "git knows no commit `nope`\n  help: `git log",
+        ),
+        (
+            "diff git:HEAD new.yaml",
+            "git has no `new.yaml` at `HEAD`\n  help: it was `spec.yaml` there: write `git:HEAD:spec.yaml`",
+        ),
+        ("diff git:HEAD:x.yaml new.yaml", "write `git:HEAD:OLD-NAME`"),
+        ("diff git:HEAD: new.yaml", "`git:HEAD:` names no file"),
+    ] {
+        let stderr = call(args);
+        assert!(stderr.contains(said), "{args}: {stderr}");
+    }
+    std::fs::remove_dir_all(scratch.path().join(".git")).expect("it can go");
+    let stderr = call("diff git:HEAD new.yaml");
+    assert!(stderr.contains("is in no git repository"), "{stderr}");
 }
 
 #[test]

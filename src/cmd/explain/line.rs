@@ -49,7 +49,10 @@ pub(super) fn run(
         .get(range.start as usize..range.end as usize)
         .unwrap_or_default();
     let mut out = format!("{}:{number}  {}\n", source.name, text.trim());
-    let line = Line { number };
+    let line = Line {
+        number,
+        silent: text.trim().is_empty() || text.trim_start().starts_with('#'),
+    };
     for target in chosen {
         let own = spec.compile_for(compiled, target.id());
         let _ = write!(out, "\n{}\n", target.id());
@@ -67,6 +70,8 @@ pub(super) fn run(
 /// A line of the spec's first file, from 1.
 struct Line {
     number: u32,
+    /// Empty, or a comment.
+    silent: bool,
 }
 
 impl Line {
@@ -133,6 +138,8 @@ impl Line {
                 out,
                 "  nothing is rendered: the spec has losses here that are errors"
             );
+        } else if !any && self.silent {
+            let _ = writeln!(out, "  nothing comes from an empty line or a comment");
         } else if !any {
             let _ = writeln!(out, "  no line comes from here alone");
         }

@@ -15,7 +15,7 @@ use wsgen::targets::{self, Target, matrix};
 
 use super::args::ExplainArgs;
 use super::fault::Fault;
-use super::render::Chosen;
+use super::render::{Chosen, missing};
 use super::screen::Screen;
 use super::{Status, output};
 
@@ -90,7 +90,7 @@ fn coded(what: &str, left: &str, right: &str) -> Result<String, Fault> {
                 "Defaults of the language that the target cannot keep, folded into one note."
             }
             "version" => {
-                "The version in the target's room is older than those whose behaviour is known."
+                "The version in the target's room is older than those whose behaviour is known, or newer: then it gets what the newest known one gets."
             }
             "unwritable" => {
                 "A value holds characters that the target's configuration language cannot write."
@@ -105,6 +105,19 @@ fn coded(what: &str, left: &str, right: &str) -> Result<String, Fault> {
             }
         };
         return Ok(format!("{what}\n\n{said}\n"));
+    }
+    if wsgen::ir::TARGETS.contains(&left) {
+        return Err(missing(left));
+    }
+    if Feature::by_id(right).is_some() || rules::ALL.iter().any(|rule| rule.id == right) {
+        let known = targets::ALL
+            .iter()
+            .map(|target| target.id())
+            .chain(["lint"]);
+        if let Some(close) = names::closest(left, known) {
+            return Err(Fault::new(format!("there is no code `{what}`"))
+                .help(format!("did you mean `{close}::{right}`?")));
+        }
     }
     let known = codes::CODES.iter().map(|(code, _)| *code);
     let fault = Fault::new(format!("there is no code `{what}`"));
@@ -186,6 +199,13 @@ fn unknown(what: &str, all: &[fields::Field]) -> Fault {
         .map(|feature| feature.id())
         .chain(rules::ALL.iter().map(|rule| rule.id))
         .chain(tails);
+    for file in [Some(what), what.rsplit_once(':').map(|(file, _)| file)] {
+        if let Some(file) = file.filter(|file| Path::new(file).is_file()) {
+            return Fault::new(format!("`{what}` names no line")).help(format!(
+                "write the line's number behind the file: `{file}:5`"
+            ));
+        }
+    }
     let fault = Fault::new(format!("nothing is called `{what}`"));
     let fault = match names::closest(what, known) {
         Some(close) => fault.help(format!("did you mean `{close}`?")),
