@@ -219,7 +219,7 @@ pub(super) fn support(feature: Feature) -> Support {
             approx("a connection that breaks before the answer counts as `connect`; servers skipped because they refuse count as attempts")
                 .seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_next_upstream"))
         }),
-        HealthHttp | HealthTcp | HealthWebSocket => approx("nobody asks: a server that fails `fall` real requests within `interval` times `fall` is left out for as long")
+        HealthHttp | HealthTcp | HealthWebSocket => approx("nobody asks: a server is left out once it fails real requests, as `passive` says, or else `fall` of them within `interval` times `fall`, for as long")
             .seen(BOTH)
             .help("write `passive` to say when a server is left out"),
         HealthPassive => depends("`within` and `eject` are one time", |used, _| {
