@@ -24,6 +24,7 @@
 //! | [`request`] | what the contract says of one request: route, guards, answer |
 //! | [`targets`] | for each target what it can do ([`targets::Support`]) and how it is laid out |
 //! | [`emit`] | templates, source marks, and the writers of each target's language |
+//! | [`names`] | "did you mean" |
 //! | [`compile`] | all of it in order, pure: no file is touched |
 //! | `cmd` (in the binary) | the commands: the only place that touches files, streams and the environment |
 //!
