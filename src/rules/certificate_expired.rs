@@ -3,7 +3,6 @@
 use super::pem;
 use super::{Findings, Rule, Subject};
 use crate::diag::Level;
-use crate::ir::CertificateSource;
 
 pub(super) const RULE: Rule = Rule::files(
     Level::Error,
@@ -18,18 +17,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let Some(disk) = subject.disk else {
         return;
     };
-    for certificate in &subject.gateway.certificates {
-        let CertificateSource::Files { cert, .. } = &certificate.source else {
-            continue;
-        };
-        let Some(facts) = disk
-            .files
-            .bytes(&cert.value)
-            .ok()
-            .and_then(|pem| pem::certificate(&pem))
-        else {
-            continue;
-        };
+    for (certificate, cert, facts) in pem::readable(subject.gateway, disk.files) {
         let left = (facts.until - disk.now).div_euclid(DAY);
         let (level, title) = if facts.until < disk.now {
             (Level::Error, format!("certificate {} expired {} days ago", certificate.name, -left))

@@ -9,6 +9,9 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use super::FileAccess;
+use crate::ir::{Certificate, CertificateSource, Gateway, Set};
+
 /// What a server's certificate says.
 pub(super) struct Facts {
     /// The names that it is for, in lower case.
@@ -46,6 +49,20 @@ pub(super) fn certificate(pem: &[u8]) -> Option<Facts> {
         from: parsed.validity().not_before.timestamp(),
         until: parsed.validity().not_after.timestamp(),
         key: parsed.public_key().subject_public_key.data.to_vec(),
+    })
+}
+
+/// The gateway's certificates whose files can be read: each with the setting that names its file.
+pub(super) fn readable<'a>(
+    gateway: &'a Gateway,
+    files: &'a dyn FileAccess,
+) -> impl Iterator<Item = (&'a Certificate, &'a Set<String>, Facts)> {
+    gateway.certificates.iter().filter_map(|it| {
+        let CertificateSource::Files { cert, .. } = &it.source else {
+            return None;
+        };
+        let facts = certificate(&files.bytes(&cert.value).ok()?)?;
+        Some((it, cert, facts))
     })
 }
 
