@@ -53,6 +53,14 @@ impl<'a> Verdicts<'a> {
             .keys()
             .any(|(lost, on_kind, on_id, _)| (*lost, *on_kind, *on_id) == (feature, kind, id))
     }
+
+    /// Whether every guard on a subject is rendered. Where one is not, nobody may pass.
+    pub fn renders_guards(&self, on: Subject<'_>) -> bool {
+        Feature::ALL
+            .iter()
+            .filter(|feature| feature.is_guard())
+            .all(|feature| self.renders_all(*feature, on))
+    }
 }
 
 const fn key(on: Subject<'_>) -> (&'static str, u32) {

@@ -56,7 +56,7 @@ pub(super) fn rules(
 ) -> bool {
     let answers = Answers::new(route);
     if let Some(auth) = ctx.g.auth_of(route)
-        && token::is_lost(ctx, auth)
+        && !ctx.v.renders_guards(Subject::Auth(auth))
     {
         let at = route.auth.as_ref().map_or(route.at, |it| it.loc());
         lines.push(

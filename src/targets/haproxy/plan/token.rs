@@ -8,23 +8,6 @@ use crate::ir::{
     ApiKey, Auth, AuthKind, Feature, Jwt, JwtKeys, Loc, Route, Secret, Subject, TokenPlace,
 };
 
-/// Whether the route's `auth` cannot be kept: then the route is closed.
-pub(super) fn is_lost(ctx: &Ctx<'_>, auth: &Auth) -> bool {
-    use Feature::*;
-    let guards = [
-        AuthJwt,
-        AuthJwtPlaces,
-        AuthJwtAudience,
-        AuthJwks,
-        AuthBasic,
-        AuthApiKey,
-        AuthForward,
-    ];
-    guards
-        .into_iter()
-        .any(|guard| !ctx.v.renders_all(guard, Subject::Auth(auth)))
-}
-
 /// The token or key that a route asks for.
 pub(super) fn credentials(
     ctx: &Ctx<'_>,

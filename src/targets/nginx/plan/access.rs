@@ -24,15 +24,6 @@ pub(super) struct Guards {
 impl Planner<'_> {
     /// Whether a guard of the route cannot be kept: then nobody may come.
     pub(super) fn is_closed(&self, route: &Route) -> bool {
-        const AUTH: [Feature; 7] = [
-            Feature::AuthJwt,
-            Feature::AuthJwtPlaces,
-            Feature::AuthJwtAudience,
-            Feature::AuthJwks,
-            Feature::AuthBasic,
-            Feature::AuthApiKey,
-            Feature::AuthForward,
-        ];
         const ROUTE: [Feature; 6] = [
             Feature::Clients,
             Feature::Origins,
@@ -46,9 +37,7 @@ impl Planner<'_> {
             .iter()
             .any(|feature| !self.verdicts.renders_all(*feature, on))
             || self.gateway.auth_of(route).is_some_and(|auth| {
-                let on = Subject::Auth(auth);
-                AUTH.iter()
-                    .any(|feature| !self.verdicts.renders_all(*feature, on))
+                !self.verdicts.renders_guards(Subject::Auth(auth))
                     || !matches!(auth.kind, AuthKind::Basic(_) | AuthKind::Forward(_))
             })
     }
