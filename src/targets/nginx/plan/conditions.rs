@@ -1,7 +1,7 @@
 //! Conditions of routes: each is a variable that is `1` where it holds.
 
 use super::Planner;
-use super::matching::{encoded, literal, pcre};
+use super::matching::{encoded, literal, one_of, pcre};
 use super::site::Choice;
 use super::words::{Directive, default, entry_regex, header_variable, word};
 use crate::emit::Tok;
@@ -34,12 +34,7 @@ impl Planner<'_> {
             tests.push(self.vars.test("$host", "host", &regex, route.at));
         }
         if let Some(methods) = &when.methods {
-            let regex = methods
-                .value
-                .iter()
-                .map(|method| literal(method))
-                .collect::<Vec<_>>()
-                .join("|");
+            let regex = one_of(&methods.value);
             tests.push(self.vars.test(
                 "$request_method",
                 "when_method",

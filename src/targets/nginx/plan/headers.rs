@@ -2,7 +2,7 @@
 
 use super::Planner;
 use super::access::Guards;
-use super::matching::literal;
+use super::matching::one_of;
 use super::route::{Answer, Content};
 use super::words::{
     Block, Directive, default, entry_regex, header_variable, inert, variable, word,
@@ -193,11 +193,7 @@ impl Planner<'_> {
             None if !cors.credentials.value => (word("*"), false),
             None => (word("$http_origin"), true),
             Some(origins) => {
-                let regex = origins
-                    .iter()
-                    .map(|origin| literal(origin))
-                    .collect::<Vec<_>>()
-                    .join("|");
+                let regex = one_of(origins);
                 let lines = vec![
                     entry_regex(&format!("^(?:{regex})\\z"), word("$http_origin")),
                     default(""),

@@ -62,7 +62,7 @@ impl Planner<'_> {
             "Logs."
         };
         Group {
-            about: super::remark(about),
+            about: about.to_owned(),
             lines,
         }
     }
@@ -125,7 +125,7 @@ impl Planner<'_> {
             "# TYPE nginx_up gauge${wg_n}nginx_up 1${wg_n}# TYPE nginx_connections_total counter${wg_n}nginx_connections_total $connection${wg_n}# TYPE nginx_connections_active gauge${wg_n}nginx_connections_active $connections_active${wg_n}# TYPE nginx_connections_reading gauge${wg_n}nginx_connections_reading $connections_reading${wg_n}# TYPE nginx_connections_writing gauge${wg_n}nginx_connections_writing $connections_writing${wg_n}# TYPE nginx_connections_waiting gauge${wg_n}nginx_connections_waiting $connections_waiting${wg_n}"
         };
         Some(Server {
-            about: super::remark("Metrics in Prometheus' format."),
+            about: "Metrics in Prometheus' format.".to_owned(),
             at: Some(metrics.at),
             lines: vec![
                 Directive::new("listen", vec![word(&address.to_string())]).at(metrics.port.loc()),

@@ -13,6 +13,12 @@ pub(super) fn literal(text: &str) -> String {
     out
 }
 
+/// A regex that matches each of these texts and nothing else; it wants a group around it.
+pub(super) fn one_of(texts: &[String]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| literal(text)).collect();
+    texts.join("|")
+}
+
 pub(super) fn literal_byte(byte: u8, out: &mut String) {
     if byte.is_ascii_alphanumeric() || b"_/-:,;=@~!%&'\"<> ".contains(&byte) {
         out.push(byte as char);

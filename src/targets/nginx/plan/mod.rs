@@ -216,10 +216,6 @@ impl RawLine {
     }
 }
 
-fn remark(text: &str) -> String {
-    text.to_owned()
-}
-
 /// Makes the plan.
 pub(super) fn plan<'a>(gateway: &'a Gateway, verdicts: &'a Verdicts<'a>, env: &'a Env<'a>) -> Plan {
     let mut planner = Planner {
@@ -343,7 +339,7 @@ impl<'a> Planner<'a> {
             .max()
             .unwrap_or_default();
         let mut groups = vec![Group {
-            about: remark("Tables."),
+            about: "Tables.".to_owned(),
             lines: self.tables(hosts, longest),
         }];
         let mut logs = log;
@@ -359,13 +355,11 @@ impl<'a> Planner<'a> {
         }
         if full {
             groups.push(Group {
-                about: remark("What holds for every listener."),
+                about: "What holds for every listener.".to_owned(),
                 lines: common,
             });
             groups.push(Group {
-                about: remark(
-                    "What holds for every route. A server that refuses or breaks the connection is skipped; a request that may have been worked on goes to another only if its method is idempotent.",
-                ),
+                about: "What holds for every route. A server that refuses or breaks the connection is skipped; a request that may have been worked on goes to another only if its method is idempotent.".to_owned(),
                 lines: std::mem::take(&mut shared),
             });
         } else {
@@ -377,7 +371,7 @@ impl<'a> Planner<'a> {
         }
         if !self.zones.is_empty() {
             groups.push(Group {
-                about: remark("Counters of limits."),
+                about: "Counters of limits.".to_owned(),
                 lines: std::mem::take(&mut self.zones),
             });
         }

@@ -2,7 +2,7 @@
 
 use super::access::Guards;
 use super::errors::body_text;
-use super::matching::{greater_than, literal};
+use super::matching::{greater_than, one_of};
 use super::words::{Block, Directive, default, dur, entry_regex, variable, word};
 use super::{Location, Planner, RawLine, defaults};
 use crate::emit::Tok;
@@ -247,12 +247,7 @@ impl Planner<'_> {
         }
         if let Some(methods) = &route.methods {
             let at = methods.loc();
-            let regex = methods
-                .value
-                .iter()
-                .map(|method| literal(method))
-                .collect::<Vec<_>>()
-                .join("|");
+            let regex = one_of(&methods.value);
             let lines = vec![
                 entry_regex(&format!("^(?:{regex})\\z"), word("")),
                 default("1"),

@@ -8,6 +8,7 @@ use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::matching::{literal, pcre};
 use super::route::{Place, depends_on_path};
+use super::upstream::plain_name;
 use super::words::{Directive, default, entry_regex, variable, word};
 use super::{Location, Planner};
 use crate::emit::lang::nginx;
@@ -316,18 +317,8 @@ impl<'a> Planner<'a> {
 
     fn body_name(&self, entry: Entry) -> String {
         let route = self.gateway.route(entry.route);
-        let mut name: String = route
-            .name
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || "_.-".contains(c) {
-                    c
-                } else {
-                    '_'
-                }
-            })
-            .collect();
-        if name.len() != route.name.len() || name != route.name || name.starts_with("wg_") {
+        let mut name = plain_name(&route.name);
+        if name != route.name || name.starts_with("wg_") {
             name.push_str(&format!("-{}", entry.route.0));
         }
         if depends_on_path(route) {

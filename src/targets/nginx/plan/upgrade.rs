@@ -1,7 +1,7 @@
 //! Upgrades: which request becomes a tunnel, and from which origin.
 
 use super::Planner;
-use super::matching::literal;
+use super::matching::{literal, one_of};
 use super::words::{default, entry_regex, word};
 use crate::ir::{Loc, WebSocket};
 
@@ -67,21 +67,9 @@ impl Planner<'_> {
         if let Some(known) = self.upgrades.get(&asked) {
             return known.clone();
         }
-        let tokens: Vec<String> = websocket
-            .tokens
-            .value
-            .iter()
-            .map(|one| literal(one))
-            .collect();
-        let methods: Vec<String> = websocket
-            .methods
-            .value
-            .iter()
-            .map(|one| literal(one))
-            .collect();
         let up = self.upgrade(
-            &methods.join("|"),
-            &tokens.join("|"),
+            &one_of(&websocket.methods.value),
+            &one_of(&websocket.tokens.value),
             websocket.tokens.loc(),
         );
         self.upgrades.insert(asked, up.clone());

@@ -1,4 +1,4 @@
-//! Upstreams: the `upstream` blocks, and what a location says to reach one.
+//! Upstreams: the `upstream` blocks, and what keeps a client on its server.
 
 use rustc_hash::FxHashSet as HashSet;
 
@@ -25,23 +25,23 @@ pub(in crate::targets::nginx) struct UpstreamBlock {
     pub(super) at: Option<Loc>,
 }
 
+/// A name in the letters that a block's name may have; others become `_`.
+pub(super) fn plain_name(name: &str) -> String {
+    name.chars()
+        .map(|c| match c {
+            c if c.is_ascii_alphanumeric() || "_.-".contains(c) => c,
+            _ => '_',
+        })
+        .collect()
+}
+
 /// The names of the blocks, by upstream: NGINX compares them without case.
 pub(super) fn names(upstreams: &[Upstream]) -> Vec<String> {
     let mut taken: HashSet<String> = HashSet::default();
     upstreams
         .iter()
         .map(|upstream| {
-            let mut name: String = upstream
-                .name
-                .chars()
-                .map(|c| {
-                    if c.is_ascii_alphanumeric() || "_.-".contains(c) {
-                        c
-                    } else {
-                        '_'
-                    }
-                })
-                .collect();
+            let mut name = plain_name(&upstream.name);
             while !taken.insert(name.to_ascii_lowercase()) {
                 name.push_str(&format!("_{}", upstream.id.0));
             }
