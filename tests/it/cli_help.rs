@@ -79,21 +79,7 @@ fn prepare(scratch: &Scratch) {
     let spec = |app: &str| Cli::new("init --app").arg(app).run().status(0).stdout;
     scratch.write("old.yaml", spec("chat"));
     scratch.write("spec.yaml", spec("chat"));
-    let git = |args: &[&str]| {
-        let done = Command::new("git")
-            .args([
-                "-c",
-                "user.name=a",
-                "-c",
-                "user.email=a@example.com",
-                "-c",
-                "commit.gpgsign=false",
-            ])
-            .args(args)
-            .current_dir(scratch.path())
-            .output();
-        assert!(done.is_ok_and(|done| done.status.success()), "git {args:?}");
-    };
+    let git = |args: &[&str]| scratch.git(".", args);
     git(&["init", "-q"]);
     git(&["add", "spec.yaml"]);
     git(&["commit", "-q", "-m", "a spec"]);

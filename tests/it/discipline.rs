@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::bless::root;
+
 /// Filters that a template may use: the source mark and the languages' own forms.
 const FORMS: [&str; 5] = ["at", "text", "fmt", "name", "remark"];
 
@@ -80,7 +82,7 @@ fn the_reader_of_templates_sees_each_fault() {
 
 /// (path under `templates/` without `.tera`, text), sorted.
 fn templates() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let root = root().join("templates");
     let mut files: Vec<(String, String)> = files_under(&root, "tera")
         .into_iter()
         .map(|path| {
@@ -214,9 +216,7 @@ fn is_path(text: &str) -> bool {
 
 /// Whether some struct of the target's sources has a field of that name.
 fn is_field(target: &str, name: &str) -> bool {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src/targets")
-        .join(target);
+    let sources = root().join("src/targets").join(target);
     files_under(&sources, "rs").iter().any(|path| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         text.lines().any(|line| {

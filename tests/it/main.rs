@@ -2,7 +2,7 @@
 
 mod bless;
 mod cli;
-mod cli_explain;
+mod cli_commands;
 mod cli_files;
 mod cli_help;
 mod cli_render;

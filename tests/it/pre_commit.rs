@@ -1,7 +1,7 @@
 //! The hooks of `.pre-commit-hooks.yaml`, run by the real pre-commit in a scratch repository.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use crate::bless;
 use crate::cli::Cli;
@@ -17,13 +17,13 @@ fn both_hooks_pass_and_fail_as_they_should() {
     let (hooks, user) = (scratch.path().join("hooks"), scratch.path().join("user"));
     for folder in [&hooks, &user] {
         std::fs::create_dir_all(folder).expect("a folder");
-        done(git(folder, &["init", "-q"]));
+        scratch.git(folder, &["init", "-q"]);
     }
     let text = std::fs::read(bless::root().join(".pre-commit-hooks.yaml")).expect("the hooks");
     scratch.write("hooks/.pre-commit-hooks.yaml", text);
-    done(git(&hooks, &["add", "."]));
-    done(git(&hooks, &["commit", "-q", "-m", "hooks"]));
-    done(git(&hooks, &["tag", "v1"]));
+    scratch.git(&hooks, &["add", "."]);
+    scratch.git(&hooks, &["commit", "-q", "-m", "hooks"]);
+    scratch.git(&hooks, &["tag", "v1"]);
 
     let spec = Cli::new("init").run().status(0).stdout;
     scratch.write("user/chat.wsgen.yaml", &spec);
@@ -43,7 +43,7 @@ fn both_hooks_pass_and_fail_as_they_should() {
     let path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path)))
         .expect("a PATH");
     let run = || {
-        done(git(&user, &["add", "."]));
+        scratch.git(&user, &["add", "."]);
         let output = pre_commit
             .command()
             .args(["run", "--all-files"])
@@ -76,7 +76,8 @@ fn both_hooks_pass_and_fail_as_they_should() {
         .current_dir(&user)
         .output()
         .expect("wsgen starts");
-    done(rendered);
+    let said = String::from_utf8_lossy(&rendered.stderr);
+    assert!(rendered.status.success(), "{said}");
     let (passed, said) = run();
     assert!(passed, "{said}");
     scratch.write(
@@ -87,29 +88,5 @@ fn both_hooks_pass_and_fail_as_they_should() {
     assert!(
         !passed && said.contains("did you mean `upstream`?"),
         "{said}"
-    );
-}
-
-fn git(folder: &Path, args: &[&str]) -> Output {
-    Command::new("git")
-        .args([
-            "-c",
-            "user.name=a",
-            "-c",
-            "user.email=a@example.com",
-            "-c",
-            "commit.gpgsign=false",
-        ])
-        .args(args)
-        .current_dir(folder)
-        .output()
-        .expect("git starts")
-}
-
-fn done(output: Output) {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
     );
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+use crate::bless::root;
 use crate::scratch::Scratch;
 
 /// Both ends of the NGINX range.
@@ -170,9 +171,7 @@ pub(crate) fn confine(program: &Program, text: &str) -> String {
 }
 
 fn find(name: &str) -> Option<Program> {
-    let made = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("target/programs/bin")
-        .join(name);
+    let made = root().join("target/programs/bin").join(name);
     if made.is_file() {
         return Some(Program {
             name: name.to_owned(),

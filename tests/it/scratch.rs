@@ -1,6 +1,7 @@
 //! A directory of a test's own, gone when the test is.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A fresh directory under the system's temporary one; removed with everything in it on drop.
@@ -30,6 +31,24 @@ impl Scratch {
         std::fs::create_dir_all(parent).expect("the temporary directory can be written");
         std::fs::write(&path, text).expect("the temporary directory can be written");
         path
+    }
+
+    /// Runs git in a folder of the directory, as somebody; panics where it fails.
+    #[track_caller]
+    pub(crate) fn git(&self, folder: impl AsRef<Path>, args: &[&str]) {
+        let somebody = [
+            "user.name=a",
+            "user.email=a@example.com",
+            "commit.gpgsign=false",
+        ];
+        let output = Command::new("git")
+            .args(somebody.iter().flat_map(|setting| ["-c", setting]))
+            .args(args)
+            .current_dir(self.0.join(folder))
+            .output()
+            .expect("git starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {args:?}: {said}");
     }
 
     /// Reads a file of the directory as text.

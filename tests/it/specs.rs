@@ -1,12 +1,12 @@
 //! Specs in Markdown: `# error: code` on a line of a YAML block is the finding expected there, and there are no others.
 
-use std::path::Path;
-
 use wsgen::compile::{Compiled, Input, World};
 use wsgen::diag::{Level, Marks, Report};
 use wsgen::source::Sources;
 use wsgen::spec::model::Spec;
 use wsgen::spec::{shape, yaml};
+
+use crate::bless::root;
 
 /// Everything that can be found in one text.
 fn check(text: &str) -> Compiled {
@@ -28,7 +28,7 @@ fn lint_too(text: &str) -> Compiled {
 /// Every code that lowering knows is found by a page.
 #[test]
 fn every_fault_of_meaning_has_a_page() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     let text = |folder: &str| -> String {
         let files = std::fs::read_dir(root.join(folder)).expect("a folder");
         files
@@ -48,7 +48,7 @@ fn every_fault_of_meaning_has_a_page() {
 
 #[test]
 fn blocks_find_what_they_mark() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/specs");
+    let folder = root().join("tests/it/specs");
     let mut names: Vec<_> = std::fs::read_dir(folder)
         .expect("tests/it/specs")
         .map(|entry| entry.expect("an entry").path())
