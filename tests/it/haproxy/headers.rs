@@ -1,7 +1,18 @@
 //! What servers and clients see in headers.
 
-use super::each;
+use super::{VERSIONS, conf, each};
 use crate::live::{Answer, Client, Stub};
+
+/// Seen on 2.6 and 2.8: on a socket for both families an IPv4 client is `::ffff:127.0.0.1`. No live test, since it would
+/// listen on every address of the machine.
+#[test]
+fn each_family_of_addresses_has_its_socket() {
+    let spec = "wsgen: 1\nroutes: [{ path: /, respond: { status: 204 } }]\n";
+    for (version, _) in VERSIONS {
+        let text = conf(spec, version);
+        assert!(text.contains("  bind :80,:::80 v6only\n"), "{text}");
+    }
+}
 
 #[test]
 fn headers_arrive_as_written_and_cannot_be_spoofed() {

@@ -46,9 +46,15 @@ pub(super) fn frontend<'a>(ctx: &Ctx<'a>, it: &'a Listener) -> Section {
 fn bind(ctx: &Ctx<'_>, it: &Listener) -> Tok {
     let port = u64::from(it.port.value);
     let mut bind = match it.address.value {
+        // Two sockets: on a common one an IPv4 client has the address `::ffff:192.0.2.1`, in headers and in the log.
         None => line("bind")
-            .parts(&[Part::Static(":::"), Part::Number(port)])
-            .with("v4v6"),
+            .parts(&[
+                Part::Static(":"),
+                Part::Number(port),
+                Part::Static(",:::"),
+                Part::Number(port),
+            ])
+            .with("v6only"),
         Some(ip) => {
             let address = std::net::SocketAddr::new(ip, it.port.value).to_string();
             line("bind").word(&address)
