@@ -5,6 +5,7 @@ mod conditions;
 mod errors;
 mod headers;
 mod listener;
+mod location;
 mod log;
 mod matching;
 mod reach;
@@ -19,12 +20,12 @@ mod words;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use regex::bytes::Regex;
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::emit::Tok;
 use crate::ir::{Gateway, HostMatch, Loc, RouteId, Set};
 use crate::targets::{Env, Layout, Verdicts};
+use location::{Location, RawLine};
 use server::hoist;
 use words::{Block, Directive, Vars, word};
 
@@ -97,123 +98,6 @@ pub(super) struct Server {
     raw: Vec<RawLine>,
     branches: Vec<Block>,
     locations: Vec<Location>,
-}
-
-/// A `location`. A template sees its `head`, one token, and either its `body` on one line, or its parts.
-#[derive(Debug, Clone)]
-pub(super) struct Location {
-    /// On one line.
-    brief: bool,
-    about: String,
-    args: Vec<Tok>,
-    first: Vec<Directive>,
-    branches: Vec<Block>,
-    lines: Vec<Directive>,
-    raw: Vec<RawLine>,
-    at: Option<Loc>,
-}
-
-impl Serialize for Location {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut location = serializer.serialize_struct("Location", 7)?;
-        location.serialize_field("about", &self.about)?;
-        location.serialize_field("head", &Tok::row(&self.args, self.at))?;
-        if self.brief {
-            location.serialize_field("body", &words::body(&self.lines))?;
-        } else {
-            location.serialize_field("body", &false)?;
-            location.serialize_field("first", &self.first)?;
-            location.serialize_field("branches", &self.branches)?;
-            location.serialize_field("lines", &self.lines)?;
-            location.serialize_field("raw", &self.raw)?;
-        }
-        location.end()
-    }
-}
-
-impl Location {
-    fn brief(args: Vec<Tok>, lines: Vec<Directive>, at: Loc) -> Self {
-        Self {
-            brief: true,
-            about: String::new(),
-            args,
-            first: Vec::new(),
-            branches: Vec::new(),
-            lines,
-            raw: Vec::new(),
-            at: (at != Loc::default()).then_some(at),
-        }
-    }
-
-    fn plain(args: Vec<Tok>, about: &str, lines: Vec<Directive>, at: Loc) -> Self {
-        Self {
-            brief: false,
-            about: about.to_owned(),
-            ..Self::brief(args, lines, at)
-        }
-    }
-
-    fn new(
-        args: Vec<Tok>,
-        about: &str,
-        content: route::Content,
-        raw: Vec<RawLine>,
-        at: Loc,
-    ) -> Self {
-        let route::Content {
-            mut first,
-            branches,
-            mut lines,
-        } = content;
-        if branches.is_empty() {
-            first.append(&mut lines);
-            std::mem::swap(&mut first, &mut lines);
-        }
-        let brief = branches.is_empty() && raw.is_empty() && lines.len() <= 5 && {
-            let width: usize = lines.iter().map(Directive::width).sum();
-            width <= 120
-        };
-        Self {
-            brief,
-            about: about.to_owned(),
-            args,
-            first,
-            branches,
-            lines,
-            raw,
-            at: Some(at),
-        }
-    }
-
-    /// Whether it may stand twice.
-    fn is_short(&self) -> bool {
-        self.brief
-    }
-
-    /// The same for other paths.
-    fn taking(&self, args: Vec<Tok>) -> Self {
-        Self {
-            args,
-            ..self.clone()
-        }
-    }
-}
-
-/// A line of a snippet in NGINX's own words.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct RawLine {
-    text: Tok,
-    at: Loc,
-}
-
-impl RawLine {
-    fn of(text: &Set<String>) -> impl Iterator<Item = Self> {
-        let at = text.loc();
-        text.value.lines().map(move |line| Self {
-            text: Tok::snippet(line.trim_end()).at(at),
-            at,
-        })
-    }
 }
 
 /// Makes the plan.
