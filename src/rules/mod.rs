@@ -54,6 +54,7 @@ rules! {
     websocket_on_plain_text
     websocket_without_origin_check
     wildcard_cors_with_credentials
+    wildcard_in_path
 }
 
 /// A rule. Its page is what `wsgen explain` prints and what the tests hold it to.

@@ -215,6 +215,18 @@ fn two(routes: &str) -> Vec<String> {
 }
 
 #[test]
+fn patterns_of_other_programs_are_no_paths() {
+    for path in ["/ws/*", "/ws/**", "/*", "/a/*/b", "/x/*.js", "/room/:id"] {
+        let text = format!("- {{ path: \"{path}\", split: {{a: 1, b: 1}} }}\n");
+        assert_eq!(two(&text), ["4 warning wildcard-in-path"], "{path}");
+    }
+    for path in ["/v1/rooms:join", "/:", "/a:b/c"] {
+        let text = format!("- {{ path: \"{path}\", split: {{a: 1, b: 1}} }}\n");
+        assert_eq!(two(&text), [""; 0], "{path}");
+    }
+}
+
+#[test]
 fn unreachable_routes_are_proved_and_only_those() {
     let dead = |line: u32| vec![format!("{line} error unreachable-route")];
     // A regex that is a prefix in disguise takes what a prefix takes; the rewrite keeps the other rule quiet.
