@@ -95,6 +95,27 @@ fn standard_input_is_a_spec() {
 }
 
 #[test]
+fn a_mapping_that_is_asked_for_is_shown() {
+    let asked = |line: &str, help: &str| {
+        Cli::new("lint -")
+            .stdin(format!("wsgen: 1\nroutes:\n- path: /\n  {line}\n"))
+            .run()
+            .status(2)
+            .stdout_has(help);
+    };
+    asked(
+        "respond: 404",
+        "write a mapping with `status`, `body`, `file` or `content_type`",
+    );
+    asked("limits: { requests: 10/s }", "write `{rate: …}`");
+    Cli::new("lint -")
+        .stdin("wsgen: 1\nroutes: [{ path: '^/x', respond: {} }]\n")
+        .run()
+        .status(2)
+        .stdout_has("a regex is written `path: {regex: ");
+}
+
+#[test]
 fn versions_are_what_was_written() {
     let call = |args: &str| Cli::new(args).file("spec.yaml", SPEC).run();
     for wrong in ["9", "abc", ""] {

@@ -89,6 +89,8 @@ impl Lower<'_> {
             ));
             if text.contains("://") {
                 diag.help("write the path alone; the host goes into `host`");
+            } else if text.starts_with(['^', '~', '*', '.']) {
+                diag.help("a regex is written `path: {regex: '/x/.*'}`, without `^` and `$`");
             } else {
                 diag.help(format!("write `/{}`", text.escape_debug()));
             }
@@ -106,6 +108,13 @@ impl Lower<'_> {
         }
         match normalize(text) {
             Some(normal) if normal == text => {}
+            Some(_) if text.contains(['{', '<']) => {
+                self.report
+                    .error("spec::path", at)
+                    .says(format!("`{}` holds no variables", text.escape_debug()))
+                    .note("a path is literal text, and requests are matched with `{`, `<` and the like encoded")
+                    .help("write a variable part as a regex: `path: {regex: '/room/[^/]+'}`");
+            }
             Some(normal) => {
                 self.report
                     .error("spec::path", at)

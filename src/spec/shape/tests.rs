@@ -158,7 +158,10 @@ fn faults_teach() {
         one("response: 5s").split(" | ").nth(1),
         Some("`response` stands in `timeouts`")
     );
-    assert_eq!(titles("[1]"), ["expected a mapping, found a list"]);
+    assert_eq!(
+        titles("[1]"),
+        ["expected a mapping, found a list | write `{name: …}`"]
+    );
     assert_eq!(titles("port: x\nfoo: 1\nidle: [1]").len(), 4);
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::words::{code, near, unit_fault};
+use super::words::{code, join, near, unit_fault};
 use super::{Fault, Shape, list, number};
 use crate::diag::Place;
 use crate::source::Loc;
@@ -247,7 +247,33 @@ impl<'a> Shape<'a> {
         if let [only] = schemas {
             fault.helps.extend(self.description(only));
         }
+        // Where a mapping of several keys is the only thing that could be meant, its keys say more than its name.
+        if !matches!(found, Found::Map)
+            && let Some(keys) = self.keys_to_write(&shapes)
+        {
+            fault.helps.push(format!("write {keys}"));
+        }
         fault
+    }
+
+    /// The keys of the one mapping among the shapes; none where there is another mapping, or a list.
+    fn keys_to_write(&self, shapes: &[&'a Value]) -> Option<String> {
+        let mut mappings = shapes
+            .iter()
+            .map(|shape| self.resolve(shape))
+            .filter(|shape| has_type(shape, "object"));
+        let (only, None) = (mappings.next()?, mappings.next()) else {
+            return None;
+        };
+        let properties = only.get("properties")?.as_object()?;
+        let required: Vec<&str> = list(only, "required").filter_map(Value::as_str).collect();
+        let keys: Vec<String> = if required.is_empty() {
+            properties.keys().map(|key| format!("`{key}`")).collect()
+        } else {
+            let keys = required.iter().map(|key| format!("{key}: …"));
+            return Some(format!("`{{{}}}`", keys.collect::<Vec<_>>().join(", ")));
+        };
+        (keys.len() > 1).then(|| format!("a mapping with {}", join(&keys, "or")))
     }
 
     /// Would this text, in quotes, be right?
