@@ -1,6 +1,7 @@
 //! What a route does with a request that it takes: the guards in their order, then its action.
 
-use super::router::{Outcome, Router, contains};
+use super::outcome::Outcome;
+use super::router::{Router, contains};
 use super::{Request, bracketed, query};
 use crate::ir::{
     Action, Auth, AuthKind, Capture, Entry, ErrorPage, Listener, PathMatch, PathRewrite, Redirect,

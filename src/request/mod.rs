@@ -2,13 +2,15 @@
 
 mod answer;
 mod expect;
+mod outcome;
 mod query;
 mod router;
 
 use std::net::IpAddr;
 
 pub use expect::run_tests;
-pub use router::{Missed, Outcome, Router, Step};
+pub use outcome::{Missed, Outcome, Step};
+pub use router::Router;
 
 use crate::ir::Test;
 
