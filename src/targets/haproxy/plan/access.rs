@@ -52,7 +52,7 @@ pub(super) fn admission(route: &Route, on: &On, answers: &Answers<'_>, lines: &m
             }
         }
     }
-    super::response::preflight(route, on, lines);
+    super::headers::preflight(route, on, lines);
     if let Some(methods) = &route.methods {
         let at = methods.loc();
         let known = name("method");

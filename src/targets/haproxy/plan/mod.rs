@@ -1,10 +1,12 @@
 //! The plan: the file in HAProxy's own words, section by section. What is lost was decided before; nothing fails here.
 
 mod access;
+mod bind;
 mod expr;
 mod finder;
 mod global;
 mod group;
+mod headers;
 mod limits;
 mod listener;
 mod log;

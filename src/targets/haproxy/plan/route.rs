@@ -2,6 +2,7 @@
 
 use super::expr;
 use super::group::Group;
+use super::headers;
 use super::response::{self, Answers};
 use super::{Ctx, On, Section, access, acl, limits, line, raw, remark, token};
 use crate::emit::lang::haproxy;
@@ -70,7 +71,7 @@ pub(super) fn rules(
         return true;
     }
     // First: an answer that refuses has these headers too.
-    let late = response::headers(ctx, route, on, lines);
+    let late = headers::changes(ctx, route, on, lines);
     access::admission(route, on, &answers, lines);
     limits::rules(ctx, route, on, &answers, lines);
     token::credentials(ctx, route, on, &answers, lines);
