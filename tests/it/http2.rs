@@ -3,21 +3,11 @@
 use std::process::Command;
 
 use wsgen::compile::{self, Input, Options, World};
-use wsgen::ir::Files;
-use wsgen::spec::params::NoParams;
 use wsgen::targets;
 
 use crate::bless::root;
 use crate::live::{Authority, Running, Stub, port};
 use crate::programs;
-
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, path: &str) -> Result<String, String> {
-        Err(format!("{path} is not there"))
-    }
-}
 
 const JUDGES: [(&str, &str, &str, bool); 4] = [
     ("nginx", "1.22", "nginx-1.22", false),
@@ -26,7 +16,7 @@ const JUDGES: [(&str, &str, &str, bool); 4] = [
     ("haproxy", "2.8", "haproxy-2.8", true),
 ];
 
-/// What the client saw; `None` if there is no Python with `h2`.
+/// What the client saw; `None` where `tests/programs/install` has made no Python.
 fn seen(port: u16, authority: &str, what: &str, path: &str) -> Option<String> {
     let python = root().join("target/programs/python/bin/python");
     if !python.is_file() {
@@ -77,11 +67,7 @@ targets: {{ {target}: {{ version: "{version}" }} }}
 "#,
             stub.address()
         );
-        let world = World {
-            params: &NoParams,
-            files: &NoFiles,
-        };
-        let compiled = compile::compile(vec![Input::new("spec.yaml", spec)], world);
+        let compiled = compile::compile(vec![Input::new("spec.yaml", spec)], World::EMPTY);
         let target = targets::by_id(target).expect("a target");
         let rendered = compile::render(&compiled, target, Options::default());
         let main = &rendered

@@ -4,6 +4,7 @@ use wsgen::compile::{Compiled, Input, World};
 use wsgen::diag::{Level, Marks, Report};
 use wsgen::source::Sources;
 use wsgen::spec::model::Spec;
+use wsgen::spec::tree::Tree;
 use wsgen::spec::{shape, yaml};
 
 use crate::bless::root;
@@ -152,15 +153,10 @@ fn shapes_are_judged_as_json_schema_says() {
     let (mut fit, mut unfit) = (0, 0);
     for _ in 0..rounds(1_500) {
         let text = reworded(&seeds, &mut random);
-        let (mut sources, mut report) = (Sources::new(), Report::new());
-        let file = sources.add("spec.yaml", text.as_str());
-        let tree = yaml::parse(&sources, file, &mut report);
-        let Some(instance) = (report.is_empty())
-            .then(|| shape::instance(&tree, tree.root()))
-            .flatten()
-        else {
+        let Some((tree, instance)) = instance(&text) else {
             continue;
         };
+        let mut report = Report::new();
         shape::faults(&tree, tree.root(), &schema, &mut report);
         let theirs: Vec<String> = validator
             .iter_errors(&instance)
@@ -181,6 +177,15 @@ fn shapes_are_judged_as_json_schema_says() {
     assert!(fit > 50 && unfit > 200, "{fit} fit, {unfit} do not");
 }
 
+/// A text's tree, and the value that a validator sees; `None` where the YAML itself is at fault.
+fn instance(text: &str) -> Option<(Tree, serde_json::Value)> {
+    let (mut sources, mut report) = (Sources::new(), Report::new());
+    let file = sources.add("spec.yaml", text);
+    let tree = yaml::parse(&sources, file, &mut report);
+    let instance = shape::instance(&tree, tree.root()).filter(|_| report.is_empty())?;
+    Some((tree, instance))
+}
+
 /// What an editor underlines does not compile.
 #[test]
 fn what_the_schema_refuses_is_refused() {
@@ -190,13 +195,7 @@ fn what_the_schema_refuses_is_refused() {
     let (mut fit, mut unfit) = (0, 0);
     for _ in 0..rounds(1_500) {
         let text = reworded(&seeds, &mut random);
-        let (mut sources, mut report) = (Sources::new(), Report::new());
-        let file = sources.add("spec.yaml", text.as_str());
-        let tree = yaml::parse(&sources, file, &mut report);
-        let Some(instance) = (report.is_empty())
-            .then(|| shape::instance(&tree, tree.root()))
-            .flatten()
-        else {
+        let Some((_, instance)) = instance(&text) else {
             continue;
         };
         if validator.is_valid(&instance) {
