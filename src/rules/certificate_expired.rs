@@ -18,13 +18,13 @@ fn run(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         return;
     };
     for (certificate, cert, facts) in pem::readable(subject.gateway, disk.files) {
-        let left = (facts.until - disk.now).div_euclid(DAY);
+        let left = (facts.until - disk.now).abs() / DAY;
         let (level, title) = if facts.until < disk.now {
-            (Level::Error, format!("certificate {} expired {} days ago", certificate.name, -left))
+            (Level::Error, format!("certificate {} expired {} ago", certificate.name, days(left)))
         } else if disk.now < facts.from {
             (Level::Error, format!("certificate {} is not valid yet", certificate.name))
         } else if left < 14 {
-            (Level::Warning, format!("certificate {} expires in {left} days", certificate.name))
+            (Level::Warning, format!("certificate {} expires in {}", certificate.name, days(left)))
         } else {
             continue;
         };
@@ -32,5 +32,14 @@ fn run(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             .with(level, cert.loc(), title)
             .note("browsers and libraries refuse the connection; a WebSocket client sees only that it failed")
             .help("renew it, and reload the proxy: most programs read certificates only at start");
+    }
+}
+
+/// `less than a day`, `1 day`, `2 days`.
+fn days(count: i64) -> String {
+    match count {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        _ => format!("{count} days"),
     }
 }
