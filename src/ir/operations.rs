@@ -101,3 +101,14 @@ pub struct Expect {
     /// The path and query that the server sees.
     pub path: Option<Set<String>>,
 }
+
+impl Expect {
+    /// Whether nothing is expected.
+    pub const fn is_empty(&self) -> bool {
+        self.route.is_none()
+            && self.upstream.is_none()
+            && self.status.is_none()
+            && self.location.is_none()
+            && self.path.is_none()
+    }
+}

@@ -33,6 +33,14 @@ fn check(router: &Router<'_>, test: &Test, report: &mut Report) {
     };
     let gateway = router.gateway;
     let expect = &test.expect;
+    if expect.is_empty() {
+        report
+            .error("test::failed", test.at)
+            .says("this test expects nothing")
+            .note("it would pass whatever becomes of the request")
+            .help("write what must become of it: `expect: {route: …}`, `upstream`, `status`, `location` or `path`");
+        return;
+    }
     let mut failed = Failed {
         gateway,
         outcome: &outcome,

@@ -199,6 +199,16 @@ fn tests_of_the_spec_pass_or_say_what_came() {
 }
 
 #[test]
+fn a_test_that_expects_nothing_fails() {
+    Cli::new("test -")
+        .stdin("wsgen: 1\nroutes: [{ path: /, respond: {} }]\ntests: [{ request: 'GET http://x/', expect: {} }]\n")
+        .run()
+        .status(1)
+        .stdout_has("this test expects nothing")
+        .stderr("0 passed, 1 failed\n");
+}
+
+#[test]
 fn specs_are_compared_by_what_they_render() {
     let old = starter("chat");
     let new = old.replace("idle: 1h", "idle: 2h");
