@@ -299,15 +299,16 @@ impl Leash {
     }
 }
 
-/// The living processes of a group; a zombie that waits for its new parent is not one.
+/// The living processes of a group. A zombie that waits for its new parent is not one, unless threads of it live on: they
+/// keep its sockets open.
 fn members(group: u32) -> Vec<u32> {
     let group = group.to_string();
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let processes = entries.filter_map(|entry| {
         let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-        // After the name in parentheses: state, parent, group.
-        let mut words = stat.rsplit(')').next()?.split_whitespace();
-        let alive = words.next()? != "Z" && words.nth(1)? == group;
+        // After the name in parentheses: state, parent, group; the 18th is the number of threads.
+        let words: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+        let alive = *words.get(2)? == group && (words[0] != "Z" || *words.get(17)? != "1");
         alive.then(|| entry.file_name().to_string_lossy().parse().ok())?
     });
     processes.collect()
