@@ -14,10 +14,6 @@ pub fn schema() -> Value {
         .transforms
         .insert(0, Box::new(RecursiveTransform(without_null)));
     let mut schema = settings.into_generator().into_root_schema_for::<Spec>();
-    schema.insert(
-        "$id".to_owned(),
-        "https://wsgen.dev/schemas/wsgen.schema.json".into(),
-    );
     RecursiveTransform(one_line).transform(&mut schema);
     schema.to_value()
 }

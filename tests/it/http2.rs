@@ -33,7 +33,7 @@ fn seen(port: u16, authority: &str, what: &str, path: &str) -> Option<String> {
     let output = client.output().expect("python runs");
     assert!(
         output.status.success(),
-        "{}",
+        "{}\n(`tests/programs/install` fetches what the client needs)",
         String::from_utf8_lossy(&output.stderr)
     );
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
