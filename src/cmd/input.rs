@@ -96,6 +96,45 @@ impl Spec {
         Self::of(inputs, folder, over)
     }
 
+    /// The same, where each parameter that `--set` gives is one that the spec asks for: a slip must not go unheard.
+    pub(super) fn asks_for(self, over: &Overlays) -> Result<Self, Fault> {
+        let (set, _) = settings(&over.set)?;
+        let texts = || {
+            self.inputs
+                .iter()
+                .map(|input| String::from_utf8_lossy(&input.bytes))
+        };
+        let asked = |name: &str| {
+            let (plain, fallback) = (format!("${{{name}}}"), format!("${{{name}:-"));
+            texts().any(|text| text.contains(&plain) || text.contains(&fallback))
+        };
+        let Some((name, _)) = set.iter().find(|(name, _)| !asked(name)) else {
+            return Ok(self);
+        };
+        let known: Vec<String> = texts()
+            .flat_map(|text| {
+                text.split("${")
+                    .skip(1)
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            })
+            .map(|rest| {
+                rest.chars()
+                    .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                    .collect()
+            })
+            .collect();
+        let fault = Fault::new(format!("the spec asks for no parameter `{name}`"));
+        Err(
+            match names::closest(name, known.iter().map(String::as_str)) {
+                Some(close) => fault.help(format!("did you mean `{close}`?")),
+                None => fault.help(format!(
+                    "write `${{{name}}}` where its value belongs, or leave `--set` out"
+                )),
+            },
+        )
+    }
+
     /// A spec whose files are read already; `folder` is where the files lie that it names.
     pub(super) fn of(
         mut inputs: Vec<Input>,

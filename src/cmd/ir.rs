@@ -8,7 +8,8 @@ use super::screen::Screen;
 use super::{Status, output};
 
 pub(super) fn run(args: &IrArgs, screen: &Screen) -> Result<Status, Fault> {
-    let mut spec = Spec::read(args.spec.spec.as_deref(), &args.spec.over)?;
+    let mut spec =
+        Spec::read(args.spec.spec.as_deref(), &args.spec.over)?.asks_for(&args.spec.over)?;
     let compiled = spec.compile();
     let mut findings = Findings::default();
     findings.add(compiled.report.clone(), compiled);

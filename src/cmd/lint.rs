@@ -31,8 +31,13 @@ pub(super) fn run(args: &LintArgs, screen: &Screen) -> Result<Status, Fault> {
     if paths.is_empty() {
         paths.push(None);
     }
+    let alone = paths.len() == 1;
     for path in paths {
         let mut spec = Spec::read(path, &over)?;
+        // Of several specs one may ask for what another does not.
+        if alone {
+            spec = spec.asks_for(&over)?;
+        }
         let compiled = spec.compile();
         findings.add(compiled.report.clone(), compiled);
         if compiled.gateway.is_none() {

@@ -37,7 +37,7 @@ pub(super) fn run(args: &RenderArgs, screen: &Screen) -> Result<Status, Fault> {
     }
     let mut over = args.spec.over.clone();
     over.set.extend(chosen.versions);
-    let mut spec = Spec::read(args.spec.spec.as_deref(), &over)?;
+    let mut spec = Spec::read(args.spec.spec.as_deref(), &over)?.asks_for(&over)?;
     let options = Options {
         layout: match args.layout {
             LayoutArg::Full => Layout::Full,

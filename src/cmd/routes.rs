@@ -14,7 +14,7 @@ use super::screen::Screen;
 use super::{Status, output};
 
 pub(super) fn run(args: &RoutesArgs, screen: &Screen) -> Result<Status, Fault> {
-    let mut spec = Spec::read(Some(&args.spec), &args.over)?;
+    let mut spec = Spec::read(Some(&args.spec), &args.over)?.asks_for(&args.over)?;
     let compiled = spec.compile();
     let mut findings = Findings::default();
     findings.add(compiled.report.clone(), compiled);

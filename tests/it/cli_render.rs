@@ -23,6 +23,32 @@ fn without_arguments_there_is_short_help() {
 }
 
 #[test]
+fn a_parameter_that_no_spec_asks_for_is_a_slip() {
+    let spec = SPEC.replace("port: 8080", "port: '${PORT:-8080}'");
+    Cli::new("lint spec.yaml --set PROT=80")
+        .file("spec.yaml", &spec)
+        .run()
+        .status(2)
+        .stderr_has("the spec asks for no parameter `PROT`")
+        .stderr_has("did you mean `PORT`?");
+    Cli::new("render spec.yaml -t nginx --set WHAT=80")
+        .file("spec.yaml", SPEC)
+        .run()
+        .status(2)
+        .stderr_has("write `${WHAT}` where its value belongs");
+    Cli::new("lint spec.yaml --set PORT=8081")
+        .file("spec.yaml", &spec)
+        .run()
+        .status(0);
+    // Of several specs one may ask for what another does not.
+    Cli::new("lint spec.yaml other.yaml --set PORT=8081")
+        .file("spec.yaml", &spec)
+        .file("other.yaml", SPEC)
+        .run()
+        .status(0);
+}
+
+#[test]
 fn a_spec_that_is_not_there_is_named() {
     Cli::new("lint chat.yml")
         .file("chat.yaml", SPEC)
