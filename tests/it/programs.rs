@@ -228,7 +228,7 @@ fn is_root() -> bool {
 }
 
 /// Said on the real standard error, past the test harness's capture, and noted for `tests/run`, which counts.
-fn skip(name: &str) {
+pub(crate) fn skip(name: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(
         std::io::stderr(),

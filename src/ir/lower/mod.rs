@@ -4,6 +4,7 @@ mod access;
 mod checks;
 mod headers;
 mod listener;
+mod matching;
 mod operations;
 mod request;
 mod room;
