@@ -229,14 +229,25 @@ pub struct Rendered {
     pub report: Report,
 }
 
-/// Renders a gateway for a target. With errors in the report there are no files.
+/// Renders a compiled spec for a target. With errors in the report there are no files.
 pub fn render(compiled: &Compiled, target: &dyn Target, options: Options) -> Rendered {
-    let Some(gateway) = &compiled.gateway else {
-        return Rendered {
+    match &compiled.gateway {
+        Some(gateway) => render_gateway(gateway, target, options, &|at| compiled.place(at)),
+        None => Rendered {
             files: Vec::new(),
             report: Report::new(),
-        };
-    };
+        },
+    }
+}
+
+/// Renders a gateway for a target; `place` names a place of the spec for [`Options::annotate`]. With errors in the report
+/// there are no files.
+pub fn render_gateway(
+    gateway: &Gateway,
+    target: &dyn Target,
+    options: Options,
+    place: &dyn Fn(Loc) -> String,
+) -> Rendered {
     let env = Env::new(target, gateway, options.layout);
     let uses = ir::uses(gateway);
     let verdicts = targets::judge(target, gateway, &uses, &env);
@@ -273,9 +284,7 @@ pub fn render(compiled: &Compiled, target: &dyn Target, options: Options) -> Ren
             report,
         };
     }
-    let place = |at: Loc| compiled.place(at);
-    let annotate: Option<&dyn Fn(Loc) -> String> =
-        if options.annotate { Some(&place) } else { None };
+    let annotate = options.annotate.then_some(place);
     let files = emit::emit(
         target.render(gateway, &verdicts, &env),
         annotate,

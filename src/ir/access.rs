@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::*;
 
 /// A way to know a client.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Auth {
     /// Its id.
     #[serde(skip)]
@@ -20,7 +20,7 @@ pub struct Auth {
 }
 
 /// How a client is known.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthKind {
     /// A signed token.
@@ -44,7 +44,7 @@ pub enum Secret {
 }
 
 /// A signed token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Jwt {
     /// The key.
     pub keys: Set<JwtKeys>,
@@ -108,7 +108,7 @@ pub enum TokenPlace {
 }
 
 /// Name and password.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Basic {
     /// The htpasswd file.
     pub file: Set<String>,
@@ -119,7 +119,7 @@ pub struct Basic {
 }
 
 /// A key from a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ApiKey {
     /// The keys, one per line.
     pub keys: Set<Secret>,
@@ -130,7 +130,7 @@ pub struct ApiKey {
 }
 
 /// Another service decides.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Forward {
     /// The upstream that is asked.
     pub upstream: Set<UpstreamId>,
@@ -147,7 +147,7 @@ pub struct Forward {
 }
 
 /// A rate of requests.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct RequestLimit {
     /// Where it is written.
     #[serde(skip)]
@@ -165,7 +165,7 @@ pub struct RequestLimit {
 }
 
 /// Requests and tunnels open at once.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ConnectionLimit {
     /// Where it is written.
     #[serde(skip)]
@@ -189,7 +189,7 @@ pub enum PerKey {
 }
 
 /// Which client addresses may come: `deny` first; with `allow`, everybody else is refused too.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Clients {
     /// Where it is written.
     #[serde(skip)]

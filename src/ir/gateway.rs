@@ -33,7 +33,7 @@ ids! {
 }
 
 /// The whole gateway.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Gateway {
     /// The gateway's name.
     pub name: Set<String>,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::*;
 
 /// A port that clients connect to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Listener {
     /// Its id.
     #[serde(skip)]
@@ -70,7 +70,7 @@ impl Listener {
 }
 
 /// TLS towards clients.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ListenerTls {
     /// Where it is written.
     #[serde(skip)]
@@ -111,7 +111,7 @@ impl Hsts {
 }
 
 /// Client certificates (mTLS).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ClientAuth {
     /// The file of the authorities.
     pub ca: Set<String>,
@@ -120,7 +120,7 @@ pub struct ClientAuth {
 }
 
 /// A certificate.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Certificate {
     /// Its id.
     #[serde(skip)]
@@ -157,7 +157,7 @@ impl Certificate {
 }
 
 /// Where a certificate comes from.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateSource {
     /// Two files in PEM.

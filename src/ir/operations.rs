@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::*;
 
 /// The access log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Log {
     /// Where it is written.
     #[serde(skip)]
@@ -23,7 +23,7 @@ pub struct Log {
 }
 
 /// Metrics in Prometheus' format.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Metrics {
     /// Where it is written.
     #[serde(skip)]
@@ -37,7 +37,7 @@ pub struct Metrics {
 }
 
 /// How the program runs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Runtime {
     /// How long open connections may go on at a stop or reload.
     pub drain_timeout: Set<Dur>,
@@ -52,7 +52,7 @@ pub struct Runtime {
 }
 
 /// A loss that is accepted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Accept {
     /// Where it is written.
     #[serde(skip)]
@@ -68,7 +68,7 @@ pub struct Accept {
 }
 
 /// A request and what must become of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Test {
     /// Where it is written.
     #[serde(skip)]
@@ -88,7 +88,7 @@ pub struct Test {
 }
 
 /// What must become of a test's request; `None` is not checked.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Expect {
     /// The route that takes it; `Some(None)` is no route.
     pub route: Option<Set<Option<String>>>,

@@ -42,7 +42,7 @@ pub struct Respond {
 }
 
 /// Cross-origin requests.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Cors {
     /// Where it is written.
     #[serde(skip)]
@@ -62,7 +62,7 @@ pub struct Cors {
 }
 
 /// One change to a header.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct HeaderOp {
     /// Where it is written.
     #[serde(skip)]
@@ -158,7 +158,7 @@ pub enum Fact {
 }
 
 /// Changes to what the server sees as path and query.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Rewrite {
     /// Where it is written.
     #[serde(skip)]
@@ -203,7 +203,7 @@ pub enum Capture {
 }
 
 /// Other answers in place of errors.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ErrorPages {
     /// Where it is written.
     #[serde(skip)]

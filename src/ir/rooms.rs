@@ -91,7 +91,7 @@ impl Serialize for Version {
 }
 
 /// What every room has.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Room {
     /// The program's version; `None` is the newest that is tested.
     pub version: Option<Set<Version>>,
@@ -102,7 +102,7 @@ pub struct Room {
 }
 
 /// Snippets in a program's own words, outside the contract.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Raw {
     /// At the top of the configuration.
     pub top: Option<Set<String>>,
@@ -126,7 +126,7 @@ impl Raw {
 }
 
 /// A room for each target; one that the spec does not name has its defaults.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Rooms {
     /// NGINX.
     pub nginx: NginxRoom,
@@ -151,7 +151,7 @@ pub struct Rooms {
 }
 
 /// The room of NGINX.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct NginxRoom {
     /// What every room has.
     pub room: Room,
@@ -168,7 +168,7 @@ pub struct NginxRoom {
 }
 
 /// The room of HAProxy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct HaproxyRoom {
     /// What every room has.
     pub room: Room,
@@ -187,7 +187,7 @@ pub struct HaproxyRoom {
 }
 
 /// The room of Traefik.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct TraefikRoom {
     /// What every room has.
     pub room: Room,
@@ -198,7 +198,7 @@ pub struct TraefikRoom {
 }
 
 /// The room of Envoy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct EnvoyRoom {
     /// What every room has.
     pub room: Room,
@@ -207,7 +207,7 @@ pub struct EnvoyRoom {
 }
 
 /// The room of Caddy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct CaddyRoom {
     /// What every room has.
     pub room: Room,
@@ -216,7 +216,7 @@ pub struct CaddyRoom {
 }
 
 /// The room of the AWS Application Load Balancer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct AlbRoom {
     /// What every room has.
     pub room: Room,
@@ -239,7 +239,7 @@ pub struct AlbRoom {
 }
 
 /// A Kubernetes Service.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Service {
     /// Its name.
     pub service: String,
@@ -250,7 +250,7 @@ pub struct Service {
 }
 
 /// The room of Kubernetes Ingress.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct IngressRoom {
     /// What every room has.
     pub room: Room,
@@ -267,7 +267,7 @@ pub struct IngressRoom {
 }
 
 /// The room of the Kubernetes Gateway API.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct GatewayRoom {
     /// What every room has.
     pub room: Room,
@@ -284,7 +284,7 @@ pub struct GatewayRoom {
 }
 
 /// The room of Cloudflare Workers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct WorkerRoom {
     /// What every room has.
     pub room: Room,
@@ -299,7 +299,7 @@ pub struct WorkerRoom {
 }
 
 /// The room of the reference proxy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ProxyRoom {
     /// What every room has.
     pub room: Room,

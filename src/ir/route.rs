@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::*;
 
 /// Takes requests and says what becomes of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Route {
     /// Its id.
     #[serde(skip)]
@@ -72,7 +72,7 @@ impl Route {
 }
 
 /// Further conditions of a route; empty lists and `None` ask for nothing.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct When {
     /// Only these methods, in upper case.
     pub methods: Option<Set<Vec<String>>>,
@@ -123,7 +123,7 @@ pub enum ValueMatch {
 }
 
 /// What becomes of a request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It goes to an upstream, or to several by their shares. At least one.
@@ -135,7 +135,7 @@ pub enum Action {
 }
 
 /// An upstream's share of a route, with what the route overrides.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Share {
     /// The upstream.
     pub upstream: Set<UpstreamId>,
@@ -150,7 +150,7 @@ pub struct Share {
 }
 
 /// What a WebSocket may do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct WebSocket {
     /// Where it is written.
     #[serde(skip)]
@@ -187,7 +187,7 @@ pub struct Origins {
 }
 
 /// How answers are passed on as they arrive.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Stream {
     /// Where it is written.
     #[serde(skip)]

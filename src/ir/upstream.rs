@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::*;
 
 /// A group of servers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Upstream {
     /// Its id.
     #[serde(skip)]
@@ -61,7 +61,7 @@ impl Upstream {
 }
 
 /// A server of an upstream.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Server {
     /// Where it is written.
     #[serde(skip)]
@@ -105,7 +105,7 @@ pub enum HashKey {
 }
 
 /// How a client is kept on its server.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stickiness {
     /// By a cookie that the proxy sets.
@@ -128,7 +128,7 @@ pub enum Stickiness {
 }
 
 /// The cookie that the proxy sets.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct StickyCookie {
     /// Its name.
     pub name: Set<String>,
@@ -157,7 +157,7 @@ pub enum Secure {
 }
 
 /// Active health checks.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Health {
     /// Where it is written.
     #[serde(skip)]
@@ -203,7 +203,7 @@ pub enum Check {
 }
 
 /// Ejection of servers that fail real requests.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Passive {
     /// Where it is written.
     #[serde(skip)]
@@ -238,7 +238,7 @@ pub enum HostHeader {
 }
 
 /// TLS towards the servers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct UpstreamTls {
     /// Where it is written.
     #[serde(skip)]

@@ -30,6 +30,12 @@ impl ClientRange {
     }
 }
 
+impl From<IpNet> for ClientRange {
+    fn from(written: IpNet) -> Self {
+        Self { written }
+    }
+}
+
 impl FromStr for ClientRange {
     type Err = String;
 
