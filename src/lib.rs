@@ -47,3 +47,5 @@ pub mod rules;
 pub mod source;
 pub mod spec;
 pub mod targets;
+#[cfg(all(unix, feature = "verify"))]
+pub mod verify;

@@ -6,6 +6,7 @@ use wsgen::compile::{self, Input, Options, World};
 use wsgen::targets;
 
 use crate::bless::root;
+use crate::live::must::*;
 use crate::live::{Authority, Running, Stub, port};
 use crate::programs;
 

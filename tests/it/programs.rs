@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+use wsgen::verify::programs::{self, Found};
+
 use crate::bless::root;
-use crate::scratch::Scratch;
 
 /// Both ends of the NGINX range.
 pub(crate) const NGINX: [&str; 2] = ["nginx-1.22", "nginx-1.31"];
@@ -20,7 +21,9 @@ pub(crate) struct Program {
     /// Such as `nginx-1.22`.
     pub(crate) name: String,
     /// The program, or a wrapper that sets its library path and execs it.
-    pub(crate) path: PathBuf,
+    path: PathBuf,
+    /// What the library knows of it: nothing for `pre-commit`.
+    found: Option<Found>,
 }
 
 /// Finds `nginx-1.22` and the like, or `pre-commit`: first what `tests/programs/install` made, then `PATH`,
@@ -56,31 +59,10 @@ pub(crate) fn present(names: &[&str]) -> Vec<Program> {
 }
 
 /// The program's own verdict on a configuration: `Err` holds what it printed, also for a mere warning.
-/// The first of `files` (path inside a scratch directory, text) is the one loaded, after [`confine`].
-/// Listeners must be loopback addresses with high ports; a port in use is no fault.
+/// The first of `files` (path inside a private folder, text) is the one loaded.
 pub(crate) fn check(program: &Program, files: &[(&str, &str)]) -> Result<(), String> {
-    let scratch = Scratch::new("check");
-    let main = lay(program, files, &scratch);
-    let mut command = program.load(scratch.path(), &main);
-    command.arg(if program.is_nginx() { "-t" } else { "-c" });
-    if !program.is_nginx() {
-        command.arg("-dW");
-    }
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|why| format!("{}: {why}", program.name))?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned()
-        + &String::from_utf8_lossy(&output.stdout);
-    // nginx: the status is 0 with a warning.
-    if output.status.success() && !said.contains("[warn]") && !said.contains("[WARNING]") {
-        return Ok(());
-    }
-    Err(format!(
-        "{} says:\n{}",
-        program.name,
-        said.replace(&*scratch.path().to_string_lossy(), "")
-    ))
+    let verdict = program.found().check(files);
+    verdict.map_err(|why| format!("{} says:\n{}", program.name, why.log))
 }
 
 impl Program {
@@ -88,143 +70,62 @@ impl Program {
         self.name.starts_with("nginx")
     }
 
+    /// The program as the library knows it.
+    pub(crate) fn found(&self) -> &Found {
+        let found = self.found.as_ref();
+        found.unwrap_or_else(|| panic!("{} serves nothing", self.name))
+    }
+
     /// The program with nothing said yet.
     pub(crate) fn command(&self) -> Command {
         Command::new(&self.path)
     }
-
-    /// The program told to load `main`, in the foreground, with all of its files under `dir`.
-    pub(crate) fn load(&self, dir: &Path, main: &Path) -> Command {
-        let mut command = self.command();
-        command.current_dir(dir);
-        if self.is_nginx() {
-            // As root the workers would become a user who may not exist, or may not enter the directory.
-            let user = if is_root() { "user root; " } else { "" };
-            command
-                .arg("-p")
-                .arg(dir)
-                .arg("-c")
-                .arg(main)
-                .args(["-e", "stderr", "-g"]);
-            command.arg(format!(
-                "{user}daemon off; pid nginx.pid; error_log stderr notice;"
-            ));
-        } else {
-            command.arg("-f").arg(main);
-        }
-        command
-    }
-}
-
-/// Writes the files; returns the path of the first.
-pub(crate) fn lay(program: &Program, files: &[(&str, &str)], scratch: &Scratch) -> PathBuf {
-    let mut paths = files
-        .iter()
-        .enumerate()
-        .map(|(index, (name, text))| match index {
-            0 => scratch.write(name, confine(program, text)),
-            _ => scratch.write(name, text),
-        });
-    let main = paths.next().expect("a configuration has a file");
-    paths.for_each(drop);
-    main
-}
-
-/// A configuration that stays inside its directory and needs no privilege: what a finished file says about process, user
-/// and system paths goes, and every line keeps its number.
-pub(crate) fn confine(program: &Program, text: &str) -> String {
-    const NGINX_GONE: [&str; 4] = ["user ", "daemon ", "pid ", "error_log "];
-    const HAPROXY_GONE: [&str; 6] = [
-        "user ",
-        "group ",
-        "chroot ",
-        "daemon",
-        "pidfile ",
-        "stats socket ",
-    ];
-    let mut out = String::with_capacity(text.len() + 400);
-    for line in text.split_inclusive('\n') {
-        let bare = line.trim_start();
-        let gone = match program.is_nginx() {
-            true => {
-                bare.len() == line.len() && NGINX_GONE.iter().any(|word| bare.starts_with(word))
-            }
-            false => HAPROXY_GONE.iter().any(|word| bare.starts_with(word)),
-        };
-        if gone {
-            out.push('\n');
-            continue;
-        }
-        out.push_str(line);
-        if program.is_nginx()
-            && line.starts_with("http {")
-            && !text.contains("client_body_temp_path")
-        {
-            out.truncate(out.trim_end().len());
-            for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
-                out.push_str(&format!(" {kind}_temp_path {kind}_temp;"));
-            }
-            out.push('\n');
-        }
-    }
-    out
 }
 
 fn find(name: &str) -> Option<Program> {
-    let made = root().join("target/programs/bin").join(name);
-    if made.is_file() {
-        return Some(Program {
-            name: name.to_owned(),
-            path: made,
-        });
-    }
     let (word, version) = name
         .rsplit_once('-')
         .filter(|(_, last)| last.starts_with(|c: char| c.is_ascii_digit()))
         .unwrap_or((name, ""));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path)
-        .chain(system)
-        .map(|dir| dir.join(word))
-        .find(|path| is_version(path, word, version))
-        .map(|path| Program {
-            name: name.to_owned(),
-            path,
-        })
-}
-
-/// `nginx version: nginx/1.22.1`, `HAProxy version 2.6.12-…`, `pre-commit 4.7.0`.
-fn is_version(path: &Path, word: &str, version: &str) -> bool {
-    if !path.is_file() {
-        return false;
+    let here = |path: PathBuf, found: Option<Found>| Program {
+        name: name.to_owned(),
+        path,
+        found,
+    };
+    let made = root().join("target/programs/bin").join(name);
+    if made.is_file() {
+        let found = match programs::by_id(word) {
+            None => None,
+            Some(_) => match programs::at(word, &made) {
+                Ok(found) => Some(found),
+                Err(why) => panic!("{why}"),
+            },
+        };
+        return Some(here(made, found));
     }
-    let ask = if word == "pre-commit" {
-        "--version"
-    } else {
-        "-v"
-    };
-    let Ok(output) = Command::new(path).arg(ask).stdin(Stdio::null()).output() else {
-        return false;
-    };
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).to_lowercase();
-    let Some((_, number)) = said
-        .split_once(&format!("{word}/"))
-        .or_else(|| said.split_once("version "))
-        .or_else(|| said.split_once(' '))
-    else {
-        return false;
-    };
-    version.is_empty()
-        || number
-            .strip_prefix(version)
-            .is_some_and(|rest| rest.starts_with('.'))
+    if programs::by_id(word).is_some() {
+        let found = programs::find(word)?;
+        let is_it = found
+            .version
+            .to_string()
+            .starts_with(&format!("{version}."));
+        return is_it.then(|| here(found.path.clone(), Some(found)));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(word))
+        .find(|path| answers(path))
+        .map(|path| here(path, None))
 }
 
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
+/// Whether a tool runs at all.
+fn answers(path: &Path) -> bool {
+    let mut tool = Command::new(path);
+    tool.arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    path.is_file() && tool.status().is_ok_and(|status| status.success())
 }
 
 /// Said on the real standard error, past the test harness's capture, and noted for `tests/run`, which counts.

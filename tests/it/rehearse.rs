@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use crate::live::Authority;
+use crate::live::must::*;
 use crate::programs::{self, Program};
 
 /// [`programs::check`] of a file as a user would install it. Only what the machine would have to provide is swapped:

@@ -1,6 +1,7 @@
 //! Redirects, fixed answers, rewrites, error pages, CORS, compression.
 
 use super::each;
+use crate::live::must::*;
 use crate::live::{Answer, Stub};
 
 #[test]
@@ -43,8 +44,8 @@ routes:
   - { name: open, path: /open, upstream: app, cors: { origins: any } }
   - { name: json, path: /json, upstream: app, compression: on }
 "#
-    .replace("$SERVER", &server.address())
-    .replace("$DEAD", &dead.address());
+    .replace("$SERVER", &server.address().to_string())
+    .replace("$DEAD", &dead.address().to_string());
     each(&spec, |run| {
         let target = |path: &str| run.get(path, &[]).seen().target;
         for (asked, seen) in [

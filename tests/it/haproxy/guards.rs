@@ -6,6 +6,7 @@ use wsgen::targets::Layout;
 
 use super::{each, rendered};
 use crate::live::Stub;
+use crate::live::must::*;
 
 #[test]
 fn limits_refuse_what_is_too_much() {
@@ -23,7 +24,7 @@ routes:
   - { name: open, path: /open, upstream: app, websocket: true, limits: { connections: { per: client, max: 2 } } }
   - { name: closed, path: /closed, upstream: app, clients: { allow: [198.51.100.0/24], deny: [198.51.100.7] } }
 "#
-    .replace("$SERVER", &server.address());
+    .replace("$SERVER", &server.address().to_string());
     each(&spec, |run| {
         let me = run.client().from("198.51.100.1");
         assert_eq!(me.send("POST", "/body", &[], &[b'x'; 1024]).status, 200);
@@ -56,7 +57,7 @@ routes:
         let first = me.websocket("/open", &[]).expect("upgraded");
         let _second = me.websocket("/open", &[]).expect("upgraded");
         assert_eq!(
-            me.websocket("/open", &[]).err().expect("no tunnel").status,
+            me.websocket("/open", &[]).expect_err("no tunnel").status,
             503
         );
         run.client()

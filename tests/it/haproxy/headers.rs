@@ -1,6 +1,7 @@
 //! What servers and clients see in headers.
 
 use super::{VERSIONS, conf, each};
+use crate::live::must::*;
 use crate::live::{Answer, Client, Stub};
 
 /// Seen on 2.6 and 2.8: on a socket for both families an IPv4 client is `::ffff:127.0.0.1`. No live test, since it would
@@ -47,7 +48,7 @@ routes:
   - { name: own, path: /own, upstream: app, host_header: upstream }
   - { name: denied, path: /denied, upstream: app, methods: [PUT], response_headers: { set: { X-Frame-Options: DENY } } }
 "#
-    .replace("$SERVER", &server.address());
+    .replace("$SERVER", &server.address().to_string());
     server.answer(
         "/h/answer",
         Answer::status(200)
@@ -121,14 +122,14 @@ routes:
         );
         assert_eq!(
             run.get("/own", &spoof).seen().header("host"),
-            Some(server.address().as_str())
+            Some(server.address().to_string().as_str())
         );
         let denied = run.get("/denied", &[]);
         assert_eq!(
             (denied.status, denied.header("x-frame-options")),
             (405, Some("DENY"))
         );
-        let trusting = Client::new(run.ports()[1]);
+        let trusting = Client::on(run.ports()[1]);
         for (sent, client, chain) in [
             ("9.9.9.9", "9.9.9.9", vec!["9.9.9.9", "127.0.0.1"]),
             (

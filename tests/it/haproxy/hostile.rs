@@ -2,6 +2,7 @@
 
 use super::{conf, each, is_written};
 use crate::live::Stub;
+use crate::live::must::*;
 
 /// As a YAML scalar that holds no parameter.
 fn quoted(text: &str) -> String {

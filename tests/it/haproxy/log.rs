@@ -1,6 +1,7 @@
 //! The access log and the metrics.
 
 use super::each_with;
+use crate::live::must::*;
 use crate::live::{Client, Stub};
 
 #[test]
@@ -16,7 +17,7 @@ routes:
   - { name: quiet, path: /quiet, upstream: app, log: off }
   - { name: site, path: /, upstream: app }
 "#
-    .replace("$SERVER", &server.address());
+    .replace("$SERVER", &server.address().to_string());
     each_with(&spec, &[], |mut run| {
         run.get("/quiet/xyz", &[]);
         run.get(
@@ -44,7 +45,7 @@ routes:
             ("upstream", "app"),
             ("user_agent", "a\"]\\b"),
             ("referer", "https://x/?token=REDACTED#f"),
-            ("server", &server.address()),
+            ("server", &server.address().to_string()),
         ] {
             assert_eq!(line[field], value, "{field}");
         }
@@ -56,7 +57,7 @@ routes:
             "whole seconds: {line}"
         );
         assert!(line["duration"].as_f64().is_some_and(|it| it < 5.0));
-        let metrics = Client::new(run.ports()[2]);
+        let metrics = Client::on(run.ports()[2]);
         let page = metrics.get("/metrics", &[]);
         assert!(
             page.text().contains("haproxy_backend_status"),

@@ -2,6 +2,7 @@
 
 use super::each;
 use crate::live::Client;
+use crate::live::must::*;
 
 const ROUTES: &str = r#"
 wsgen: 1
@@ -87,14 +88,14 @@ fn the_computed_order_decides() {
         assert_eq!(run.client().raw(empty).expect("an answer").status, 404);
         let host = run.client().host("example.com");
         assert_eq!(host.send("POST", "/when", &[], b"").text(), "post");
-        let refused = host.websocket("/when", &[]).err().expect("no tunnel");
+        let refused = host.websocket("/when", &[]).expect_err("no tunnel");
         assert_eq!(refused.text(), "upgrade");
         let other = host.send("DELETE", "/few", &[], b"");
         assert_eq!(
             (other.status, other.header("allow")),
             (405, Some("GET, HEAD"))
         );
-        let second = Client::new(run.ports()[1]).host("example.com");
+        let second = Client::on(run.ports()[1]).host("example.com");
         assert_eq!(second.get("/when", &[]).text(), "only-other");
         for path in ["/ws/../few", "/ws//x", "/ws/%2E", "/ws%2Fx"] {
             assert_eq!(second.get(path, &[]).status, 400, "{path}");

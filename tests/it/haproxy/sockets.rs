@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{each, each_with};
+use crate::live::must::*;
 use crate::live::{Answer, Event, Stub};
 
 #[test]
@@ -19,13 +20,13 @@ routes:
   - { name: must, path: /must, upstream: app, websocket: { origins: [https://example.com], require_origin: true } }
   - { name: plain, path: /plain, upstream: app }
 "#
-    .replace("$SERVER", &server.address());
+    .replace("$SERVER", &server.address().to_string());
     each(&spec, |run| {
         run.websocket("/ws/room", &[])
             .expect("upgraded")
             .echo("hello");
         assert_eq!(run.get("/ws", &[]).status, 200);
-        let plain = run.websocket("/plain", &[]).err().expect("no tunnel");
+        let plain = run.websocket("/plain", &[]).expect_err("no tunnel");
         assert_eq!(plain.status, 200);
         let seen = plain.seen();
         assert_eq!(
@@ -60,8 +61,7 @@ routes:
         ] {
             let refused = run
                 .websocket("/known", &[("Origin", origin)])
-                .err()
-                .expect("no tunnel");
+                .expect_err("no tunnel");
             assert_eq!(refused.status, 403, "{origin}");
         }
         let reached = server.requests_to("/known");
@@ -84,7 +84,7 @@ routes:
             200
         );
         assert_eq!(
-            run.websocket("/must", &[]).err().expect("no tunnel").status,
+            run.websocket("/must", &[]).expect_err("no tunnel").status,
             403
         );
         run.websocket("/must", &[("Origin", "https://example.com")])
@@ -93,7 +93,7 @@ routes:
     });
     each(&spec, |run| {
         server.answer("/ws/refused", Answer::status(401).header("X-Why", "no"));
-        let refused = run.websocket("/ws/refused", &[]).err().expect("no tunnel");
+        let refused = run.websocket("/ws/refused", &[]).expect_err("no tunnel");
         assert_eq!((refused.status, refused.header("x-why")), (401, Some("no")));
     });
 }
@@ -119,7 +119,7 @@ routes:
   - { name: slow, path: /slow, upstream: app, timeouts: { response: 1s } }
   - { name: stream, path: /stream, upstream: app, stream: { idle: 20s } }
 "#
-    .replace("$SERVER", &server.address());
+    .replace("$SERVER", &server.address().to_string());
     each(&spec, |run| {
         let mut short = run.websocket("/short", &[]).expect("upgraded");
         let mut long = run.websocket("/long", &[]).expect("upgraded");
@@ -170,7 +170,7 @@ upstreams: { app: { servers: ["$SERVER"] } }
 routes: [{ name: ws, path: /, upstream: app, websocket: { max_message: 1KiB, messages: { rate: 1/min }, ping: 300ms, max_duration: 1s } }]
 targets: { haproxy: { on_loss: warn } }
 "#
-    .replace("$SERVER", &server.address());
+    .replace("$SERVER", &server.address().to_string());
     each(&spec, |run| {
         let mut tunnel = run.websocket("/", &[]).expect("upgraded");
         (0..10).for_each(|_| tunnel.echo(&"x".repeat(4000)));
@@ -190,7 +190,7 @@ upstreams: { app: { servers: ["$SERVER"] } }
 runtime: { drain: { timeout: 1s, spread: 500ms } }
 routes: [{ name: ws, path: /, upstream: app, websocket: true }]
 "#
-    .replace("$SERVER", &server.address());
+    .replace("$SERVER", &server.address().to_string());
     each_with(&spec, &[], |mut run| {
         let mut tunnel = run.websocket("/", &[]).expect("upgraded");
         run.stop_soft();

@@ -1,6 +1,7 @@
 //! TLS towards clients and servers, and client certificates.
 
 use super::each_with;
+use crate::live::must::*;
 use crate::live::{Authority, Client, Stub};
 
 #[test]
@@ -12,7 +13,7 @@ fn tls_is_terminated_with_the_certificate_that_covers_the_name() {
     );
     let me = authority.issue(&["me.example"]);
     let inner = authority.issue(&["up.internal"]);
-    let server = Stub::tls("a", &authority, &inner);
+    let server = Stub::tls("a", &inner);
     let spec = format!(
         r#"
 wsgen: 1
@@ -42,7 +43,7 @@ routes:
         ("ca.pem", ca.as_str()),
     ];
     each_with(&spec, &files, |run| {
-        let [plain, secure, mutual] = [0, 1, 2].map(|at| Client::new(run.ports()[at]));
+        let [plain, secure, mutual] = [0, 1, 2].map(|at| Client::on(run.ports()[at]));
         for host in ["a.example", "b.example", "x.b.example"] {
             let client = secure.clone().host(host).tls(&authority);
             let got = client.get("/good", &[]);
@@ -81,7 +82,8 @@ routes:
         let known = mutual
             .clone()
             .host("a.example")
-            .tls_as(&authority, Some(&me));
+            .tls_as(&authority, &me)
+            .expect("a pair");
         let subject = known.get("/good", &[("X-Subject", "root")]).seen();
         assert_ne!(subject.header("x-subject"), Some("root"));
         let unknown = mutual.clone().host("a.example").tls(&authority);
@@ -92,7 +94,8 @@ routes:
         let nameless = mutual
             .clone()
             .host("nobody.example")
-            .tls_as(&authority, Some(&me));
+            .tls_as(&authority, &me)
+            .expect("a pair");
         assert!(
             nameless.try_send("GET", "/good", &[], b"").is_err(),
             "no such name"

@@ -2,6 +2,7 @@
 
 use super::each_with;
 use crate::live::Stub;
+use crate::live::must::*;
 
 /// Set by cargo for every test, and handed on to the program: a secret that both sides know.
 const VARIABLE: &str = "CARGO_MANIFEST_DIR";

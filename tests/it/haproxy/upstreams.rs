@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::each;
+use crate::live::must::*;
 use crate::live::{Answer, Stub};
 
 #[test]
@@ -111,7 +112,7 @@ routes:
             assert!(cookie.contains(part), "{part} in {cookie}");
         }
         assert!(
-            !cookie.contains("secure") && !cookie.contains(&a.port().to_string()),
+            !cookie.contains("secure") && !cookie.contains(&a.address().port().to_string()),
             "{cookie}"
         );
         let pair = cookie.split(';').next().expect("a pair").to_owned();

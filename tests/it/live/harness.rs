@@ -3,7 +3,10 @@
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::{Answer, Authority, Event, Running, Stub, members, port};
+use super::must::*;
+use super::{Answer, Authority, Event, Running, Stub, port};
+use wsgen::verify::process::members;
+
 use crate::programs::{HAPROXY, NGINX, Program, present};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -81,7 +84,7 @@ fn all() -> Vec<&'static str> {
 fn harness_passes_requests_and_tunnels() {
     each(&all(), |program| {
         let stub = Stub::start("a");
-        let run = Running::start(program, &file(program, port(), &stub.address()));
+        let run = Running::start(program, &file(program, port(), &stub.address().to_string()));
 
         let response = run.client().send(
             "POST",
@@ -128,8 +131,7 @@ fn harness_passes_requests_and_tunnels() {
 
         let refusal = run
             .websocket("/ws", &[("X-Status", "403"), ("X-Reply", "X-Why: no")])
-            .err()
-            .expect("refused");
+            .expect_err("refused");
         assert_eq!((refusal.status, refusal.header("x-why")), (403, Some("no")));
         assert_eq!(
             run.websocket("/else", &[])
@@ -144,7 +146,7 @@ fn harness_passes_requests_and_tunnels() {
 fn harness_sees_idle_tunnels_end() {
     each(&all(), |program| {
         let stub = Stub::start("a");
-        let run = Running::start(program, &file(program, port(), &stub.address()));
+        let run = Running::start(program, &file(program, port(), &stub.address().to_string()));
         let mut kept = run.websocket("/ws", &[]).expect("upgraded");
         let mut idle = run.websocket("/ws", &[]).expect("upgraded");
         // Traffic from the server restarts the clock, here until 1.2 s.
@@ -169,7 +171,7 @@ fn harness_sees_idle_tunnels_end() {
 fn harness_scripts_a_stub() {
     each(&all(), |program| {
         let mut stub = Stub::start("a");
-        let run = Running::start(program, &file(program, port(), &stub.address()));
+        let run = Running::start(program, &file(program, port(), &stub.address().to_string()));
         stub.answer(
             "/ws/fixed",
             Answer::status(418)
@@ -220,7 +222,7 @@ fn harness_scripts_a_stub() {
 fn harness_knows_close_frames() {
     each(&all(), |program| {
         let stub = Stub::start("a");
-        let run = Running::start(program, &file(program, port(), &stub.address()));
+        let run = Running::start(program, &file(program, port(), &stub.address().to_string()));
         let mut tunnel = run.websocket("/ws", &[]).expect("upgraded");
         for (say, hear) in [
             ("ping", Event::Ping),
@@ -244,10 +246,10 @@ fn harness_reloads_and_stops() {
     each(&all(), |program| {
         let (old, new) = (Stub::start("old"), Stub::start("new"));
         let port = port();
-        let mut run = Running::start(program, &file(program, port, &old.address()));
+        let mut run = Running::start(program, &file(program, port, &old.address().to_string()));
         assert!(run.reload("nonsense\n").is_err());
         let mut tunnel = run.websocket("/ws", &[]).expect("upgraded");
-        run.reload(&file(program, port, &new.address()))
+        run.reload(&file(program, port, &new.address().to_string()))
             .expect("reloaded");
         assert_eq!(run.get("/ws", &[]).server(), "new");
         tunnel.echo("still here");
@@ -271,8 +273,8 @@ fn harness_speaks_tls() {
         let authority = Authority::new();
         let pair = authority.issue(&["h.example"]);
         let inside = authority.issue(&["up.internal"]);
-        let stub = Stub::tls("a", &authority, &inside);
-        let plain = file(program, port(), &stub.address());
+        let stub = Stub::tls("a", &inside);
+        let plain = file(program, port(), &stub.address().to_string());
         let (text, main) = if program.is_nginx() {
             let listen = " ssl; ssl_certificate c.pem; ssl_certificate_key c.pem;\n        proxy_ssl_verify on; \
                           proxy_ssl_trusted_certificate ca.pem; proxy_ssl_name up.internal;\n        location /ws {";
@@ -328,7 +330,7 @@ fn harness_speaks_tls() {
 fn harness_claims_addresses() {
     each(&all(), |program| {
         let stub = Stub::start("a");
-        let plain = file(program, port(), &stub.address());
+        let plain = file(program, port(), &stub.address().to_string());
         let text = if program.is_nginx() {
             plain
                 .replace(";\n        location /ws {", " proxy_protocol; set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol;\n        location /ws {")
@@ -350,7 +352,7 @@ fn harness_leaves_nothing_behind() {
     each(&all(), |program| {
         let port = port();
         let run = Running::start(program, &file(program, port, "127.0.0.1:9"));
-        let group = run.child.id();
+        let group = run.run.pid();
         assert!(!members(group).is_empty());
         drop(run);
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err());

@@ -1,6 +1,7 @@
 //! Redirects, fixed answers, rewrites, error pages, and the statuses of the contract.
 
 use super::{Gate, each, plain};
+use crate::live::must::*;
 use crate::live::{Answer, Stub};
 
 const REWRITES: &str = r#"

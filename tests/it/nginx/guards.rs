@@ -1,6 +1,7 @@
 //! Who may come, how often, and what a lost guard does.
 
 use super::{Gate, each, plain, rendered};
+use crate::live::must::*;
 use crate::live::{Answer, Client, Stub};
 use wsgen::targets::Layout;
 
@@ -302,7 +303,7 @@ fn secrets_never_reach_the_log() {
             (&lines[4]["user_agent"], &lines[4]["referer"]),
             (&"a\"b".into(), &"***".into())
         );
-        assert_eq!(lines[4]["server"], stub.address());
+        assert_eq!(lines[4]["server"], stub.address().to_string());
         assert_eq!(
             (&lines[5]["status"], &lines[5]["route"]),
             (&101.into(), &"ws".into())
@@ -324,7 +325,7 @@ fn metrics_and_large_heads() {
         let texts: Vec<String> = gate
             .ports()
             .iter()
-            .map(|port| Client::new(*port).get("/metrics", &[]).text())
+            .map(|port| Client::on(*port).get("/metrics", &[]).text())
             .collect();
         let text = texts
             .iter()
@@ -338,12 +339,12 @@ fn metrics_and_large_heads() {
         let port = gate.ports()[texts.iter().position(|text| text == "x").expect("the site")];
         let large = "x".repeat(5000);
         assert_eq!(
-            Client::new(port).get("/", &[("X-Large", &large)]).status,
+            Client::on(port).get("/", &[("X-Large", &large)]).status,
             431
         );
-        assert_eq!(Client::new(port).get(&format!("/{large}"), &[]).status, 414);
+        assert_eq!(Client::on(port).get(&format!("/{large}"), &[]).status, 414);
         assert_eq!(
-            Client::new(port)
+            Client::on(port)
                 .get("/", &[("X-Large", &large[..900])])
                 .status,
             200

@@ -1,6 +1,7 @@
 //! What servers and clients see in headers.
 
 use super::{Gate, each, plain};
+use crate::live::must::*;
 use crate::live::{Client, Stub};
 
 const HEADERS: &str = r#"
@@ -51,7 +52,7 @@ fn forwarded_headers_cannot_be_spoofed() {
         // The listeners by what they do.
         let mut found = std::collections::BTreeMap::new();
         for port in gate.ports() {
-            let client = Client::new(*port);
+            let client = Client::on(*port);
             match client.try_send("GET", "/x", &spoof, b"") {
                 Err(_) => found.insert("proxied", *port),
                 Ok(answer) => {
@@ -65,7 +66,7 @@ fn forwarded_headers_cannot_be_spoofed() {
             };
         }
         assert_eq!(found.len(), 4, "{found:?}");
-        let seen = Client::new(found["main"])
+        let seen = Client::on(found["main"])
             .host("H.example:99")
             .get("/x", &spoof)
             .seen();
@@ -83,7 +84,7 @@ fn forwarded_headers_cannot_be_spoofed() {
         ] {
             assert_eq!(seen.header(name), value, "{name}");
         }
-        let seen = Client::new(found["main"]).get("/off", &spoof).seen();
+        let seen = Client::on(found["main"]).get("/off", &spoof).seen();
         for name in [
             "x-forwarded-for",
             "x-forwarded-proto",
@@ -93,7 +94,7 @@ fn forwarded_headers_cannot_be_spoofed() {
         ] {
             assert_eq!(seen.header(name), None, "{name}");
         }
-        let behind = Client::new(found["behind"]);
+        let behind = Client::on(found["behind"]);
         let seen = behind
             .get("/x", &[("X-Forwarded-For", "6.6.6.6, 1.1.1.1, 10.1.1.1")])
             .seen();
@@ -103,7 +104,7 @@ fn forwarded_headers_cannot_be_spoofed() {
         );
         assert_eq!(seen.header("x-real-ip"), Some("1.1.1.1"));
         assert_eq!(seen.header("x-forwarded-port"), Some("443"));
-        let seen = Client::new(found["proxied"])
+        let seen = Client::on(found["proxied"])
             .from("192.0.2.7")
             .get("/x", &spoof)
             .seen();
@@ -117,7 +118,7 @@ fn forwarded_headers_cannot_be_spoofed() {
         );
         assert_eq!(
             gate.client().get("/own", &[]).seen().header("host"),
-            Some(stub.address().as_str())
+            Some(stub.address().to_string().as_str())
         );
     });
 }
@@ -132,11 +133,11 @@ fn operations_on_headers() {
             .replace("  open:", "  x-open:");
         let gate = Gate::start(at, &spec, &[&stub], &[]);
         let port = gate.ports()[0];
-        let client = Client::new(
+        let client = Client::on(
             *gate
                 .ports()
                 .iter()
-                .find(|port| Client::new(**port).try_send("GET", "/", &[], b"").is_ok())
+                .find(|port| Client::on(**port).try_send("GET", "/", &[], b"").is_ok())
                 .unwrap_or(&port),
         )
         .host("h.example");

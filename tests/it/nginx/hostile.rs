@@ -1,6 +1,7 @@
 //! Hostile texts in every field that takes free text: read back as they are, or refused at their place.
 
 use super::{VERSIONS, each, plain, tried};
+use crate::live::must::*;
 use crate::live::{Running, Stub};
 use crate::programs::{self, require};
 use wsgen::targets::Layout;
@@ -135,7 +136,7 @@ fn texts_come_back_as_they_are() {
     each(|at| {
         let mut live = 0;
         for (number, text) in texts.iter().enumerate() {
-            let spec = spec(text, &stub.address()).replace("PORT", "8080");
+            let spec = spec(text, &stub.address().to_string()).replace("PORT", "8080");
             // Lowering refused it at its place; or the writer did.
             let Ok((Ok(file), _)) = tried(&spec, at.version, Layout::Full) else {
                 continue;

@@ -165,7 +165,7 @@ fn filled(spec: &str, stubs: &[&Stub]) -> String {
         text = text.replacen("PORT", &port().to_string(), 1);
     }
     for (name, stub) in ["@a", "@b", "@c", "@d"].iter().zip(stubs) {
-        text = text.replace(name, &stub.address());
+        text = text.replace(name, &stub.address().to_string());
     }
     text
 }

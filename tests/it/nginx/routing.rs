@@ -1,6 +1,7 @@
 //! Which route takes a request: the computed order, whatever NGINX's own is.
 
 use super::{Gate, each, plain};
+use crate::live::must::*;
 use crate::live::{Client, Stub};
 
 /// What answered: `respond` bodies name their routes.
@@ -144,7 +145,7 @@ fn listeners_redirect_and_refuse() {
         let gate = Gate::start(at, LISTENERS, &[], &[]);
         let ports = gate.ports().to_vec();
         // In the order of the file's lines.
-        let on = |port: u16| Client::new(port).host("h.example");
+        let on = |port: u16| Client::on(port).host("h.example");
         let texts: Vec<(u16, u16, String)> = ports
             .iter()
             .map(|port| {
@@ -169,7 +170,7 @@ fn listeners_redirect_and_refuse() {
         let closed: Vec<bool> = others
             .iter()
             .map(|port| {
-                Client::new(*port)
+                Client::on(*port)
                     .host("x.example")
                     .try_send("GET", "/", &[], b"")
                     .is_err()
@@ -182,7 +183,7 @@ fn listeners_redirect_and_refuse() {
         );
         let two = others[usize::from(!closed[0])];
         let old = others[usize::from(closed[0])];
-        assert_eq!(Client::new(old).host("x.example").get("/", &[]).status, 404);
+        assert_eq!(Client::on(old).host("x.example").get("/", &[]).status, 404);
         for path in ["//x", "/a/../b", "/a/%2e%2E/b", "/a/.", "/a%2fb", "/x%2F"] {
             assert_eq!(on(two).get(path, &[]).status, 400, "{path}");
             assert_ne!(on(old).get(path, &[]).status, 400, "{path}");

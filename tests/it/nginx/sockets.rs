@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Gate, each, plain};
+use crate::live::must::*;
 use crate::live::{Event, Stub};
 
 const SOCKETS: &str = r#"
@@ -29,7 +30,7 @@ fn upgrades_pass_where_a_route_says_so() {
         assert_eq!(seen[0].version, "HTTP/1.1");
 
         // A plain route answers as if nobody had asked.
-        let answer = gate.websocket("/page", &[]).err().expect("no tunnel");
+        let answer = gate.websocket("/page", &[]).expect_err("no tunnel");
         assert_eq!((answer.status, answer.server()), (200, "a"));
         assert_eq!(answer.seen().header("upgrade"), None);
         assert_eq!(gate.get("/ws", &[]).status, 200);
@@ -40,7 +41,7 @@ fn upgrades_pass_where_a_route_says_so() {
             &[("Connection", "keep-alive")],
             &[("Upgrade", "websocket, h2c")],
         ] {
-            let answer = gate.websocket("/ws", headers).err().expect("no tunnel");
+            let answer = gate.websocket("/ws", headers).expect_err("no tunnel");
             assert_eq!(answer.seen().header("upgrade"), None, "{headers:?}");
         }
         let upgrade = [
@@ -74,8 +75,7 @@ fn a_refused_handshake_reaches_the_client() {
         for status in ["401", "403", "404", "503"] {
             let answer = gate
                 .websocket("/ws", &[("X-Status", status), ("X-Reply", "X-Why: no")])
-                .err()
-                .expect("refused");
+                .expect_err("refused");
             assert_eq!(answer.status.to_string(), status);
             assert_eq!(answer.header("x-why"), Some("no"));
         }

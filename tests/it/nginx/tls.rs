@@ -1,6 +1,7 @@
 //! TLS towards clients.
 
 use super::{Gate, each};
+use crate::live::must::*;
 use crate::live::{Authority, Client, Stub};
 
 const SPEC: &str = r#"
@@ -97,7 +98,11 @@ fn clients_show_certificates() {
             let files = [("one.pem", one.as_str()), ("ca.pem", &authority.pem())];
             let gate = Gate::start(at, &spec, &[&stub], &files);
             let client: Client = gate.client().host("one.example");
-            let answer = client.clone().tls_as(&authority, Some(&me)).get("/", &[]);
+            let answer = client
+                .clone()
+                .tls_as(&authority, &me)
+                .expect("a pair")
+                .get("/", &[]);
             assert_eq!(answer.status, 200);
             assert!(answer.seen().header("x-subject").is_some());
             let without = client.tls(&authority).get("/", &[]);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::{Gate, each, plain};
+use crate::live::must::*;
 use crate::live::{Answer, Authority, Stub};
 
 fn counts(gate: &Gate, path: &str, times: usize) -> BTreeMap<String, usize> {
@@ -90,7 +91,7 @@ fn balance() {
             .collect();
         assert_eq!(
             hosts,
-            BTreeMap::from(["a", "b"].map(|name| (name.to_owned(), Some(a.address())))),
+            BTreeMap::from(["a", "b"].map(|name| (name.to_owned(), Some(a.address().to_string())))),
             "the first server's, on each"
         );
         let split = counts(&gate, "/split", 200);
@@ -272,7 +273,7 @@ targets: { nginx: { system_ca: ca.pem } }
 fn tls_towards_servers_is_verified() {
     each(|at| {
         let authority = Authority::new();
-        let stub = Stub::tls("a", &authority, &authority.issue(&["up.internal"]));
+        let stub = Stub::tls("a", &authority.issue(&["up.internal"]));
         let gate = Gate::start(at, &plain(TLS), &[&stub], &[("ca.pem", &authority.pem())]);
         assert_eq!(gate.get("/good", &[]).status, 200);
         gate.websocket("/good", &[]).expect("upgraded").echo("x");

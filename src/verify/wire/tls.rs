@@ -1,5 +1,6 @@
-//! Bytes over TCP, with or without TLS on either side, and the private authority that certifies the tests' names.
+//! Bytes over TCP, with or without TLS on either side, and the private authority that certifies their names.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -7,20 +8,28 @@ use std::sync::Arc;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
+use rustls::client::WantsClientCert;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+    ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, ServerConfig, ServerConnection,
+    StreamOwned,
 };
 
 /// One connection.
-pub(crate) enum Stream {
+#[derive(Debug)]
+pub enum Stream {
+    /// No TLS.
     Plain(TcpStream),
+    /// TLS, from this side.
     Client(Box<StreamOwned<ClientConnection, TcpStream>>),
+    /// TLS, from the other side.
     Server(Box<StreamOwned<ServerConnection, TcpStream>>),
 }
 
 impl Stream {
-    pub(crate) fn tcp(&self) -> &TcpStream {
+    /// The socket below.
+    pub fn tcp(&self) -> &TcpStream {
         match self {
             Stream::Plain(tcp) => tcp,
             Stream::Client(tls) => &tls.sock,
@@ -29,7 +38,10 @@ impl Stream {
     }
 
     /// TLS as a client; the handshake is done when this returns.
-    pub(crate) fn connect(
+    ///
+    /// # Errors
+    /// When the name is none, or the handshake fails.
+    pub fn connect(
         mut tcp: TcpStream,
         config: &Arc<ClientConfig>,
         name: &str,
@@ -44,7 +56,10 @@ impl Stream {
     }
 
     /// TLS as a server; the handshake is done when this returns.
-    pub(crate) fn accept(mut tcp: TcpStream, config: &Arc<ServerConfig>) -> io::Result<Stream> {
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    pub fn accept(mut tcp: TcpStream, config: &Arc<ServerConfig>) -> io::Result<Stream> {
         let mut session = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
         while session.is_handshaking() {
             session.complete_io(&mut tcp)?;
@@ -81,32 +96,37 @@ impl Write for Stream {
     }
 }
 
-/// A certificate authority that lives as long as the test.
-pub(crate) struct Authority {
+/// A certificate authority that lives as long as this value.
+#[derive(Debug)]
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// A certificate with its key, both PEM.
-pub(crate) struct Pair {
-    pub(crate) cert: String,
-    pub(crate) key: String,
+#[derive(Clone)]
+pub struct Pair {
+    /// The certificate.
+    pub cert: String,
+    /// Its private key.
+    pub key: String,
 }
 
 impl Pair {
     /// Certificate, then key, in one text, as HAProxy wants them.
-    pub(crate) fn joined(&self) -> String {
+    pub fn joined(&self) -> String {
         format!("{}{}", self.cert, self.key)
     }
 }
 
 impl Authority {
-    pub(crate) fn new() -> Authority {
+    /// A new one, with a key of its own.
+    pub fn new() -> Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params
             .distinguished_name
-            .push(DnType::CommonName, "wsgen test authority");
+            .push(DnType::CommonName, "wsgen private authority");
         let key = KeyPair::generate().expect("ring makes keys");
         Authority {
             issuer: CertifiedIssuer::self_signed(params, key).expect("the parameters are valid"),
@@ -114,14 +134,17 @@ impl Authority {
     }
 
     /// The authority's own certificate, PEM.
-    pub(crate) fn pem(&self) -> String {
+    pub fn pem(&self) -> String {
         self.issuer.pem()
     }
 
     /// A certificate for these host names (a wildcard is one) or IP addresses; good for servers and clients.
-    pub(crate) fn issue(&self, names: &[&str]) -> Pair {
+    ///
+    /// # Errors
+    /// When one is no name.
+    pub fn try_issue(&self, names: &[&str]) -> io::Result<Pair> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names.clone()).expect("the names are valid");
+        let mut params = CertificateParams::new(names.clone()).map_err(io::Error::other)?;
         params.distinguished_name.push(
             DnType::CommonName,
             names.first().map_or("nobody", |name| name.as_str()),
@@ -129,59 +152,83 @@ impl Authority {
         let key = KeyPair::generate().expect("ring makes keys");
         let cert = params
             .signed_by(&key, &self.issuer)
-            .expect("the parameters are valid");
-        Pair {
+            .map_err(io::Error::other)?;
+        Ok(Pair {
             cert: cert.pem(),
             key: key.serialize_pem(),
-        }
+        })
     }
 
-    /// Trusts this authority alone, offers HTTP/1.1, and shows `identity` to a server that asks for one.
-    pub(crate) fn client(&self, identity: Option<&Pair>) -> Arc<ClientConfig> {
+    /// Trusts this authority alone, and offers HTTP/1.1.
+    pub fn client(&self) -> Arc<ClientConfig> {
+        offering(self.trusting().with_no_client_auth())
+    }
+
+    /// The same, and shows `identity` to a server that asks for one.
+    ///
+    /// # Errors
+    /// When the identity is not PEM, or its certificate and key do not belong together.
+    pub fn client_as(&self, identity: &Pair) -> io::Result<Arc<ClientConfig>> {
+        let (chain, key) = identity.parsed()?;
+        let config = self.trusting().with_client_auth_cert(chain, key);
+        config.map(offering).map_err(io::Error::other)
+    }
+
+    fn trusting(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
         let mut roots = RootCertStore::empty();
         roots
             .add(self.issuer.der().clone())
             .expect("our own certificate parses");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
+        ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring has TLS 1.2 and 1.3")
-            .with_root_certificates(roots);
-        let mut config = match identity {
-            None => builder.with_no_client_auth(),
-            Some(pair) => {
-                let (chain, key) = pair.parsed();
-                builder
-                    .with_client_auth_cert(chain, key)
-                    .expect("the pair belongs together")
-            }
-        };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Arc::new(config)
+            .with_root_certificates(roots)
     }
+}
 
-    /// What a TLS server with this pair needs.
-    pub(crate) fn server(&self, pair: &Pair) -> Arc<ServerConfig> {
-        let (chain, key) = pair.parsed();
+fn offering(mut config: ClientConfig) -> Arc<ClientConfig> {
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config)
+}
+
+impl Pair {
+    /// What a TLS server with this pair needs; it asks its clients for no certificate.
+    ///
+    /// # Errors
+    /// When the pair is not PEM, or its certificate and key do not belong together.
+    pub fn server(&self) -> io::Result<Arc<ServerConfig>> {
+        let (chain, key) = self.parsed()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring has TLS 1.2 and 1.3")
             .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("the pair belongs together");
-        Arc::new(config)
+            .with_single_cert(chain, key);
+        config.map(Arc::new).map_err(io::Error::other)
+    }
+
+    fn parsed(&self) -> io::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+        let chain = CertificateDer::pem_slice_iter(self.cert.as_bytes()).collect::<Result<_, _>>();
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes());
+        Ok((
+            chain.map_err(io::Error::other)?,
+            key.map_err(io::Error::other)?,
+        ))
     }
 }
 
-impl Pair {
-    fn parsed(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-        use rustls::pki_types::pem::PemObject;
-        let chain = CertificateDer::pem_slice_iter(self.cert.as_bytes()).collect::<Result<_, _>>();
-        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes());
-        (
-            chain.expect("our own PEM parses"),
-            key.expect("our own PEM parses"),
-        )
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No key reaches a log.
+        f.debug_struct("Pair")
+            .field("cert", &self.cert)
+            .finish_non_exhaustive()
     }
 }

@@ -10,21 +10,27 @@ use super::http::Response;
 use super::tls::Stream;
 
 /// The key of every handshake here: the sample of RFC 6455. One key is as good as another on loopback.
-pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+pub(super) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// An upgraded connection.
-pub(crate) struct Tunnel {
+#[derive(Debug)]
+pub struct Tunnel {
     /// The 101, with its headers.
-    pub(crate) response: Response,
-    pub(crate) socket: WebSocket<Stream>,
+    pub response: Response,
+    /// The frames.
+    pub socket: WebSocket<Stream>,
 }
 
 /// What one read found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub enum Event {
+    /// A whole text.
     Text(String),
+    /// A whole binary message.
     Binary(Vec<u8>),
+    /// A ping, which is answered.
     Ping,
+    /// A pong.
     Pong,
     /// A close frame with its code; 1005 where it had none.
     Close(u16),
@@ -35,7 +41,11 @@ pub(crate) enum Event {
 }
 
 impl Tunnel {
-    pub(crate) fn new(stream: Stream, early: Vec<u8>, response: Response) -> io::Result<Tunnel> {
+    /// What follows a 101: `early` came with it.
+    ///
+    /// # Errors
+    /// When the accept key is not the one that our own key asks for.
+    pub fn new(stream: Stream, early: Vec<u8>, response: Response) -> io::Result<Tunnel> {
         let accept = tungstenite::handshake::derive_accept_key(KEY.as_bytes());
         if response.header("sec-websocket-accept") != Some(accept.as_str()) {
             return Err(io::Error::other(format!(
@@ -50,16 +60,23 @@ impl Tunnel {
     }
 
     /// The name of the stub at the other end.
-    pub(crate) fn server(&self) -> &str {
+    pub fn server(&self) -> &str {
         self.response.server()
     }
 
-    pub(crate) fn send(&mut self, message: Message) -> Result<(), Error> {
-        self.socket.send(message)
+    /// Sends one message.
+    ///
+    /// # Errors
+    /// When the tunnel takes none.
+    pub fn send(&mut self, message: Message) -> io::Result<()> {
+        self.socket.send(message).map_err(|why| match why {
+            Error::Io(why) => why,
+            why => io::Error::other(why),
+        })
     }
 
     /// The next event, within `limit`. A ping is answered.
-    pub(crate) fn read_within(&mut self, limit: Duration) -> Event {
+    pub fn read_within(&mut self, limit: Duration) -> Event {
         if self
             .socket
             .get_ref()
@@ -87,22 +104,27 @@ impl Tunnel {
     }
 
     /// The next event, within 5 s.
-    pub(crate) fn read(&mut self) -> Event {
+    pub fn read(&mut self) -> Event {
         self.read_within(Duration::from_secs(5))
     }
 
-    /// Sends a text and panics unless just it comes back.
-    #[track_caller]
-    pub(crate) fn echo(&mut self, text: &str) {
-        if let Err(why) = self.send(Message::text(text)) {
-            panic!("the tunnel takes no text: {why}");
+    /// Sends a text, which just so comes back.
+    ///
+    /// # Errors
+    /// When the tunnel takes no text, or something else comes back.
+    pub fn try_echo(&mut self, text: &str) -> io::Result<()> {
+        self.send(Message::text(text))?;
+        match self.read() {
+            Event::Text(back) if back == text => Ok(()),
+            other => Err(io::Error::other(format!(
+                "{text:?} was sent, and {other:?} came back"
+            ))),
         }
-        assert_eq!(self.read(), Event::Text(text.to_owned()));
     }
 
     /// Keeps silent until the tunnel ends: how, and after how long. `None` where it outlives `limit`.
     /// Pings from the server are answered and passed over, other messages too.
-    pub(crate) fn ends_within(&mut self, limit: Duration) -> Option<(Event, Duration)> {
+    pub fn ends_within(&mut self, limit: Duration) -> Option<(Event, Duration)> {
         let start = Instant::now();
         while let Some(left) = limit.checked_sub(start.elapsed()) {
             match self.read_within(left) {

@@ -4,16 +4,16 @@ use std::io::{self, ErrorKind, Read};
 
 /// Header lines in their order, names in their case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Headers(pub(crate) Vec<(String, String)>);
+pub struct Headers(pub Vec<(String, String)>);
 
 impl Headers {
     /// The value of the first line with this name, in any case.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.all(name).first().copied()
     }
 
     /// The values of all lines with this name, in any case.
-    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+    pub fn all(&self, name: &str) -> Vec<&str> {
         self.0
             .iter()
             .filter(|(one, _)| one.eq_ignore_ascii_case(name))
@@ -22,7 +22,7 @@ impl Headers {
     }
 
     /// Is `token` in the comma-separated lists of this header?
-    pub(crate) fn lists(&self, name: &str, token: &str) -> bool {
+    pub fn lists(&self, name: &str, token: &str) -> bool {
         self.all(name)
             .iter()
             .flat_map(|value| value.split(','))
@@ -36,66 +36,80 @@ impl Headers {
 
 /// A request as a server received it.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub struct Request {
     /// The first line, whole.
-    pub(crate) line: String,
-    pub(crate) method: String,
+    pub line: String,
+    /// The first word of the line.
+    pub method: String,
     /// The request target, raw.
-    pub(crate) target: String,
-    pub(crate) version: String,
-    pub(crate) headers: Headers,
-    pub(crate) body: Vec<u8>,
+    pub target: String,
+    /// Such as `HTTP/1.1`.
+    pub version: String,
+    /// The header lines.
+    pub headers: Headers,
+    /// The body, out of its chunks.
+    pub body: Vec<u8>,
 }
 
 impl Request {
     /// The value of the first header line with this name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
     }
 
     /// The target without its query.
-    pub(crate) fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 
-    pub(crate) fn is_websocket(&self) -> bool {
+    /// Whether it asks for a WebSocket.
+    pub fn is_websocket(&self) -> bool {
         self.headers.lists("upgrade", "websocket") && self.headers.lists("connection", "upgrade")
     }
 }
 
 /// A response as a client received it.
 #[derive(Clone, Debug)]
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) headers: Headers,
-    pub(crate) body: Vec<u8>,
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The header lines.
+    pub headers: Headers,
+    /// The body, out of its chunks.
+    pub body: Vec<u8>,
 }
 
 impl Response {
     /// The value of the first header line with this name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// The body as text; bytes that are no UTF-8 are replaced.
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The name of the stub that answered; empty where none did.
-    pub(crate) fn server(&self) -> &str {
+    pub fn server(&self) -> &str {
         self.header("x-server").unwrap_or_default()
     }
 
-    /// The request as the stub saw it: the echo in its body. Panics where the body is no echo.
-    pub(crate) fn seen(&self) -> Request {
-        let value: serde_json::Value = serde_json::from_slice(&self.body)
-            .unwrap_or_else(|why| panic!("{why}: status {}, body {:?}", self.status, self.text()));
+    /// The request as the stub saw it: the echo in its body.
+    ///
+    /// # Errors
+    /// When the body is no echo.
+    pub fn try_seen(&self) -> io::Result<Request> {
+        let value: serde_json::Value = serde_json::from_slice(&self.body).map_err(|why| {
+            let what = format!("{why}: status {}, body {:?}", self.status, self.text());
+            io::Error::new(ErrorKind::InvalidData, what)
+        })?;
         let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
         let pair = |line: &serde_json::Value| {
             let part = |index: usize| line[index].as_str().unwrap_or_default().to_owned();
             (part(0), part(1))
         };
-        Request {
+        Ok(Request {
             line: text("line"),
             method: text("method"),
             target: text("target"),
@@ -109,18 +123,21 @@ impl Response {
                     .collect(),
             ),
             body: text("body").into_bytes(),
-        }
+        })
     }
 }
 
 /// Takes messages off a connection, and keeps what came early for whoever reads on.
-pub(crate) struct Wire<S> {
-    pub(crate) stream: S,
+#[derive(Debug)]
+pub struct Wire<S> {
+    /// What the messages come over.
+    pub stream: S,
     early: Vec<u8>,
 }
 
 impl<S: Read> Wire<S> {
-    pub(crate) fn new(stream: S) -> Wire<S> {
+    /// A connection at whose start a message begins.
+    pub fn new(stream: S) -> Wire<S> {
         Wire {
             stream,
             early: Vec::new(),
@@ -128,12 +145,15 @@ impl<S: Read> Wire<S> {
     }
 
     /// The stream, and the bytes that came after the last message.
-    pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
+    pub fn into_parts(self) -> (S, Vec<u8>) {
         (self.stream, self.early)
     }
 
-    /// The next request with its body; `None` at a clean end.
-    pub(crate) fn request(
+    /// The next request with its body; `None` at a clean end. `go_on` answers `Expect: 100-continue`.
+    ///
+    /// # Errors
+    /// What the stream says, or that no request came.
+    pub fn request(
         &mut self,
         go_on: impl FnOnce(&mut S) -> io::Result<()>,
     ) -> io::Result<Option<Request>> {
@@ -163,7 +183,10 @@ impl<S: Read> Wire<S> {
     }
 
     /// The head of the next response; its body is still to be read.
-    pub(crate) fn response_head(&mut self) -> io::Result<Response> {
+    ///
+    /// # Errors
+    /// What the stream says, or that no response came.
+    pub fn response_head(&mut self) -> io::Result<Response> {
         let (line, headers) = self
             .head()?
             .ok_or_else(|| io::Error::from(ErrorKind::UnexpectedEof))?;
@@ -178,7 +201,10 @@ impl<S: Read> Wire<S> {
     }
 
     /// The whole of the next response to a request of this method; interim ones (but 101) are passed over.
-    pub(crate) fn response(&mut self, method: &str) -> io::Result<Response> {
+    ///
+    /// # Errors
+    /// What the stream says, or that no response came.
+    pub fn response(&mut self, method: &str) -> io::Result<Response> {
         let mut response = self.response_head()?;
         while (100..200).contains(&response.status) && response.status != 101 {
             response = self.response_head()?;
@@ -196,7 +222,10 @@ impl<S: Read> Wire<S> {
     }
 
     /// One chunk of a chunked body; empty at its end.
-    pub(crate) fn chunk(&mut self) -> io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// What the stream says, or that no chunk came.
+    pub fn chunk(&mut self) -> io::Result<Vec<u8>> {
         let line = self.line()?;
         let size = line.split(';').next().unwrap_or_default().trim();
         let size = usize::from_str_radix(size, 16)

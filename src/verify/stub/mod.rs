@@ -1,13 +1,15 @@
-//! Servers behind the proxy: they record what arrives, and answer as the test, or the request itself, asks.
+//! Servers behind the proxy: they record what arrives, and answer as they are told, or as the request itself asks.
 //!
-//! With nothing said a stub echoes the request as JSON ([`super::Response::seen`]) with `X-Server: NAME`, and a WebSocket
+//! With nothing said a stub echoes the request as JSON ([`Response::try_seen`](super::wire::Response::try_seen)) with `X-Server: NAME`, and a WebSocket
 //! handshake gets its 101. Request headers steer one answer: `X-Status: 503`, `X-Delay: 300` (ms before the head),
 //! `X-Pause: 300` (ms in the middle of the body), `X-Size: 5000` (bytes of body), `X-Ticks: 3` (server-sent events, `X-Every: 100` ms apart),
-//! `X-Reply: Name: value` (a response header; several), `X-Drop: 1` (the end, with no answer). A text to a WebSocket is answered as [`super::talk`] says.
+//! `X-Reply: Name: value` (a response header; several), `X-Drop: 1` (the end, with no answer). A text to a WebSocket is answered as [`talk`] says.
+
+mod talk;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -16,19 +18,19 @@ use std::time::{Duration, Instant};
 use rustls::ServerConfig;
 use tungstenite::protocol::{Role, WebSocket};
 
-use super::http::{Headers, Request, Wire};
-use super::talk;
-use super::tls::{Authority, Pair, Stream};
+use super::port;
+use super::wire::{Headers, Pair, Request, Stream, Wire};
 
 /// One server on a loopback port, a thread for each connection. It goes silent on drop.
-pub(crate) struct Stub {
+#[derive(Debug)]
+pub struct Stub {
     shared: Arc<Shared>,
     listener: Option<JoinHandle<()>>,
 }
 
-/// An answer that a test sets for a path.
+/// An answer that is set for a path.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Answer {
+pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
@@ -37,34 +39,36 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// The echo, with this status.
-    pub(crate) fn status(status: u16) -> Answer {
+    pub fn status(status: u16) -> Answer {
         Answer {
             status,
             ..Answer::default()
         }
     }
 
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Answer {
+    /// With one more header line.
+    pub fn header(mut self, name: &str, value: &str) -> Answer {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// In place of the echo.
-    pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Answer {
+    pub fn body(mut self, body: impl AsRef<[u8]>) -> Answer {
         self.body = Some(body.as_ref().to_vec());
         self
     }
 
     /// Waits before the head.
-    pub(crate) fn after(mut self, delay: Duration) -> Answer {
+    pub fn after(mut self, delay: Duration) -> Answer {
         self.delay = delay;
         self
     }
 }
 
+#[derive(Debug)]
 struct Shared {
     name: String,
-    port: u16,
+    address: SocketAddr,
     tls: Option<Arc<ServerConfig>>,
     stopping: AtomicBool,
     connections: AtomicUsize,
@@ -76,19 +80,43 @@ struct Shared {
 }
 
 impl Stub {
-    pub(crate) fn start(name: &str) -> Stub {
-        Stub::open(name, None)
+    /// On a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn try_start(name: &str) -> io::Result<Stub> {
+        Stub::at(name, port::free_on(Ipv4Addr::LOCALHOST.into())?)
     }
 
-    /// Over TLS, with this pair.
-    pub(crate) fn tls(name: &str, authority: &Authority, pair: &Pair) -> Stub {
-        Stub::open(name, Some(authority.server(pair)))
+    /// The same, over TLS with this pair.
+    ///
+    /// # Errors
+    /// When no port is free, or the pair is none.
+    pub fn try_tls(name: &str, pair: &Pair) -> io::Result<Stub> {
+        let address = port::free_on(Ipv4Addr::LOCALHOST.into())?;
+        Stub::at_with(name, address, Some(pair.server()?))
     }
 
-    fn open(name: &str, tls: Option<Arc<ServerConfig>>) -> Stub {
+    /// On this address.
+    ///
+    /// # Errors
+    /// When it cannot be listened on.
+    pub fn at(name: &str, address: SocketAddr) -> io::Result<Stub> {
+        Stub::at_with(name, address, None)
+    }
+
+    /// On this address, over TLS where that is given.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub fn at_with(
+        name: &str,
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> io::Result<Stub> {
         let shared = Shared {
             name: name.to_owned(),
-            port: super::port(),
+            address,
             tls,
             stopping: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
@@ -102,26 +130,27 @@ impl Stub {
             shared: Arc::new(shared),
             listener: None,
         };
-        stub.listen();
-        stub
+        stub.try_listen()?;
+        Ok(stub)
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.shared.port
+    /// Its name, which it sends in `X-Server`.
+    pub fn name(&self) -> &str {
+        &self.shared.name
     }
 
-    /// `127.0.0.1:PORT`.
-    pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.shared.port)
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
     }
 
     /// Every request so far, in order, health checks too.
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<Request> {
         lock(&self.shared.requests).clone()
     }
 
     /// The requests for this path.
-    pub(crate) fn requests_to(&self, path: &str) -> Vec<Request> {
+    pub fn requests_to(&self, path: &str) -> Vec<Request> {
         self.requests()
             .into_iter()
             .filter(|request| request.path() == path)
@@ -129,18 +158,18 @@ impl Stub {
     }
 
     /// How many connections came so far.
-    pub(crate) fn connections(&self) -> usize {
+    pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
     /// How many WebSockets are open now.
-    pub(crate) fn tunnels(&self) -> usize {
+    pub fn tunnels(&self) -> usize {
         self.shared.tunnels.load(Ordering::SeqCst)
     }
 
     /// How the WebSockets that ended did so: `close 1000`, or `end` with no close frame. Waits until there are `count`,
     /// for at most 2 s: a proxy tells its two sides one after the other.
-    pub(crate) fn ends(&self, count: usize) -> Vec<String> {
+    pub fn ends(&self, count: usize) -> Vec<String> {
         let start = Instant::now();
         loop {
             let ends = lock(&self.shared.ends).clone();
@@ -152,15 +181,15 @@ impl Stub {
     }
 
     /// The answer to every request for this path from now on, handshakes included: a status other than 101 refuses them.
-    pub(crate) fn answer(&self, path: &str, answer: Answer) {
+    pub fn answer(&self, path: &str, answer: Answer) {
         lock(&self.shared.answers).insert(path.to_owned(), answer);
     }
 
     /// Dies: connections are refused, open ones end.
-    pub(crate) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
         // Wakes the listener; it is gone when its thread is.
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.shared.port));
+        let _ = TcpStream::connect(self.shared.address);
         if let Some(listener) = self.listener.take() {
             let _ = listener.join();
         }
@@ -169,14 +198,17 @@ impl Stub {
         }
     }
 
-    /// Comes back on the same port.
-    pub(crate) fn listen(&mut self) {
+    /// Comes back on the same address.
+    ///
+    /// # Errors
+    /// When somebody else has taken it.
+    pub fn try_listen(&mut self) -> io::Result<()> {
         if self.listener.is_some() {
-            return;
+            return Ok(());
         }
+        let listener = bind(self.shared.address)?;
         let shared = Arc::clone(&self.shared);
         shared.stopping.store(false, Ordering::SeqCst);
-        let listener = bind(shared.port);
         self.listener = Some(std::thread::spawn(move || {
             for connection in listener.incoming() {
                 if shared.stopping.load(Ordering::SeqCst) {
@@ -189,12 +221,13 @@ impl Stub {
                 }
                 let shared = Arc::clone(&shared);
                 std::thread::spawn(move || {
-                    // A proxy that goes away in the middle is a test's business, not the stub's.
+                    // A proxy that goes away in the middle is its tester's business, not the stub's.
                     let _ = shared.serve(tcp);
                     lock(&shared.open).remove(&number);
                 });
             }
         }));
+        Ok(())
     }
 }
 
@@ -242,7 +275,7 @@ impl Shared {
         Ok(())
     }
 
-    /// What the test set for the path, changed by what the request's headers ask.
+    /// What was set for the path, changed by what the request's headers ask.
     fn decide(&self, request: &Request) -> Answer {
         let mut answer = lock(&self.answers)
             .get(request.path())
@@ -358,18 +391,21 @@ impl Shared {
     }
 }
 
-/// The old listener may live on for a moment, in a child that another test forked just before it closed.
-fn bind(port: u16) -> TcpListener {
-    for _ in 0..200 {
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            Ok(listener) => return listener,
-            Err(why) if why.kind() == io::ErrorKind::AddrInUse => {
-                std::thread::sleep(Duration::from_millis(5))
+/// The old listener may live on for a moment, in a child that another thread forked just before it closed.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let start = Instant::now();
+    loop {
+        match TcpListener::bind(address) {
+            Err(why)
+                if why.kind() == io::ErrorKind::AddrInUse
+                    && start.elapsed() < Duration::from_secs(1) =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
             }
-            Err(why) => panic!("port {port}: {why}"),
+            Err(why) => return Err(io::Error::new(why.kind(), format!("{address}: {why}"))),
+            Ok(listener) => return Ok(listener),
         }
     }
-    panic!("port {port} is in use");
 }
 
 fn number(headers: &Headers, name: &str) -> Option<u64> {
@@ -380,7 +416,7 @@ fn millis(headers: &Headers, name: &str) -> Duration {
     Duration::from_millis(number(headers, name).unwrap_or(0))
 }
 
-/// A test that failed while it held a lock has failed already.
+/// A thread that panicked while it held a lock left nothing half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,7 +10,7 @@ use tungstenite::protocol::WebSocket;
 use tungstenite::protocol::frame::CloseFrame;
 use tungstenite::{Error, Message};
 
-use super::tls::Stream;
+use super::super::wire::Stream;
 
 /// Talks until the end, and says how it ended.
 pub(super) fn converse(name: &str, mut socket: WebSocket<Stream>) -> String {

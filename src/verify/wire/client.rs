@@ -1,20 +1,23 @@
 //! Clients that send exactly the bytes they are told to.
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::http::{Response, Wire};
 use super::tls::{Authority, Pair, Stream};
 use super::tunnel::{self, Tunnel};
 
 /// Where to connect, and how: cheap to copy and to change.
-#[derive(Clone)]
-pub(crate) struct Client {
-    port: u16,
+#[derive(Clone, Debug)]
+pub struct Client {
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    patience: Duration,
     host: String,
     tls: Option<(Arc<ClientConfig>, String)>,
     preface: Vec<u8>,
@@ -24,9 +27,12 @@ pub(crate) struct Client {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Client {
-    pub(crate) fn new(port: u16) -> Client {
+    /// A client of this address, in plain HTTP/1.1, with the host `localhost`.
+    pub fn new(address: SocketAddr) -> Client {
         Client {
-            port,
+            address,
+            source: None,
+            patience: PATIENCE,
             host: "localhost".to_owned(),
             tls: None,
             preface: Vec::new(),
@@ -34,7 +40,7 @@ impl Client {
     }
 
     /// The `Host` line of requests that bring none, and the name asked for in TLS.
-    pub(crate) fn host(mut self, host: &str) -> Client {
+    pub fn host(mut self, host: &str) -> Client {
         host.clone_into(&mut self.host);
         if let Some((_, name)) = &mut self.tls {
             host.clone_into(name);
@@ -43,18 +49,28 @@ impl Client {
     }
 
     /// TLS with the host's name; the server must be certified by `authority`.
-    pub(crate) fn tls(self, authority: &Authority) -> Client {
-        self.tls_as(authority, None)
+    pub fn tls(self, authority: &Authority) -> Client {
+        let config = authority.client();
+        self.tls_with(config)
     }
 
     /// TLS that shows `identity` to a server that asks for one.
-    pub(crate) fn tls_as(mut self, authority: &Authority, identity: Option<&Pair>) -> Client {
-        self.tls = Some((authority.client(identity), self.host.clone()));
+    ///
+    /// # Errors
+    /// When the identity's certificate and key do not belong together.
+    pub fn tls_as(self, authority: &Authority, identity: &Pair) -> io::Result<Client> {
+        let config = authority.client_as(identity)?;
+        Ok(self.tls_with(config))
+    }
+
+    /// TLS as this says, with the host's name.
+    pub fn tls_with(mut self, config: Arc<ClientConfig>) -> Client {
+        self.tls = Some((config, self.host.clone()));
         self
     }
 
     /// The name asked for in TLS, where it differs from the `Host` line.
-    pub(crate) fn server_name(mut self, name: &str) -> Client {
+    pub fn server_name(mut self, name: &str) -> Client {
         if let Some((_, asked)) = &mut self.tls {
             name.clone_into(asked);
         }
@@ -62,18 +78,42 @@ impl Client {
     }
 
     /// Opens with a PROXY protocol line that claims this client address.
-    pub(crate) fn from(mut self, address: &str) -> Client {
-        self.preface =
-            format!("PROXY TCP4 {address} 127.0.0.1 40000 {}\r\n", self.port).into_bytes();
+    pub fn from(mut self, address: &str) -> Client {
+        let (kind, local) = match address.contains(':') {
+            true => ("TCP6", "::1"),
+            false => ("TCP4", "127.0.0.1"),
+        };
+        let port = self.address.port();
+        self.preface = format!("PROXY {kind} {address} {local} 40000 {port}\r\n").into_bytes();
         self
     }
 
+    /// Connects from this address of the machine's own, such as 127.0.0.7.
+    pub fn source(mut self, ip: IpAddr) -> Client {
+        self.source = Some(ip);
+        self
+    }
+
+    /// How long connecting, and each read and write, may take before it fails; 5 s where nothing is said.
+    pub fn patience(mut self, limit: Duration) -> Client {
+        self.patience = limit;
+        self
+    }
+
+    /// Where it connects to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A connection, TLS done.
-    pub(crate) fn connect(&self) -> io::Result<Connection> {
-        let mut tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+    ///
+    /// # Errors
+    /// When nobody accepts, or the handshake fails.
+    pub fn connect(&self) -> io::Result<Connection> {
+        let mut tcp = self.tcp()?;
         tcp.set_nodelay(true)?;
-        tcp.set_read_timeout(Some(PATIENCE))?;
-        tcp.set_write_timeout(Some(PATIENCE))?;
+        tcp.set_read_timeout(Some(self.patience))?;
+        tcp.set_write_timeout(Some(self.patience))?;
         tcp.write_all(&self.preface)?;
         let stream = match &self.tls {
             None => Stream::Plain(tcp),
@@ -85,29 +125,30 @@ impl Client {
         })
     }
 
-    /// One GET on a connection of its own. Panics where no answer comes; [`Client::try_send`] does not.
-    #[track_caller]
-    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response {
-        self.send("GET", path, headers, b"")
+    fn tcp(&self) -> io::Result<TcpStream> {
+        let Some(source) = self.source else {
+            return TcpStream::connect_timeout(&self.address, self.patience);
+        };
+        let domain = Domain::for_address(self.address);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+        socket.connect_timeout(&self.address.into(), self.patience)?;
+        Ok(socket.into())
+    }
+
+    /// One GET on a connection of its own.
+    ///
+    /// # Errors
+    /// When no whole answer comes.
+    pub fn try_get(&self, path: &str, headers: &[(&str, &str)]) -> io::Result<Response> {
+        self.try_send("GET", path, headers, b"")
     }
 
     /// One request on a connection of its own; a body brings its `Content-Length`.
-    #[track_caller]
-    pub(crate) fn send(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &[u8],
-    ) -> Response {
-        match self.try_send(method, path, headers, body) {
-            Ok(response) => response,
-            Err(why) => panic!("{method} {path} on port {}: {why}", self.port),
-        }
-    }
-
-    /// Like [`Client::send`], for a test that expects no answer.
-    pub(crate) fn try_send(
+    ///
+    /// # Errors
+    /// When no whole answer comes.
+    pub fn try_send(
         &self,
         method: &str,
         path: &str,
@@ -118,60 +159,79 @@ impl Client {
     }
 
     /// One request given as its bytes, on a connection of its own.
-    pub(crate) fn raw(&self, bytes: &[u8]) -> io::Result<Response> {
+    ///
+    /// # Errors
+    /// When no whole answer comes.
+    pub fn raw(&self, bytes: &[u8]) -> io::Result<Response> {
         let mut connection = self.connect()?;
         connection.write(bytes)?;
         connection.response("GET")
     }
 
     /// A WebSocket, or the answer that refused it. A header given here replaces the handshake's own of that name.
-    /// Panics where no answer comes.
-    #[track_caller]
-    pub(crate) fn websocket(
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub fn try_websocket(
         &self,
         path: &str,
         headers: &[(&str, &str)],
-    ) -> Result<Tunnel, Response> {
-        match self
-            .connect()
-            .and_then(|connection| connection.websocket(path, headers))
-        {
-            Ok(answer) => answer,
-            Err(why) => panic!("websocket {path} on port {}: {why}", self.port),
-        }
+    ) -> io::Result<Result<Tunnel, Response>> {
+        self.connect()?.websocket(path, headers)
     }
 }
 
 /// One connection, for several requests.
-pub(crate) struct Connection {
+#[derive(Debug)]
+pub struct Connection {
     wire: Wire<Stream>,
     host: String,
 }
 
 impl Connection {
+    /// What it goes over: the socket, and TLS's own findings.
+    pub fn stream(&self) -> &Stream {
+        &self.wire.stream
+    }
+
     /// Sends bytes as they are.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the connection takes none.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.wire.stream.write_all(bytes)?;
         self.wire.stream.flush()
     }
 
     /// Reads the answer to a request of this method.
-    pub(crate) fn response(&mut self, method: &str) -> io::Result<Response> {
+    ///
+    /// # Errors
+    /// When no whole answer comes.
+    pub fn response(&mut self, method: &str) -> io::Result<Response> {
         self.wire.response(method)
     }
 
     /// Reads only the head of the answer.
-    pub(crate) fn head(&mut self) -> io::Result<Response> {
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn head(&mut self) -> io::Result<Response> {
         self.wire.response_head()
     }
 
     /// Reads one chunk of a chunked answer; empty at its end.
-    pub(crate) fn chunk(&mut self) -> io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn chunk(&mut self) -> io::Result<Vec<u8>> {
         self.wire.chunk()
     }
 
     /// One request and its answer.
-    pub(crate) fn send(
+    ///
+    /// # Errors
+    /// When no whole answer comes.
+    pub fn send(
         &mut self,
         method: &str,
         path: &str,
@@ -191,7 +251,10 @@ impl Connection {
     }
 
     /// The connection becomes a tunnel, or what refused it comes back.
-    pub(crate) fn websocket(
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub fn websocket(
         mut self,
         path: &str,
         headers: &[(&str, &str)],
@@ -213,7 +276,10 @@ impl Connection {
     }
 
     /// Is the connection at its end? Waits for at most `limit`; bytes that come instead are an error.
-    pub(crate) fn ends_within(&mut self, limit: Duration) -> io::Result<bool> {
+    ///
+    /// # Errors
+    /// When an answer comes instead.
+    pub fn ends_within(&mut self, limit: Duration) -> io::Result<bool> {
         self.wire.stream.tcp().set_read_timeout(Some(limit))?;
         match self.wire.response_head() {
             Err(why)
