@@ -26,7 +26,8 @@
 //! | [`emit`] | templates, source marks, and the writers of each target's language |
 //! | [`names`] | "did you mean" |
 //! | [`compile`] | all of it in order, pure: no file is touched |
-//! | `cmd` (in the binary) | the commands: the only place that touches files, streams and the environment |
+//! | `verify` (a feature, on by default) | the real programs on loopback, with clients before and servers behind them |
+//! | `cmd` (in the binary) | the commands: with `verify` the only place that touches files, streams and the environment |
 //!
 //! # What holds everywhere
 //! - A target never reads the spec; past [`ir::lower()`] nobody sees it.

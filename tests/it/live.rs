@@ -11,6 +11,7 @@
 //! tunnel.echo("hello");
 //! ```
 
+mod ends;
 mod harness;
 
 use std::net::{Ipv4Addr, SocketAddr};

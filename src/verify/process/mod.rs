@@ -39,7 +39,9 @@ pub struct StartFailure {
 impl StartFailure {
     /// Whether somebody else has taken a port of the file: then it may start on other ports.
     pub fn is_port_clash(&self) -> bool {
-        self.log.contains("Address already in use")
+        // As glibc and as musl put it.
+        let words = ["Address already in use", "Address in use"];
+        words.iter().any(|words| self.log.contains(words))
     }
 
     fn early(found: &Found, why: &io::Error) -> Self {

@@ -5,7 +5,7 @@
 //! `X-Pause: 300` (ms in the middle of the body), `X-Size: 5000` (bytes of body), `X-Ticks: 3` (server-sent events, `X-Every: 100` ms apart),
 //! `X-Reply: Name: value` (a response header; several), `X-Drop: 1` (the end, with no answer). A text to a WebSocket is answered as [`talk`] says.
 
-mod talk;
+pub mod talk;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
