@@ -8,8 +8,8 @@
 //! | [`folder`] | private folders that are gone when their owner is |
 //! | [`programs`] | each real program: where it is found, how it is started, checked, reloaded, and how it complains |
 //! | [`process`] | a running program, and that nothing of it is left behind, however we end |
-//! | [`wire`] | clients: HTTP/1.1 as it stands on the wire, WebSocket, TLS, and the private authority |
-//! | [`stub`] | upstream servers that record what arrives and answer as they are asked |
+//! | [`wire`] | clients: HTTP/1.1 as it stands on the wire, HTTP/2, WebSocket, TLS, and the private authority |
+//! | [`stub`] | upstream servers that record what arrives and answer as they are asked, and a name server |
 //!
 //! ```no_run
 //! use wsgen::verify::{port, process::Running, programs, stub::Stub, wire::Client};

@@ -4,11 +4,16 @@
 //! handshake gets its 101. Request headers steer one answer: `X-Status: 503`, `X-Delay: 300` (ms before the head),
 //! `X-Pause: 300` (ms in the middle of the body), `X-Size: 5000` (bytes of body), `X-Ticks: 3` (server-sent events, `X-Every: 100` ms apart),
 //! `X-Reply: Name: value` (a response header; several), `X-Drop: 1` (the end, with no answer). A text to a WebSocket is answered as [`talk`] says.
+//! The same port takes HTTP/2: chosen by ALPN where it has TLS, with prior knowledge where it has none; there `X-Drop` resets the stream.
 
+pub mod dns;
+mod http1;
+mod http2;
+mod reply;
 pub mod talk;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,10 +21,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
-use tungstenite::protocol::{Role, WebSocket};
+use tungstenite::protocol::WebSocket;
 
 use super::port;
-use super::wire::{Headers, Pair, Request, Stream, Wire};
+use super::wire::{Pair, Request, Stream};
 
 /// One server on a loopback port, a thread for each connection. It goes silent on drop.
 #[derive(Debug)]
@@ -238,156 +243,24 @@ impl Drop for Stub {
 }
 
 impl Shared {
-    fn serve(&self, tcp: TcpStream) -> io::Result<()> {
+    fn serve(self: &Arc<Shared>, tcp: TcpStream) -> io::Result<()> {
         tcp.set_nodelay(true)?;
         let stream = match &self.tls {
             None => Stream::Plain(tcp),
             Some(config) => Stream::accept(tcp, config)?,
         };
-        let mut wire = Wire::new(stream);
-        while let Some(request) =
-            wire.request(|stream| stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"))?
-        {
-            lock(&self.requests).push(request.clone());
-            let answer = self.decide(&request);
-            std::thread::sleep(answer.delay);
-            if request.header("x-drop").is_some() {
-                return Ok(());
-            }
-            if request.is_websocket() && matches!(answer.status, 0 | 101) {
-                let (mut stream, early) = wire.into_parts();
-                stream.write_all(self.upgrade(&request, &answer).as_bytes())?;
-                stream.flush()?;
-                self.tunnels.fetch_add(1, Ordering::SeqCst);
-                let end = talk::converse(
-                    &self.name,
-                    WebSocket::from_partially_read(stream, early, Role::Server, None),
-                );
-                lock(&self.ends).push(end);
-                self.tunnels.fetch_sub(1, Ordering::SeqCst);
-                return Ok(());
-            }
-            self.reply(&mut wire.stream, &request, &answer)?;
-            if request.version == "HTTP/1.0" || request.headers.lists("connection", "close") {
-                return Ok(());
-            }
+        if http2::is_spoken(&stream)? {
+            return http2::serve(self, stream, self.tls.clone());
         }
-        Ok(())
+        http1::serve(self, stream)
     }
 
-    /// What was set for the path, changed by what the request's headers ask.
-    fn decide(&self, request: &Request) -> Answer {
-        let mut answer = lock(&self.answers)
-            .get(request.path())
-            .cloned()
-            .unwrap_or_default();
-        if let Some(status) = number(&request.headers, "x-status") {
-            answer.status = status as u16;
-        }
-        answer.delay += millis(&request.headers, "x-delay");
-        if let Some(size) = number(&request.headers, "x-size") {
-            answer.body = Some(vec![b'x'; size as usize]);
-        }
-        for line in request.headers.all("x-reply") {
-            if let Some((name, value)) = line.split_once(':') {
-                answer
-                    .headers
-                    .push((name.to_owned(), value.trim().to_owned()));
-            }
-        }
-        answer
-    }
-
-    fn head(&self, line: &str, answer: &Answer, own: &[(&str, &str)]) -> String {
-        let mut head = format!("HTTP/1.1 {line}\r\nX-Server: {}\r\n", self.name);
-        let more = answer
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in own.iter().copied().chain(more) {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head + "\r\n"
-    }
-
-    fn upgrade(&self, request: &Request, answer: &Answer) -> String {
-        let key = request.header("sec-websocket-key").unwrap_or_default();
-        let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
-        let offered = request
-            .header("sec-websocket-protocol")
-            .and_then(|list| list.split(',').next());
-        let mut own = vec![
-            ("Upgrade", "websocket"),
-            ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Accept", &accept),
-        ];
-        own.extend(offered.map(|first| ("Sec-WebSocket-Protocol", first.trim())));
-        self.head("101 Switching Protocols", answer, &own)
-    }
-
-    fn reply(&self, stream: &mut Stream, request: &Request, answer: &Answer) -> io::Result<()> {
-        if let Some(ticks) = number(&request.headers, "x-ticks") {
-            let own = [
-                ("Content-Type", "text/event-stream"),
-                ("Transfer-Encoding", "chunked"),
-            ];
-            stream.write_all(self.head("200 OK", answer, &own).as_bytes())?;
-            for tick in 1..=ticks {
-                std::thread::sleep(millis(&request.headers, "x-every"));
-                let event = format!("data: {tick}\n\n");
-                write!(stream, "{:x}\r\n{event}\r\n", event.len())?;
-                stream.flush()?;
-            }
-            stream.write_all(b"0\r\n\r\n")?;
-            return stream.flush();
-        }
-        let status = if answer.status == 0 {
-            200
-        } else {
-            answer.status
-        };
-        let body = answer.body.clone().unwrap_or_else(|| self.echo(request));
-        let length = body.len().to_string();
-        let kind = if answer.body.is_some() {
-            "text/plain"
-        } else {
-            "application/json"
-        };
-        let mut own = vec![("Content-Length", length.as_str())];
-        if !answer
-            .headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-        {
-            own.push(("Content-Type", kind));
-        }
-        let bodiless = matches!(status, 204 | 304);
-        let own = if bodiless { Vec::new() } else { own };
-        stream.write_all(
-            self.head(&format!("{status} Stub"), answer, &own)
-                .as_bytes(),
-        )?;
-        if !bodiless && request.method != "HEAD" {
-            let (first, second) = body.split_at(body.len() / 2);
-            stream.write_all(first)?;
-            stream.flush()?;
-            std::thread::sleep(millis(&request.headers, "x-pause"));
-            stream.write_all(second)?;
-        }
-        stream.flush()
-    }
-
-    fn echo(&self, request: &Request) -> Vec<u8> {
-        let value = serde_json::json!({
-            "server": self.name,
-            "line": request.line,
-            "method": request.method,
-            "target": request.target,
-            "version": request.version,
-            "headers": request.headers.0,
-            "body": String::from_utf8_lossy(&request.body),
-        });
-        value.to_string().into_bytes()
+    /// One WebSocket, from its handshake to its end.
+    fn converse(&self, socket: WebSocket<Stream>) {
+        self.tunnels.fetch_add(1, Ordering::SeqCst);
+        let end = talk::converse(&self.name, socket);
+        lock(&self.ends).push(end);
+        self.tunnels.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -406,14 +279,6 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
             Ok(listener) => return Ok(listener),
         }
     }
-}
-
-fn number(headers: &Headers, name: &str) -> Option<u64> {
-    headers.get(name).and_then(|value| value.parse().ok())
-}
-
-fn millis(headers: &Headers, name: &str) -> Duration {
-    Duration::from_millis(number(headers, name).unwrap_or(0))
 }
 
 /// A thread that panicked while it held a lock left nothing half done.

@@ -3,7 +3,6 @@
 //! `who` (the stub's name comes back), `ping` (so does a ping), `close 4001` (a close frame), `drop` (the end, with none),
 //! `tick 100 3` (three texts, 100 ms apart).
 
-use std::net::Shutdown;
 use std::time::Duration;
 
 use tungstenite::protocol::WebSocket;
@@ -52,11 +51,7 @@ fn obey(name: &str, text: &str, socket: &mut WebSocket<Stream>) -> Result<(), Er
             code: (number(1) as u16).into(),
             reason: "asked".into(),
         })),
-        "drop" => socket
-            .get_ref()
-            .tcp()
-            .shutdown(Shutdown::Both)
-            .map_err(Error::Io),
+        "drop" => socket.get_mut().shutdown().map_err(Error::Io),
         "tick" => (1..=number(2)).try_for_each(|tick| {
             std::thread::sleep(Duration::from_millis(number(1)));
             socket.send(Message::text(format!("tick {tick}")))

@@ -17,9 +17,9 @@ use super::tunnel::{self, Tunnel};
 pub struct Client {
     address: SocketAddr,
     source: Option<IpAddr>,
-    patience: Duration,
-    host: String,
-    tls: Option<(Arc<ClientConfig>, String)>,
+    pub(super) patience: Duration,
+    pub(super) host: String,
+    pub(super) tls: Option<(Arc<ClientConfig>, String)>,
     preface: Vec<u8>,
 }
 
@@ -110,11 +110,7 @@ impl Client {
     /// # Errors
     /// When nobody accepts, or the handshake fails.
     pub fn connect(&self) -> io::Result<Connection> {
-        let mut tcp = self.tcp()?;
-        tcp.set_nodelay(true)?;
-        tcp.set_read_timeout(Some(self.patience))?;
-        tcp.set_write_timeout(Some(self.patience))?;
-        tcp.write_all(&self.preface)?;
+        let tcp = self.tcp()?;
         let stream = match &self.tls {
             None => Stream::Plain(tcp),
             Some((config, name)) => Stream::connect(tcp, config, name)?,
@@ -125,7 +121,17 @@ impl Client {
         })
     }
 
-    fn tcp(&self) -> io::Result<TcpStream> {
+    /// A connection with nothing on it but the PROXY protocol line, if there is one.
+    pub(super) fn tcp(&self) -> io::Result<TcpStream> {
+        let mut tcp = self.socket()?;
+        tcp.set_nodelay(true)?;
+        tcp.set_read_timeout(Some(self.patience))?;
+        tcp.set_write_timeout(Some(self.patience))?;
+        tcp.write_all(&self.preface)?;
+        Ok(tcp)
+    }
+
+    fn socket(&self) -> io::Result<TcpStream> {
         let Some(source) = self.source else {
             return TcpStream::connect_timeout(&self.address, self.patience);
         };
@@ -280,7 +286,7 @@ impl Connection {
     /// # Errors
     /// When an answer comes instead.
     pub fn ends_within(&mut self, limit: Duration) -> io::Result<bool> {
-        self.wire.stream.tcp().set_read_timeout(Some(limit))?;
+        self.wire.stream.set_read_timeout(limit)?;
         match self.wire.response_head() {
             Err(why)
                 if matches!(

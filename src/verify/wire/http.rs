@@ -64,7 +64,9 @@ impl Request {
 
     /// Whether it asks for a WebSocket.
     pub fn is_websocket(&self) -> bool {
-        self.headers.lists("upgrade", "websocket") && self.headers.lists("connection", "upgrade")
+        let upgrade = self.headers.lists("upgrade", "websocket")
+            && self.headers.lists("connection", "upgrade");
+        upgrade || self.header(":protocol") == Some("websocket")
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
@@ -16,6 +17,8 @@ use rustls::{
     StreamOwned,
 };
 
+use super::pipe::Pipe;
+
 /// One connection.
 #[derive(Debug)]
 pub enum Stream {
@@ -25,15 +28,40 @@ pub enum Stream {
     Client(Box<StreamOwned<ClientConnection, TcpStream>>),
     /// TLS, from the other side.
     Server(Box<StreamOwned<ServerConnection, TcpStream>>),
+    /// A tunnel within an HTTP/2 connection, from either side.
+    Http2(Box<Pipe>),
 }
 
 impl Stream {
-    /// The socket below.
-    pub fn tcp(&self) -> &TcpStream {
+    /// How long one read may take before it fails.
+    ///
+    /// # Errors
+    /// When the socket is none any more.
+    pub fn set_read_timeout(&mut self, limit: Duration) -> io::Result<()> {
         match self {
-            Stream::Plain(tcp) => tcp,
-            Stream::Client(tls) => &tls.sock,
-            Stream::Server(tls) => &tls.sock,
+            Stream::Plain(tcp) => tcp.set_read_timeout(Some(limit)),
+            Stream::Client(tls) => tls.sock.set_read_timeout(Some(limit)),
+            Stream::Server(tls) => tls.sock.set_read_timeout(Some(limit)),
+            Stream::Http2(pipe) => {
+                pipe.set_limit(limit);
+                Ok(())
+            }
+        }
+    }
+
+    /// The end, with nothing said before; within HTTP/2 it is the stream's alone.
+    ///
+    /// # Errors
+    /// When the socket is none any more.
+    pub fn shutdown(&mut self) -> io::Result<()> {
+        match self {
+            Stream::Plain(tcp) => tcp.shutdown(Shutdown::Both),
+            Stream::Client(tls) => tls.sock.shutdown(Shutdown::Both),
+            Stream::Server(tls) => tls.sock.shutdown(Shutdown::Both),
+            Stream::Http2(pipe) => {
+                pipe.reset();
+                Ok(())
+            }
         }
     }
 
@@ -74,6 +102,7 @@ impl Read for Stream {
             Stream::Plain(tcp) => tcp.read(buffer),
             Stream::Client(tls) => tls.read(buffer),
             Stream::Server(tls) => tls.read(buffer),
+            Stream::Http2(pipe) => pipe.read(buffer),
         }
     }
 }
@@ -84,6 +113,7 @@ impl Write for Stream {
             Stream::Plain(tcp) => tcp.write(bytes),
             Stream::Client(tls) => tls.write(bytes),
             Stream::Server(tls) => tls.write(bytes),
+            Stream::Http2(pipe) => pipe.write(bytes),
         }
     }
 
@@ -92,6 +122,7 @@ impl Write for Stream {
             Stream::Plain(tcp) => tcp.flush(),
             Stream::Client(tls) => tls.flush(),
             Stream::Server(tls) => tls.flush(),
+            Stream::Http2(pipe) => pipe.flush(),
         }
     }
 }
@@ -200,12 +231,14 @@ impl Pair {
     pub fn server(&self) -> io::Result<Arc<ServerConfig>> {
         let (chain, key) = self.parsed()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring has TLS 1.2 and 1.3")
             .with_no_client_auth()
-            .with_single_cert(chain, key);
-        config.map(Arc::new).map_err(io::Error::other)
+            .with_single_cert(chain, key)
+            .map_err(io::Error::other)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
     }
 
     fn parsed(&self) -> io::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {

@@ -7,6 +7,7 @@ use tungstenite::protocol::{Role, WebSocket};
 use tungstenite::{Error, Message};
 
 use super::http::Response;
+use super::pipe::Pipe;
 use super::tls::Stream;
 
 /// The key of every handshake here: the sample of RFC 6455. One key is as good as another on loopback.
@@ -59,6 +60,15 @@ impl Tunnel {
         })
     }
 
+    /// What follows the 200 to an extended CONNECT: no key, so nothing to check.
+    pub(super) fn over_http2(pipe: Pipe, response: Response) -> Tunnel {
+        let stream = Stream::Http2(Box::new(pipe));
+        Tunnel {
+            response,
+            socket: WebSocket::from_raw_socket(stream, Role::Client, None),
+        }
+    }
+
     /// The name of the stub at the other end.
     pub fn server(&self) -> &str {
         self.response.server()
@@ -79,9 +89,8 @@ impl Tunnel {
     pub fn read_within(&mut self, limit: Duration) -> Event {
         if self
             .socket
-            .get_ref()
-            .tcp()
-            .set_read_timeout(Some(limit.max(Duration::from_millis(1))))
+            .get_mut()
+            .set_read_timeout(limit.max(Duration::from_millis(1)))
             .is_err()
         {
             return Event::End;
