@@ -150,6 +150,25 @@ pub struct Rooms {
     pub proxy: ProxyRoom,
 }
 
+impl Rooms {
+    /// What every room has, of the target of this id; `None` if it has no room.
+    pub fn of_mut(&mut self, target: &str) -> Option<&mut Room> {
+        Some(match target {
+            "nginx" => &mut self.nginx.room,
+            "haproxy" => &mut self.haproxy.room,
+            "traefik" => &mut self.traefik.room,
+            "envoy" => &mut self.envoy.room,
+            "caddy" => &mut self.caddy.room,
+            "alb" => &mut self.alb.room,
+            "ingress" => &mut self.ingress.room,
+            "gateway" => &mut self.gateway.room,
+            "worker" => &mut self.worker.room,
+            "proxy" => &mut self.proxy.room,
+            _ => return None,
+        })
+    }
+}
+
 /// The room of NGINX.
 #[derive(Debug, Clone, Serialize)]
 pub struct NginxRoom {

@@ -2,7 +2,7 @@
 
 mod allow;
 mod cover;
-mod pattern;
+pub(crate) mod pattern;
 mod pem;
 
 use std::collections::HashSet;

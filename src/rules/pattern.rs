@@ -90,7 +90,7 @@ pub(super) fn every_text(regex: &str) -> Option<Vec<String>> {
 }
 
 /// Some texts that the regex is likely to match: a few ways through each alternative.
-pub(super) fn samples(regex: &str) -> Vec<String> {
+pub(crate) fn samples(regex: &str) -> Vec<String> {
     let Some(hir) = parse(regex) else {
         return Vec::new();
     };

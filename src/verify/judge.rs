@@ -1,0 +1,158 @@
+//! What a probe's outcome means beside the loss report: held, as reported, broken, or a report that is too modest.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::probe::{About, Deviation, Miss, Probe, Seen};
+use crate::ir::{Feature, Loc, uses};
+use crate::targets::{self, Env, Finding, Layout, Target, Verdicts};
+
+/// What became of a promise on a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judgement {
+    /// It was kept.
+    Held,
+    /// It was not kept, as the loss report says.
+    Reported,
+    /// The loss report says that it is not kept, and it was.
+    Modest,
+    /// It could not be seen.
+    Unseen,
+    /// It was not kept, and the loss report does not say so.
+    Broken,
+}
+
+impl Judgement {
+    /// The word for people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Reported => "as reported",
+            Self::Modest => "too modest",
+            Self::Unseen => "not seen",
+            Self::Broken => "BROKEN",
+        }
+    }
+}
+
+/// One promise on one program.
+#[derive(Clone, Debug)]
+pub struct Result {
+    /// The feature.
+    pub feature: Feature,
+    /// What it is about.
+    pub about: About,
+    /// Its place in the spec.
+    pub at: Loc,
+    /// The promise.
+    pub promise: String,
+    /// What became of it.
+    pub judgement: Judgement,
+    /// How it was not kept.
+    pub deviation: Option<Deviation>,
+    /// What the loss report says of it.
+    pub loss: Option<String>,
+    /// Why it could not be seen.
+    pub unseen: Option<String>,
+    /// What was changed to probe it.
+    pub scaled: Option<String>,
+    /// How long the probe took.
+    pub took: Duration,
+}
+
+/// The losses of a gateway on a target.
+pub struct Losses<'a> {
+    verdicts: Verdicts<'a>,
+}
+
+impl<'a> Losses<'a> {
+    /// Asks the target about every use.
+    pub fn of(target: &dyn Target, gateway: &'a crate::ir::Gateway) -> Self {
+        let env = Env::new(target, gateway, Layout::Full);
+        let uses = uses(gateway);
+        Self {
+            verdicts: targets::judge(target, gateway, &uses, &env),
+        }
+    }
+
+    /// Every loss.
+    pub fn all(&self) -> &[Finding<'a>] {
+        self.verdicts.findings()
+    }
+
+    /// The loss that a probe's deviation would be: of its own feature on its own subject, else one that excuses it.
+    fn explaining(&self, probe: &Probe) -> Option<&Finding<'a>> {
+        let own = |loss: &&Finding<'_>| {
+            loss.used.feature == probe.feature && About::from(loss.used.on) == probe.about
+        };
+        let exact = |loss: &&Finding<'_>| own(loss) && loss.used.at.loc == probe.at;
+        let all = self.all();
+        all.iter()
+            .find(exact)
+            .or_else(|| all.iter().find(own))
+            .or_else(|| {
+                all.iter()
+                    .find(|loss| probe.excused_by.contains(&loss.used.feature))
+            })
+    }
+
+    /// Judges what a probe saw; `scaled` are the losses of the gateway as it was probed.
+    pub(super) fn judge(&self, probe: &Probe, seen: Seen, scaled: Option<&Losses<'_>>, took: Duration) -> Result {
+        let loss = self.explaining(probe);
+        let mut result = Result {
+            feature: probe.feature,
+            about: probe.about.clone(),
+            at: probe.at,
+            promise: probe.promise.clone(),
+            judgement: Judgement::Held,
+            deviation: None,
+            loss: loss.map(|it| it.verdict.note().instead.to_string()),
+            unseen: None,
+            scaled: probe.setup.scale.says(),
+            took,
+        };
+        match seen {
+            Ok(()) => {}
+            Err(Miss::Unseen(why)) => {
+                result.judgement = Judgement::Unseen;
+                result.unseen = Some(why);
+            }
+            Err(Miss::Broken(deviation)) => {
+                let only_scaled = loss.is_none()
+                    && scaled.is_some_and(|losses| losses.explaining(probe).is_some());
+                if only_scaled {
+                    result.judgement = Judgement::Unseen;
+                    result.unseen = Some("the target cannot do the scaled value, only the written one".to_owned());
+                } else {
+                    result.judgement = match loss {
+                        Some(_) => Judgement::Reported,
+                        None => Judgement::Broken,
+                    };
+                }
+                result.deviation = Some(deviation);
+            }
+        }
+        result
+    }
+
+    /// A loss whose every probe held is told too modestly.
+    pub(super) fn find_modest(&self, results: &mut [Result]) {
+        for loss in self.all() {
+            let about = About::from(loss.used.on);
+            let own = |it: &Result| it.feature == loss.used.feature && it.about == about;
+            let exact = |it: &Result| own(it) && it.at == loss.used.at.loc;
+            let narrow = results.iter().any(exact);
+            let ours = |it: &Result| if narrow { exact(it) } else { own(it) };
+            let held = |it: &Result| matches!(it.judgement, Judgement::Held | Judgement::Modest);
+            let any = results.iter().any(&ours);
+            if any && results.iter().filter(|it| ours(it)).all(held) {
+                for result in results.iter_mut().filter(|it| ours(it)) {
+                    result.judgement = Judgement::Modest;
+                    result.loss = Some(loss.verdict.note().instead.to_string());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Ports and addresses moved to loopback: listeners, metrics, servers and their health checks.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::port;
+use crate::ir::{Address, Gateway, Set};
+
+/// Where everything of a lab listens.
+#[derive(Debug)]
+pub struct Places {
+    /// The address of each listener.
+    pub listeners: Vec<SocketAddr>,
+    /// The address of the metrics.
+    pub metrics: Option<SocketAddr>,
+    /// The address of each server of each upstream.
+    pub servers: Vec<Vec<SocketAddr>>,
+    /// The port of an upstream's health checks, where it is not the servers' own.
+    pub checks: Vec<Option<u16>>,
+    /// What could not be kept, in words.
+    pub changes: Vec<String>,
+}
+
+impl Places {
+    /// Moves a gateway to loopback. With `names`, servers keep their host names, and a DNS server has to tell their addresses.
+    ///
+    /// # Errors
+    /// Where no port is free.
+    pub(super) fn apply(gateway: &mut Gateway, names: bool) -> io::Result<Self> {
+        let mut places = Self {
+            listeners: Vec::new(),
+            metrics: None,
+            servers: Vec::new(),
+            checks: Vec::new(),
+            changes: Vec::new(),
+        };
+        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        for listener in &mut gateway.listeners {
+            let port = port::free()?;
+            // What clients see stays what it was: redirects and X-Forwarded-Port name it.
+            listener.port.value = port;
+            listener.address.value = Some(local);
+            places.listeners.push(SocketAddr::new(local, port));
+        }
+        if let Some(metrics) = &mut gateway.metrics {
+            metrics.port.value = port::free()?;
+            metrics.address.value = local;
+            places.metrics = Some(SocketAddr::new(local, metrics.port.value));
+        }
+        let block = Block::new();
+        let mut number = 0;
+        for upstream in &mut gateway.upstreams {
+            let mut servers = Vec::new();
+            for server in &mut upstream.servers {
+                number += 1;
+                let at = block.address(number)?;
+                server.address.value = match &server.address.value {
+                    Address::Name { host, .. } if names => Address::Name {
+                        host: host.clone(),
+                        port: at.port(),
+                    },
+                    Address::Unix { path } => {
+                        places
+                            .changes
+                            .push(format!("the socket {path} is probed as a TCP address"));
+                        ip(at)
+                    }
+                    Address::Name { .. } | Address::Ip { .. } => ip(at),
+                };
+                servers.push(at);
+            }
+            // On addresses of their own all servers can have the one port that checks go to.
+            let checks = match upstream.health.as_mut().and_then(|it| it.port.as_mut()) {
+                Some(Set { value, .. }) => {
+                    *value = port::free()?;
+                    Some(*value)
+                }
+                None => None,
+            };
+            places.checks.push(checks);
+            places.servers.push(servers);
+        }
+        Ok(places)
+    }
+}
+
+const fn ip(at: SocketAddr) -> Address {
+    Address::Ip {
+        ip: at.ip(),
+        port: at.port(),
+    }
+}
+
+/// Loopback addresses that belong to one lab, one for each server; only 127.0.0.1 where the system has no others.
+struct Block(Option<u32>);
+
+impl Block {
+    fn new() -> Self {
+        static LABS: AtomicU32 = AtomicU32::new(0);
+        let lab = LABS.fetch_add(1, Ordering::Relaxed);
+        // 127.64.0.0/10 holds 16,384 blocks of 256 addresses: two processes seldom meet, and then their ports differ.
+        let number = std::process::id().wrapping_mul(641).wrapping_add(lab) % (1 << 14);
+        let base = 0x7f40_0000 + (number << 8);
+        let first = SocketAddr::new(Ipv4Addr::from(base + 1).into(), 0);
+        Self(TcpListener::bind(first).is_ok().then_some(base))
+    }
+
+    fn address(&self, number: u32) -> io::Result<SocketAddr> {
+        match self.0 {
+            Some(base) => port::free_on(Ipv4Addr::from(base + number).into()),
+            None => port::free_on(Ipv4Addr::LOCALHOST.into()),
+        }
+    }
+}
