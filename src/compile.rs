@@ -267,7 +267,8 @@ pub fn render_gateway(
             .note(format!("it gets what {newest} gets"));
     }
     if let Some(version) = written
-        && version.value < oldest
+        // The oldest is a whole series: 1.22.1 is 1.22.
+        && (version.value.major, version.value.minor) < (oldest.major, oldest.minor)
     {
         report
             .error(format!("{}::version", target.id()), version.loc())

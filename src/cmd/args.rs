@@ -66,6 +66,19 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  $ wsgen test spec.yaml\n\n\
         Exit status: 0 all pass, 1 one fails, 2 the spec or the call is wrong.")]
     Test(TestArgs),
+    /// Prove what the contract promises, on the real programs
+    ///
+    /// Renders the spec for each program that is here, starts it on loopback with stub servers behind it, and asks it for everything
+    /// that the spec promises. Times, ports, addresses and certificates are mapped; no file outside a private folder is touched.
+    #[cfg(all(unix, feature = "verify"))]
+    #[command(after_help = "Examples:\n  \
+        $ wsgen verify spec.yaml\n  \
+        $ wsgen verify spec.yaml --target nginx --only timeout,socket\n  \
+        $ wsgen verify spec.yaml --program nginx=/opt/nginx/sbin/nginx --format junit\n  \
+        $ wsgen verify spec.yaml --list\n\n\
+        Exit status: 0 every promise is kept, or not kept as the loss report says, 1 one is broken, 2 the spec or the call is wrong, \
+        or a program did not start.")]
+    Verify(VerifyArgs),
     /// Compare what would be rendered with files, or two specs with each other
     ///
     /// With `--out`, SPEC is rendered and compared with what stands below that folder. With OLD and NEW, both are rendered and
@@ -282,6 +295,61 @@ pub(super) struct TestArgs {
     /// How findings are written
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
+}
+
+#[cfg(all(unix, feature = "verify"))]
+#[derive(clap::Args, Debug)]
+pub(super) struct VerifyArgs {
+    #[command(flatten)]
+    pub(super) spec: SpecArgs,
+    /// The targets whose programs are asked: names with commas, or `all`
+    #[arg(
+        short,
+        long,
+        value_name = "TARGETS",
+        value_delimiter = ',',
+        default_value = "all"
+    )]
+    pub(super) target: Vec<String>,
+    /// A program by its path, in place of the one on PATH (may be repeated, also for one target)
+    #[arg(long, value_name = "TARGET=PATH")]
+    pub(super) program: Vec<String>,
+    /// Only these probes: features, families, or names of routes, upstreams and listeners, with commas
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+    /// List the probes and start nothing
+    #[arg(long)]
+    pub(super) list: bool,
+    /// How the evidence is written
+    #[arg(long, value_enum, default_value_t = VerifyFormat::Human)]
+    pub(super) format: VerifyFormat,
+    /// Leave the folders of the programs: configuration, certificates, logs
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// How long a program's probes may take: those that have not begun by then are told as not seen
+    #[arg(long, value_name = "DURATION", default_value = "2m")]
+    pub(super) limit: String,
+}
+
+#[cfg(all(unix, feature = "verify"))]
+impl VerifyArgs {
+    /// Whether targets were named, not left to be all.
+    pub(super) fn targets_are_named(&self) -> bool {
+        self.target != ["all"]
+    }
+}
+
+/// How evidence is written.
+#[cfg(all(unix, feature = "verify"))]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum VerifyFormat {
+    /// A table, and what was broken
+    Human,
+    Json,
+    /// JUnit's XML
+    Junit,
+    /// For a comment on a pull request
+    Markdown,
 }
 
 #[derive(clap::Args, Debug)]

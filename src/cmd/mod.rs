@@ -19,6 +19,8 @@ mod screen;
 mod targets;
 mod test;
 mod unified;
+#[cfg(all(unix, feature = "verify"))]
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -66,6 +68,8 @@ fn execute(command: Command, screen: &Screen) -> Result<Status, Fault> {
         Command::Explain(args) => explain::run(&args, screen),
         Command::Routes(args) => routes::run(&args, screen),
         Command::Test(args) => test::run(&args, screen),
+        #[cfg(all(unix, feature = "verify"))]
+        Command::Verify(args) => verify::run(&args, screen),
         Command::Diff(args) => diff::run(&args, screen),
         Command::Init(args) => init::run(&args),
         Command::Targets(args) => targets::run(&args),

@@ -69,15 +69,21 @@ impl Ask {
     /// A header in place of any of that name.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        self.request.headers.push((name.to_owned(), value.to_owned()));
+        self.request
+            .headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.request
+            .headers
+            .push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Without any header of this name.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
-        self.request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.request
+            .headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self
     }
 
@@ -141,7 +147,12 @@ impl Ask {
             (false, true) => "ws",
             (true, true) => "wss",
         };
-        let mut text = format!("{} {scheme}://{}{}", request.method, self.authority(), self.target());
+        let mut text = format!(
+            "{} {scheme}://{}{}",
+            request.method,
+            self.authority(),
+            self.target()
+        );
         for (name, value) in &request.headers {
             let shown: String = value.chars().take(60).collect();
             text.push_str(&format!(", {name}: {shown}"));
@@ -194,14 +205,24 @@ impl<'a> Asker<'a> {
         let gateway = self.gateway;
         let route = gateway.route(route);
         gateway.listeners_of(route).find_map(|listener| {
-            gateway.table.iter().filter(|entry| entry.route == route.id).find_map(|entry| {
-                self.for_entry(route, *entry, listener, &[true])
-                    .filter(|ask| self.outcome(ask).is_some_and(|it| it.tunnel))
-            })
+            gateway
+                .table
+                .iter()
+                .filter(|entry| entry.route == route.id)
+                .find_map(|entry| {
+                    self.for_entry(route, *entry, listener, &[true])
+                        .filter(|ask| self.outcome(ask).is_some_and(|it| it.tunnel))
+                })
         })
     }
 
-    fn for_entry(&self, route: &Route, entry: Entry, listener: &Listener, upgrades: &[bool]) -> Option<Ask> {
+    fn for_entry(
+        &self,
+        route: &Route,
+        entry: Entry,
+        listener: &Listener,
+        upgrades: &[bool],
+    ) -> Option<Ask> {
         let hosts = hosts(entry.host(self.gateway));
         let paths = paths(entry.path(self.gateway));
         for host in &hosts {
@@ -222,14 +243,30 @@ impl<'a> Asker<'a> {
     }
 
     /// A request to a host and path that meets all that the route asks for.
-    fn letting_in(&self, route: &Route, listener: &Listener, host: &str, path: &str, upgrade: bool) -> Ask {
+    fn letting_in(
+        &self,
+        route: &Route,
+        listener: &Listener,
+        host: &str,
+        path: &str,
+        upgrade: bool,
+    ) -> Ask {
         let when = &route.when;
         let lists = [when.methods.as_ref(), route.methods.as_ref()];
         let allowed = |method: &str| {
-            lists.iter().flatten().all(|list| list.value.iter().any(|it| it == method))
+            lists
+                .iter()
+                .flatten()
+                .all(|list| list.value.iter().any(|it| it == method))
         };
-        let named = lists.iter().flatten().flat_map(|list| list.value.iter().map(String::as_str));
-        let method = ["GET"].into_iter().chain(named).find(|method| allowed(method));
+        let named = lists
+            .iter()
+            .flatten()
+            .flat_map(|list| list.value.iter().map(String::as_str));
+        let method = ["GET"]
+            .into_iter()
+            .chain(named)
+            .find(|method| allowed(method));
         let only = when.upgrade.as_ref().is_some_and(|it| it.value)
             || route.websocket.as_ref().is_some_and(|it| it.only.value);
         let mut request = Request {
@@ -259,7 +296,11 @@ impl<'a> Asker<'a> {
                 ask = ask.query(&encoded(&condition.value.name), &encoded(&text));
             }
         }
-        if let Some(pass) = self.gateway.auth_of(route).and_then(|auth| self.keyring.pass(auth)) {
+        if let Some(pass) = self
+            .gateway
+            .auth_of(route)
+            .and_then(|auth| self.keyring.pass(auth))
+        {
             ask = ask.showing(&pass);
         }
         if ask.request.upgrade.is_some()
@@ -318,9 +359,17 @@ impl Ask {
     /// With what a client shows to get in.
     #[must_use]
     pub fn showing(self, pass: &Pass) -> Self {
-        let with = pass.query.iter().fold(self, |ask, (name, value)| ask.query(name, value));
+        let with = pass
+            .query
+            .iter()
+            .fold(self, |ask, (name, value)| ask.query(name, value));
         pass.headers.iter().fold(with, |ask, (name, value)| {
-            match ask.request.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            match ask
+                .request
+                .headers
+                .iter()
+                .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            {
                 // Cookies share one line.
                 Some((_, old)) if name.eq_ignore_ascii_case("cookie") => {
                     let both = format!("{old}; {value}");

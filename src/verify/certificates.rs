@@ -31,13 +31,13 @@ impl Certificates {
     /// # Errors
     /// Where the folder cannot be written, or a name cannot stand in a certificate.
     pub(super) fn apply(gateway: &mut Gateway, folder: &Folder) -> io::Result<Self> {
-        let clients = Authority::new()?;
+        let clients = Authority::new();
         let client = clients.try_issue(&["client.example"])?;
         let mut all = Self {
-            site: Authority::new()?,
+            site: Authority::new(),
             clients,
-            servers: Authority::new()?,
-            stranger: Authority::new()?,
+            servers: Authority::new(),
+            stranger: Authority::new(),
             client,
             changes: Vec::new(),
         };
@@ -60,8 +60,14 @@ impl Certificates {
                 }
             };
             it.source = CertificateSource::Files {
-                cert: Set { value: cert, from: at.0 },
-                key: Set { value: key, from: at.1 },
+                cert: Set {
+                    value: cert,
+                    from: at.0,
+                },
+                key: Set {
+                    value: key,
+                    from: at.1,
+                },
             };
         }
         let client_ca = file("tls/clients.pem".to_owned(), &all.clients.pem())?;
@@ -102,7 +108,11 @@ impl Certificates {
     }
 
     /// What the servers of an upstream need; `None` where it speaks plain text.
-    pub(super) fn server(&self, upstream: &Upstream, address: &str) -> io::Result<Option<Arc<ServerConfig>>> {
+    pub(super) fn server(
+        &self,
+        upstream: &Upstream,
+        address: &str,
+    ) -> io::Result<Option<Arc<ServerConfig>>> {
         let Some(tls) = &upstream.tls else {
             return Ok(None);
         };
@@ -110,7 +120,7 @@ impl Certificates {
         names.extend(tls.server_name.iter().map(|name| name.value.clone()));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let pair = self.servers.try_issue(&names)?;
-        self.servers.server(&pair).map(Some)
+        pair.server().map(Some)
     }
 }
 

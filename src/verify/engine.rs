@@ -27,7 +27,11 @@ const TOGETHER: usize = 8;
 ///
 /// # Errors
 /// See [`NoLab`].
-pub fn run(job: &Job<'_>, probes: &[Probe], limits: Limits<'_>) -> std::result::Result<Vec<Result>, NoLab> {
+pub fn run(
+    job: &Job<'_>,
+    probes: &[Probe],
+    limits: Limits<'_>,
+) -> std::result::Result<Vec<Result>, NoLab> {
     let losses = Losses::of(job.target, job.gateway);
     let groups = groups(probes);
     let results: Mutex<Vec<(usize, Result)>> = Mutex::default();
@@ -45,7 +49,10 @@ pub fn run(job: &Job<'_>, probes: &[Probe], limits: Limits<'_>) -> std::result::
         let late = || Err(Miss::Unseen("the time was up".to_owned()));
         if Instant::now() >= limits.until {
             for index in members {
-                keep(*index, losses.judge(&probes[*index], late(), None, Duration::ZERO));
+                keep(
+                    *index,
+                    losses.judge(&probes[*index], late(), None, Duration::ZERO),
+                );
             }
             return;
         }
@@ -61,8 +68,15 @@ pub fn run(job: &Job<'_>, probes: &[Probe], limits: Limits<'_>) -> std::result::
             let index = members[member];
             let probe = &probes[index];
             let start = Instant::now();
-            let seen: Seen = if start >= limits.until { late() } else { probe.run(&lab) };
-            keep(index, losses.judge(probe, seen, Some(&scaled), start.elapsed()));
+            let seen: Seen = if start >= limits.until {
+                late()
+            } else {
+                probe.run(&lab)
+            };
+            keep(
+                index,
+                losses.judge(probe, seen, Some(&scaled), start.elapsed()),
+            );
         });
     });
     if let Some(why) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {

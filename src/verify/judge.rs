@@ -99,7 +99,13 @@ impl<'a> Losses<'a> {
     }
 
     /// Judges what a probe saw; `scaled` are the losses of the gateway as it was probed.
-    pub(super) fn judge(&self, probe: &Probe, seen: Seen, scaled: Option<&Losses<'_>>, took: Duration) -> Result {
+    pub(super) fn judge(
+        &self,
+        probe: &Probe,
+        seen: Seen,
+        scaled: Option<&Losses<'_>>,
+        took: Duration,
+    ) -> Result {
         let loss = self.explaining(probe);
         let mut result = Result {
             feature: probe.feature,
@@ -124,7 +130,9 @@ impl<'a> Losses<'a> {
                     && scaled.is_some_and(|losses| losses.explaining(probe).is_some());
                 if only_scaled {
                     result.judgement = Judgement::Unseen;
-                    result.unseen = Some("the target cannot do the scaled value, only the written one".to_owned());
+                    result.unseen = Some(
+                        "the target cannot do the scaled value, only the written one".to_owned(),
+                    );
                 } else {
                     result.judgement = match loss {
                         Some(_) => Judgement::Reported,

@@ -80,7 +80,13 @@ impl Keyring {
         }
     }
 
-    fn keep(&mut self, at: &mut Secret, text: String, folder: &Folder, file: &str) -> io::Result<()> {
+    fn keep(
+        &mut self,
+        at: &mut Secret,
+        text: String,
+        folder: &Folder,
+        file: &str,
+    ) -> io::Result<()> {
         match at {
             Secret::Env(name) => self.env.push((name.clone(), text)),
             Secret::File(path) => *path = text_of(&folder.write(file, text)?),
@@ -90,7 +96,8 @@ impl Keyring {
 
     /// What a client shows to get in, at the first place where the gateway looks; `None` where no good secret can be made.
     pub fn pass(&self, auth: &Auth) -> Option<Pass> {
-        let first = |places: &[TokenPlace], text: String| places.first().map(|at| Pass::at(at, text));
+        let first =
+            |places: &[TokenPlace], text: String| places.first().map(|at| Pass::at(at, text));
         match &auth.kind {
             AuthKind::Basic(_) => Some(Pass::header("Authorization", basic(USER))),
             AuthKind::ApiKey(api) => match self.keys.get(auth.id.index()) {

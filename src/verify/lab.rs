@@ -17,7 +17,7 @@ use super::stub::Stub;
 use super::wire::{Client, Request, Response, Tunnel};
 use crate::compile::{Options, render_gateway};
 use crate::emit::OutFile;
-use crate::ir::{Gateway, ListenerId, Set, UpstreamId, Workers};
+use crate::ir::{Gateway, ListenerId, Set, UpstreamId, Workers, normalize};
 use crate::request::Outcome;
 use crate::targets::Target;
 
@@ -105,7 +105,9 @@ impl Lab {
         let rendered = render_gateway(&gateway, job.target, Options::default(), &|_| String::new());
         if rendered.files.is_empty() {
             let said = rendered.report.diags.iter();
-            return Err(NoLab::Refused(said.map(|diag| diag.title.clone()).collect()));
+            return Err(NoLab::Refused(
+                said.map(|diag| diag.title.clone()).collect(),
+            ));
         }
         let files = rendered.files;
         let mut texts: Vec<(String, String)> = files
@@ -170,13 +172,27 @@ impl Lab {
 
     /// A client of a listener at this address, speaking TLS where the listener does; `authority` is its `Host` line, and the
     /// name in TLS where the listener has a certificate for it.
-    pub fn client(&self, listener: ListenerId, from: Option<IpAddr>, authority: &str) -> io::Result<Client> {
+    pub fn client(
+        &self,
+        listener: ListenerId,
+        from: Option<IpAddr>,
+        authority: &str,
+    ) -> io::Result<Client> {
         let it = self.gateway.listener(listener);
         let mut client = Client::new(self.places.listeners[listener.index()]).host(authority);
         if let Some(tls) = &it.tls {
-            let identity = tls.client_auth.as_ref().map(|_| &self.certificates.client);
-            let config = self.certificates.site.client(identity)?;
-            client = client.tls_with(config).server_name(&tls_name(&self.gateway, listener, bare(authority)));
+            let config = match &tls.client_auth {
+                Some(_) => self
+                    .certificates
+                    .site
+                    .client_as(&self.certificates.client)?,
+                None => self.certificates.site.client(),
+            };
+            client = client.tls_with(config).server_name(&tls_name(
+                &self.gateway,
+                listener,
+                bare(authority),
+            ));
         }
         Ok(match from {
             Some(ip) if it.proxy_protocol.value => client.from(&ip.to_string()),
@@ -205,7 +221,8 @@ impl Lab {
     /// # Errors
     /// Where no answer came.
     pub fn upgrade(&self, ask: &Ask) -> io::Result<Result<Tunnel, Response>> {
-        self.client_of(ask)?.try_websocket(&ask.target(), &ask.lines())
+        self.client_of(ask)?
+            .try_websocket(&ask.target(), &ask.lines())
     }
 
     /// Asks for a WebSocket that has to come about.
@@ -226,11 +243,12 @@ impl Lab {
     /// What differs: the answer, the upstream, the path that the server saw, a tunnel that came about or not.
     pub fn behaves(&self, ask: &Ask) -> Seen {
         let asker = self.asker();
-        let outcome = asker
-            .outcome(ask)
-            .ok_or_else(|| Miss::Unseen(format!("{} reaches no listener of the spec", ask.says())))?;
+        let outcome = asker.outcome(ask).ok_or_else(|| {
+            Miss::Unseen(format!("{} reaches no listener of the spec", ask.says()))
+        })?;
         let came = if ask.request.is_websocket() {
-            self.upgrade(ask).map(|it| it.map_or_else(|refused| refused, |tunnel| tunnel.response.clone()))
+            self.upgrade(ask)
+                .map(|it| it.map_or_else(|refused| refused, |tunnel| tunnel.response.clone()))
         } else {
             self.send(ask)
         };
@@ -260,7 +278,10 @@ impl Lab {
             return match arrivals.first() {
                 Some((upstream, ..)) => {
                     let name = &self.gateway.upstream(*upstream).name;
-                    differs(format!("{}, and the request reached {name}", status(&response)))
+                    differs(format!(
+                        "{}, and the request reached {name}",
+                        status(&response)
+                    ))
                 }
                 None => Ok(()),
             };
@@ -274,8 +295,13 @@ impl Lab {
         }
         if let Some(path) = &outcome.path
             && request.target != *path
+            && normalized(&request.target).as_ref() != Some(path)
         {
-            return differs(format!("{}; the server saw {}", status(&response), request.target));
+            return differs(format!(
+                "{}; the server saw {}",
+                status(&response),
+                request.target
+            ));
         }
         if !rest.is_empty() {
             return differs(format!("servers saw it {} times", arrivals.len()));
@@ -300,7 +326,11 @@ impl Lab {
                     .iter()
                     .map(|(id, _)| self.gateway.upstream(*id).name.as_str())
                     .collect();
-                let kind = if outcome.tunnel { "a tunnel to" } else { "an answer of" };
+                let kind = if outcome.tunnel {
+                    "a tunnel to"
+                } else {
+                    "an answer of"
+                };
                 let path = outcome.path.as_deref().unwrap_or_default();
                 format!("{kind} upstream {}, which sees {path}", names.join(" or "))
             }
@@ -315,6 +345,15 @@ impl Lab {
             text.push_str(&running.folder().read(name).unwrap_or_default());
         }
         text
+    }
+}
+
+/// A request target with its path as routes match it: whether the server gets the path in that form or as the client sent it is
+/// the program's matter, as both lead to the same resource.
+fn normalized(target: &str) -> Option<String> {
+    match target.split_once('?') {
+        Some((path, query)) => Some(format!("{}?{query}", normalize(path)?)),
+        None => normalize(target),
     }
 }
 
@@ -356,19 +395,31 @@ fn tls_name(gateway: &Gateway, listener: ListenerId, host: &str) -> String {
     let all: Vec<&String> = names.collect();
     match all.iter().find(|name| covers(name)) {
         Some(_) => host.to_owned(),
-        None => all.first().map_or_else(|| host.to_owned(), |name| name.replacen('*', "w", 1)),
+        None => all
+            .first()
+            .map_or_else(|| host.to_owned(), |name| name.replacen('*', "w", 1)),
     }
 }
 
 /// A stub for every server, TLS where its upstream has it.
-fn stubs(gateway: &Gateway, places: &Places, certificates: &Certificates) -> io::Result<Vec<Vec<Stub>>> {
+fn stubs(
+    gateway: &Gateway,
+    places: &Places,
+    certificates: &Certificates,
+) -> io::Result<Vec<Vec<Stub>>> {
     let mut all = Vec::new();
     for (upstream, addresses) in gateway.upstreams.iter().zip(&places.servers) {
         let one = |(number, at): (usize, &SocketAddr)| {
             let tls = certificates.server(upstream, &at.ip().to_string())?;
             Stub::at_with(&format!("{}-{}", upstream.name, number + 1), *at, tls)
         };
-        all.push(addresses.iter().enumerate().map(one).collect::<io::Result<_>>()?);
+        all.push(
+            addresses
+                .iter()
+                .enumerate()
+                .map(one)
+                .collect::<io::Result<_>>()?,
+        );
     }
     Ok(all)
 }
@@ -381,6 +432,9 @@ fn own_files(gateway: &mut Gateway, folder: &Folder) {
     nginx.error_log.value = file("error.log");
     if gateway.runtime.workers.value == Workers::Auto {
         let from = gateway.runtime.workers.from;
-        gateway.runtime.workers = Set { value: Workers::Count(2), from };
+        gateway.runtime.workers = Set {
+            value: Workers::Count(2),
+            from,
+        };
     }
 }

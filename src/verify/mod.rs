@@ -11,6 +11,23 @@
 //! | [`wire`] | clients: HTTP/1.1 as it stands on the wire, HTTP/2, WebSocket, TLS, and the private authority |
 //! | [`stub`] | upstream servers that record what arrives and answer as they are asked, and a name server |
 //!
+//! | [`scale`] | durations brought down to what can be waited for |
+//! | [`places`], [`ranges`] | ports, addresses and client ranges on loopback |
+//! | [`certificates`], [`keyring`] | certificates, secrets and tokens made on the spot |
+//! | [`lab`] | one program with a gateway moved to loopback, and a stub for every server |
+//! | [`ask`] | requests made from the gateway itself: one that a route lets in, and its variations |
+//! | [`probe`] | one promise of the contract and how to see it |
+//! | [`probes`] | every family of probes: each makes, from a gateway, the probes of its promises |
+//! | [`engine`] | every probe in the lab that it needs, side by side, within a bounded time |
+//! | [`judge`] | what an outcome means beside the loss report |
+//! | [`run`] | a spec on one program, from rendering to results |
+//! | [`evidence`] | what was seen, as a table, JSON, JUnit or Markdown |
+//!
+//! ```text
+//! gateway ─▶ probes ─▶ groups by lab ─▶ lab: scale, move, render, start ─▶ ask ─▶ seen ─▶ judge beside the losses ─▶ evidence
+//! ```
+//! A probe states what the contract promises and knows no target.
+//!
 //! ```no_run
 //! use wsgen::verify::{port, process::Running, programs, stub::Stub, wire::Client};
 //!
@@ -26,10 +43,24 @@
 //! # }
 //! ```
 
+pub mod ask;
+mod base64;
+pub mod certificates;
 mod command;
+pub mod engine;
+pub mod evidence;
 pub mod folder;
+pub mod judge;
+pub mod keyring;
+pub mod lab;
+pub mod places;
 pub mod port;
+pub mod probe;
+pub mod probes;
 pub mod process;
 pub mod programs;
+pub mod ranges;
+pub mod run;
+pub mod scale;
 pub mod stub;
 pub mod wire;

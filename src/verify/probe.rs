@@ -73,7 +73,11 @@ pub struct Deviation {
 
 impl Deviation {
     /// All three, each a clause without full stop.
-    pub fn new(sent: impl Into<String>, came: impl Into<String>, promised: impl Into<String>) -> Self {
+    pub fn new(
+        sent: impl Into<String>,
+        came: impl Into<String>,
+        promised: impl Into<String>,
+    ) -> Self {
         Self {
             sent: sent.into(),
             came: came.into(),

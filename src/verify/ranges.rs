@@ -27,10 +27,7 @@ struct Block {
 
 impl Default for Block {
     fn default() -> Self {
-        Self {
-            all: ALL,
-            own: ALL,
-        }
+        Self { all: ALL, own: ALL }
     }
 }
 
@@ -101,13 +98,6 @@ impl Ranges {
         self.fresh(moved.map_or(self.outside, |(_, block)| *block))
     }
 
-    /// What changed, in words.
-    pub(super) fn says(&self) -> impl Iterator<Item = String> + '_ {
-        self.moved
-            .iter()
-            .map(|(net, block)| format!("clients of {net} come from {}", net_of(block.all)))
-    }
-
     fn fresh(&self, block: Block) -> IpAddr {
         let size = 1u32 << (32 - block.own.1);
         // The first and the last address of a block may be taken for those of a network.
@@ -125,7 +115,11 @@ fn net_of((base, prefix): (u32, u8)) -> ClientRange {
 /// Every client range of a gateway.
 fn each(gateway: &mut Gateway, mut change: impl FnMut(&mut ClientRange)) {
     for listener in &mut gateway.listeners {
-        listener.trusted_proxies.value.iter_mut().for_each(&mut change);
+        listener
+            .trusted_proxies
+            .value
+            .iter_mut()
+            .for_each(&mut change);
     }
     for route in &mut gateway.routes {
         if let Some(ranges) = &mut route.when.clients {
@@ -150,14 +144,27 @@ mod tests {
 
     #[test]
     fn inner_ranges_stay_inside_and_strangers_outside() {
-        let texts = ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "2001:db8::/32", "192.0.2.0/24"];
-        let mut nets: Vec<IpNet> = texts.iter().map(|it| it.parse().expect("a range")).collect();
+        let texts = [
+            "10.0.0.0/8",
+            "10.1.0.0/16",
+            "10.1.2.3/32",
+            "2001:db8::/32",
+            "192.0.2.0/24",
+        ];
+        let mut nets: Vec<IpNet> = texts
+            .iter()
+            .map(|it| it.parse().expect("a range"))
+            .collect();
         nets.sort_by_key(|net| (net.prefix_len(), net.addr()));
         let mut ranges = Ranges::default();
         ranges.outside = ranges.settle(super::ALL, None, &nets);
         let moved = |text: &str| {
             let net: IpNet = text.parse().expect("a range");
-            let found = ranges.moved.iter().find(|(one, _)| *one == net).expect("it was moved");
+            let found = ranges
+                .moved
+                .iter()
+                .find(|(one, _)| *one == net)
+                .expect("it was moved");
             net_of(found.1.all)
         };
         let all: Vec<_> = texts.iter().map(|text| moved(text)).collect();

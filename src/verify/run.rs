@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::engine::{self, Limits};
 use super::judge::{Judgement, Result};
 use super::lab::{Job, NoLab};
-use super::probes;
 use super::probe::Probe;
+use super::probes;
 use super::programs::Found;
 use crate::compile::{self, Compiled, Options};
 use crate::diag::Report;
@@ -47,7 +47,10 @@ impl Column {
     /// How many promises came to this.
     pub fn count(&self, judgement: Judgement) -> usize {
         let results = self.outcome.as_ref().map_or(&[][..], Vec::as_slice);
-        results.iter().filter(|it| it.judgement == judgement).count()
+        results
+            .iter()
+            .filter(|it| it.judgement == judgement)
+            .count()
     }
 
     /// Whether a promise was broken, or the program could not be asked.
@@ -66,7 +69,10 @@ impl Column {
         let tests: [&dyn Fn(Loc) -> bool; 2] = [&|origin| origin == at, &inside];
         tests.iter().find_map(|test| {
             self.files.iter().find_map(|file| {
-                let number = file.lines.iter().position(|origin| origin.is_some_and(test))?;
+                let number = file
+                    .lines
+                    .iter()
+                    .position(|origin| origin.is_some_and(test))?;
                 let text = file.text.lines().nth(number)?.trim().to_owned();
                 Some((file.path.to_string_lossy().into_owned(), number + 1, text))
             })
@@ -168,7 +174,11 @@ fn failure(why: NoLab) -> Failure {
                 let at = line.and_then(|line| {
                     let file = main?;
                     // The nearest line above that has an origin: a block's closing line has none.
-                    file.lines.get(..line)?.iter().rev().find_map(|origin| *origin)
+                    file.lines
+                        .get(..line)?
+                        .iter()
+                        .rev()
+                        .find_map(|origin| *origin)
                 });
                 let text = line.and_then(|line| {
                     let text = main?.text.lines().nth(line.checked_sub(1)?)?;

@@ -23,7 +23,10 @@ pub fn write(compiled: &Compiled, columns: &[Column], color: bool) -> String {
     }
     for (judgement, title) in [
         (Judgement::Reported, "Not kept, as the loss report says"),
-        (Judgement::Modest, "Kept, where the loss report says that it is not"),
+        (
+            Judgement::Modest,
+            "Kept, where the loss report says that it is not",
+        ),
         (Judgement::Unseen, "Not seen"),
     ] {
         told(&mut out, compiled, columns, judgement, title);
@@ -32,7 +35,12 @@ pub fn write(compiled: &Compiled, columns: &[Column], color: bool) -> String {
     for column in columns {
         let name = column.found.name();
         let _ = match &column.outcome {
-            Ok(_) => writeln!(out, "{name}: {} in {:.1} s", counted(column), column.took.as_secs_f64()),
+            Ok(_) => writeln!(
+                out,
+                "{name}: {} in {:.1} s",
+                counted(column),
+                column.took.as_secs_f64()
+            ),
             Err(_) => writeln!(out, "{name}: not verified"),
         };
     }
@@ -60,7 +68,11 @@ fn table(columns: &[Column], color: bool) -> String {
         for (results, width) in cells.iter().zip(&widths) {
             let word = cell(results);
             let padded = format!("{word:width$}");
-            line.push_str(&painted(&padded, results.iter().map(|it| it.judgement).max(), color));
+            line.push_str(&painted(
+                &padded,
+                results.iter().map(|it| it.judgement).max(),
+                color,
+            ));
         }
         out.push_str(line.trim_end());
         out.push('\n');
@@ -83,7 +95,11 @@ fn painted(text: &str, judgement: Option<Judgement>, color: bool) -> String {
 }
 
 fn broken(out: &mut String, compiled: &Compiled, column: &Column, result: &Result, color: bool) {
-    let (paint, end) = if color { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+    let (paint, end) = if color {
+        ("\x1b[1;31m", "\x1b[0m")
+    } else {
+        ("", "")
+    };
     let _ = writeln!(
         out,
         "\n{paint}broken{end}: {} on {}: {}",
@@ -110,13 +126,21 @@ fn failed(out: &mut String, compiled: &Compiled, column: &Column, failure: &Fail
     let name = column.found.name();
     match failure {
         Failure::Losses(_) => {
-            let _ = writeln!(out, "\n{name}: not rendered, the loss report has errors; \
-                `targets.{}.on_loss: warn` renders it all the same", column.target.id());
+            let _ = writeln!(
+                out,
+                "\n{name}: not rendered, the loss report has errors; \
+                `targets.{}.on_loss: warn` renders it all the same",
+                column.target.id()
+            );
         }
         Failure::Lab(why) => {
             let _ = writeln!(out, "\n{name}: not started: {why}");
         }
-        Failure::Program { what, log, complaints } => {
+        Failure::Program {
+            what,
+            log,
+            complaints,
+        } => {
             let _ = writeln!(out, "\n{name}: {what}");
             for (message, line, at) in complaints {
                 let _ = writeln!(out, "  it says   {message}");
@@ -138,14 +162,27 @@ fn failed(out: &mut String, compiled: &Compiled, column: &Column, failure: &Fail
 }
 
 /// The same sentence on several programs or subjects is told once.
-fn told(out: &mut String, compiled: &Compiled, columns: &[Column], judgement: Judgement, title: &str) {
+fn told(
+    out: &mut String,
+    compiled: &Compiled,
+    columns: &[Column],
+    judgement: Judgement,
+    title: &str,
+) {
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
     for column in columns {
-        for result in column.outcome.iter().flatten().filter(|it| it.judgement == judgement) {
+        for result in column
+            .outcome
+            .iter()
+            .flatten()
+            .filter(|it| it.judgement == judgement)
+        {
             let came = result.deviation.as_ref().map(|it| it.came.as_str());
             let text = match (judgement, &result.loss, &result.unseen, came) {
                 (Judgement::Unseen, _, Some(why), _) => why.clone(),
-                (Judgement::Reported, Some(loss), _, Some(came)) => format!("{loss} (seen: {came})"),
+                (Judgement::Reported, Some(loss), _, Some(came)) => {
+                    format!("{loss} (seen: {came})")
+                }
                 (_, Some(loss), ..) => loss.clone(),
                 _ => result.promise.clone(),
             };
@@ -165,7 +202,11 @@ fn told(out: &mut String, compiled: &Compiled, columns: &[Column], judgement: Ju
         places.dedup();
         let more = places.len().saturating_sub(3);
         places.truncate(3);
-        let rest = if more > 0 { format!(", {more} more") } else { String::new() };
+        let rest = if more > 0 {
+            format!(", {more} more")
+        } else {
+            String::new()
+        };
         let _ = writeln!(out, "  {line}\n    {}{rest}", places.join(", "));
     }
 }
@@ -182,7 +223,11 @@ fn subject(result: &Result) -> String {
 pub fn list(compiled: &Compiled, probes: &[Probe]) -> String {
     let mut out = String::new();
     for probe in probes {
-        let scaled = probe.setup.scale.says().map_or_else(String::new, |it| format!(" ({it})"));
+        let scaled = probe
+            .setup
+            .scale
+            .says()
+            .map_or_else(String::new, |it| format!(" ({it})"));
         let _ = writeln!(
             out,
             "{:26}  {}{}{}: {}{scaled}  {}",

@@ -7,7 +7,10 @@ use crate::verify::run::{Column, Failure};
 
 /// `{programs: [{target, program, version, took_ms, error?, results: [{feature, about, promise, judgement, …}]}]}`.
 pub fn write(compiled: &Compiled, columns: &[Column]) -> String {
-    let programs: Vec<Value> = columns.iter().map(|column| program(compiled, column)).collect();
+    let programs: Vec<Value> = columns
+        .iter()
+        .map(|column| program(compiled, column))
+        .collect();
     serde_json::to_string_pretty(&json!({ "programs": programs })).unwrap_or_default() + "\n"
 }
 

@@ -8,7 +8,9 @@ use crate::verify::run::Column;
 
 /// A broken promise is a failure, one that was not seen is skipped, a program that did not start is an error.
 pub fn write(compiled: &Compiled, columns: &[Column]) -> String {
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"wsgen verify\">\n");
+    let mut out = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"wsgen verify\">\n",
+    );
     for column in columns {
         let results = column.outcome.as_ref().map_or(&[][..], Vec::as_slice);
         let error = usize::from(column.outcome.is_err());
@@ -33,7 +35,10 @@ pub fn write(compiled: &Compiled, columns: &[Column]) -> String {
                 out,
                 "    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\"",
                 it.feature,
-                escaped(&format!("{} {}: {}", it.about.kind, it.about.name, it.promise)),
+                escaped(&format!(
+                    "{} {}: {}",
+                    it.about.kind, it.about.name, it.promise
+                )),
                 it.took.as_secs_f64()
             );
             let inner = match (it.judgement, &it.deviation) {

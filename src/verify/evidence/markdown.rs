@@ -30,7 +30,11 @@ pub fn write(compiled: &Compiled, columns: &[Column]) -> String {
     }
     out.push('\n');
     for column in columns {
-        let said = if column.outcome.is_ok() { counted(column) } else { "not verified".to_owned() };
+        let said = if column.outcome.is_ok() {
+            counted(column)
+        } else {
+            "not verified".to_owned()
+        };
         let _ = writeln!(out, "- {}: {said}", column.found.name());
         for it in column.outcome.iter().flatten() {
             let (Judgement::Broken, Some(deviation)) = (it.judgement, &it.deviation) else {

@@ -16,11 +16,20 @@ pub struct Family {
 
 /// Every family, in the order of the evidence.
 pub static FAMILIES: &[Family] = &[
-    Family { id: "routing", derive: routing::probes },
-    Family { id: "time", derive: time::probes },
+    Family {
+        id: "routing",
+        derive: routing::probes,
+    },
+    Family {
+        id: "time",
+        derive: time::probes,
+    },
 ];
 
 /// Every probe of a gateway, in the order of the families.
 pub fn of(gateway: &Gateway) -> Vec<Probe> {
-    FAMILIES.iter().flat_map(|family| (family.derive)(gateway)).collect()
+    FAMILIES
+        .iter()
+        .flat_map(|family| (family.derive)(gateway))
+        .collect()
 }

@@ -42,7 +42,9 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
 fn borders(lab: &Lab, route: RouteId, path: &PathMatch) -> Seen {
     let asks = lab.asker().every_good(route);
     if asks.is_empty() {
-        return Err(Miss::Unseen("no request was found that the route takes".to_owned()));
+        return Err(Miss::Unseen(
+            "no request was found that the route takes".to_owned(),
+        ));
     }
     for ask in asks {
         lab.behaves(&ask)?;
@@ -74,14 +76,15 @@ fn beside(path: &PathMatch, taken: &str) -> Vec<String> {
         format!("/x/..{base}"),
         format!("{bare}/./x"),
         format!("{bare}//x"),
-        format!("{bare}/../wsgen-probe"),
-        format!("{bare}/%2e%2e/wsgen-probe"),
         format!("{bare}/a%2Fb"),
         format!("{bare}/%7Ex"),
         "/wsgen-probe".to_owned(),
     ];
     if !bare.is_empty() {
         paths.push(bare.to_owned());
+        // Above the root there is nothing: what a program says to that is its own matter, so only as deep as the path is.
+        paths.push(format!("{bare}/../wsgen-probe"));
+        paths.push(format!("{bare}/%2e%2e/wsgen-probe"));
         paths.push(base.to_ascii_uppercase());
         let mut encoded = bare.to_owned();
         if let Some(last) = encoded.pop()
@@ -91,6 +94,7 @@ fn beside(path: &PathMatch, taken: &str) -> Vec<String> {
         }
         paths.push(format!("/{base}"));
     }
+    paths.retain(|path| path.starts_with('/'));
     paths
 }
 
@@ -134,7 +138,11 @@ fn hosts(lab: &Lab, route: RouteId, host: &HostMatch, redirects: bool) -> Seen {
         lab.behaves(&fresh(lab, ask, route))?;
         // A redirect repeats the host as it was written: only its own form is compared.
         if !redirects {
-            for written in [own.to_ascii_uppercase(), format!("{own}."), format!("{own}:{}", 8443)] {
+            for written in [
+                own.to_ascii_uppercase(),
+                format!("{own}."),
+                format!("{own}:{}", 8443),
+            ] {
                 lab.behaves(&fresh(lab, ask, route).header("Host", &written))?;
             }
         }
@@ -153,6 +161,8 @@ fn hosts(lab: &Lab, route: RouteId, host: &HostMatch, redirects: bool) -> Seen {
     if any {
         Ok(())
     } else {
-        Err(Miss::Unseen("no request was found that the route takes under this host".to_owned()))
+        Err(Miss::Unseen(
+            "no request was found that the route takes under this host".to_owned(),
+        ))
     }
 }

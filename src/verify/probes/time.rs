@@ -23,7 +23,10 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 Feature::TimeoutWebSocketIdle,
                 route,
                 idle.loc(),
-                format!("a tunnel with no byte in either direction is closed after {}", idle.value),
+                format!(
+                    "a tunnel with no byte in either direction is closed after {}",
+                    idle.value
+                ),
                 move |lab| silent_tunnel(lab, id),
             )
             .scaled(Scale::around(idle.value)),
@@ -43,8 +46,13 @@ fn silent_tunnel(lab: &Lab, route: RouteId) -> Seen {
     tunnel.try_echo("before the silence")?;
     let start = Instant::now();
     let ended = tunnel.ends_within(most(limit));
-    within(limit, ended.map(|_| start.elapsed()))
-        .map_err(|came| deviation(&ask, came, format!("a silent tunnel that ends after {limit}")))
+    within(limit, ended.map(|_| start.elapsed())).map_err(|came| {
+        deviation(
+            &ask,
+            came,
+            format!("a silent tunnel that ends after {limit}"),
+        )
+    })
 }
 
 /// A handshake that the route takes.
@@ -65,7 +73,10 @@ pub(super) fn within(limit: Dur, ended: Option<Duration>) -> Result<(), String> 
     // A program's clock may tick a little early.
     let least = Duration::from_millis(limit.as_millis() * 9 / 10);
     match ended {
-        None => Err(format!("it was still open after {:.1} s", most(limit).as_secs_f64())),
+        None => Err(format!(
+            "it was still open after {:.1} s",
+            most(limit).as_secs_f64()
+        )),
         Some(after) if after < least => Err(format!("it ended after {:.2} s", after.as_secs_f64())),
         Some(_) => Ok(()),
     }

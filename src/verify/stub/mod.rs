@@ -30,7 +30,7 @@ use super::wire::{Pair, Request, Stream};
 #[derive(Debug)]
 pub struct Stub {
     shared: Arc<Shared>,
-    listener: Option<JoinHandle<()>>,
+    listener: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// An answer that is set for a path.
@@ -131,9 +131,9 @@ impl Stub {
             open: Mutex::default(),
             ends: Mutex::default(),
         };
-        let mut stub = Stub {
+        let stub = Stub {
             shared: Arc::new(shared),
-            listener: None,
+            listener: Mutex::default(),
         };
         stub.try_listen()?;
         Ok(stub)
@@ -191,11 +191,11 @@ impl Stub {
     }
 
     /// Dies: connections are refused, open ones end.
-    pub fn stop(&mut self) {
+    pub fn stop(&self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
         // Wakes the listener; it is gone when its thread is.
         let _ = TcpStream::connect(self.shared.address);
-        if let Some(listener) = self.listener.take() {
+        if let Some(listener) = lock(&self.listener).take() {
             let _ = listener.join();
         }
         for connection in lock(&self.shared.open).values() {
@@ -207,14 +207,15 @@ impl Stub {
     ///
     /// # Errors
     /// When somebody else has taken it.
-    pub fn try_listen(&mut self) -> io::Result<()> {
-        if self.listener.is_some() {
+    pub fn try_listen(&self) -> io::Result<()> {
+        let mut running = lock(&self.listener);
+        if running.is_some() {
             return Ok(());
         }
         let listener = bind(self.shared.address)?;
         let shared = Arc::clone(&self.shared);
         shared.stopping.store(false, Ordering::SeqCst);
-        self.listener = Some(std::thread::spawn(move || {
+        *running = Some(std::thread::spawn(move || {
             for connection in listener.incoming() {
                 if shared.stopping.load(Ordering::SeqCst) {
                     return;

@@ -20,7 +20,7 @@ fn answers_are_made_rewritten_and_replaced() {
             .header("Content-Type", "application/json")
             .body("{\"a\": 1}".repeat(500)),
     );
-    let mut dead = Stub::start("dead");
+    let dead = Stub::start("dead");
     dead.stop();
     let spec = r#"
 wsgen: 1

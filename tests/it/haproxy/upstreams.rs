@@ -9,9 +9,9 @@ use crate::live::{Answer, Stub};
 #[test]
 fn servers_are_chosen_as_the_upstream_says() {
     let (a, b, c) = (Stub::start("a"), Stub::start("b"), Stub::start("c"));
-    let mut dead = Stub::start("dead");
+    let dead = Stub::start("dead");
     dead.stop();
-    let mut gone = Stub::start("gone");
+    let gone = Stub::start("gone");
     gone.stop();
     for stub in [&a, &b] {
         stub.answer("/fails", Answer::status(503));

@@ -1,0 +1,185 @@
+//! `wsgen verify`: what the contract promises, seen on the real programs.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use wsgen::compile::Compiled;
+use wsgen::names;
+use wsgen::targets::{self, Target};
+use wsgen::verify::evidence;
+use wsgen::verify::programs::{self, Found};
+use wsgen::verify::run::{self, Column, Failure, Wish};
+
+use super::args::{VerifyArgs, VerifyFormat};
+use super::fault::Fault;
+use super::findings::Findings;
+use super::input::Spec;
+use super::render::Chosen;
+use super::screen::Screen;
+use super::{Status, output};
+
+pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
+    let limit: wsgen::ir::Dur = args
+        .limit
+        .parse()
+        .map_err(|why: String| Fault::new(why).help("write `--limit 2m`"))?;
+    let (found, absent) = programs(args)?;
+    let mut spec =
+        Spec::read(args.spec.spec.as_deref(), &args.spec.over)?.asks_for(&args.spec.over)?;
+    let compiled = spec.compile();
+    let mut findings = Findings::default();
+    findings.add(compiled.report.clone(), compiled);
+    findings.tell(super::args::Format::Human, screen);
+    let Some(gateway) = &compiled.gateway else {
+        return Ok(Status::Wrong);
+    };
+    if args.list {
+        let probes = run::chosen(gateway, &args.only);
+        known_words(gateway, &args.only)?;
+        output::print(&evidence::list(compiled, &probes))?;
+        return Ok(Status::Clean);
+    }
+    known_words(gateway, &args.only)?;
+    for target in absent {
+        note(&format!(
+            "no {target} here: install it, or name it with `--program {target}=PATH`"
+        ));
+    }
+    if found.is_empty() {
+        return Err(Fault::new("no program is here that could be asked").help(
+            "install nginx or haproxy, or name one: `--program nginx=/opt/nginx/sbin/nginx`",
+        ));
+    }
+    let progress = Progress::new(screen);
+    let mut columns: Vec<(Column, &Compiled)> = Vec::new();
+    for one in &found {
+        let own = spec.compile_for(compiled, one.program.target());
+        let wish = Wish {
+            only: &args.only,
+            limit: Duration::from_millis(limit.as_millis()),
+            keep: args.keep,
+            patch: None,
+            progress: &|program, done, count| progress.show(program, done, count),
+        };
+        match run::verify(own, one, wish) {
+            Some(column) => columns.push((column, own)),
+            None => {
+                let mut findings = Findings::default();
+                findings.add(own.report.clone(), own);
+                findings.tell(super::args::Format::Human, screen);
+                return Ok(Status::Wrong);
+            }
+        }
+    }
+    progress.clear();
+    for (column, own) in &columns {
+        if let Err(Failure::Losses(report)) = &column.outcome {
+            let mut findings = Findings::default();
+            findings.add(report.clone(), own);
+            findings.tell(super::args::Format::Human, screen);
+        }
+    }
+    let refused = columns.iter().any(|(column, _)| column.outcome.is_err());
+    let broken = columns.iter().any(|(column, _)| column.is_broken());
+    let columns: Vec<Column> = columns.into_iter().map(|(column, _)| column).collect();
+    output::print(&match args.format {
+        VerifyFormat::Human => evidence::human(compiled, &columns, screen.colors_stdout()),
+        VerifyFormat::Json => evidence::json(compiled, &columns),
+        VerifyFormat::Junit => evidence::junit(compiled, &columns),
+        VerifyFormat::Markdown => evidence::markdown(compiled, &columns),
+    })?;
+    Ok(match (refused, broken) {
+        (true, _) => Status::Wrong,
+        (false, true) => Status::Findings,
+        (false, false) => Status::Clean,
+    })
+}
+
+/// The programs to ask, and the targets of which none is here.
+fn programs(args: &VerifyArgs) -> Result<(Vec<Found>, Vec<&'static str>), Fault> {
+    let chosen = Chosen::read(&args.target)?;
+    let wanted = |target: &str| chosen.targets.iter().any(|it| it.id() == target);
+    let mut found = Vec::new();
+    for named in &args.program {
+        let Some((target, path)) = named.split_once('=') else {
+            return Err(Fault::new(format!("`{named}` names no program"))
+                .help("write `--program nginx=/opt/nginx/sbin/nginx`"));
+        };
+        if programs::by_id(target).is_none() {
+            let known: Vec<&str> = programs::ALL.iter().map(|it| it.target()).collect();
+            let fault = Fault::new(format!("`{target}` is no program that is verified here"));
+            return Err(match names::closest(target, known.iter().copied()) {
+                Some(close) => fault.help(format!("did you mean `{close}`?")),
+                None => fault.help(format!("it is one of {}", known.join(", "))),
+            });
+        }
+        found.push(programs::at(target, Path::new(path)).map_err(Fault::new)?);
+    }
+    // Who names programs means these; with `--target` too, the others are looked for.
+    let named = !args.program.is_empty();
+    let look = |target: &&'static dyn Target| {
+        !found
+            .iter()
+            .any(|it: &Found| it.program.target() == target.id())
+            && if named {
+                args.targets_are_named() && wanted(target.id())
+            } else {
+                wanted(target.id())
+            }
+    };
+    let mut absent = Vec::new();
+    let targets: Vec<&'static dyn Target> = targets::ALL.iter().copied().filter(look).collect();
+    for target in targets {
+        match programs::find(target.id()) {
+            Some(one) => found.push(one),
+            None => absent.push(target.id()),
+        }
+    }
+    Ok((found, absent))
+}
+
+/// A word of `--only` that chooses nothing is a slip.
+fn known_words(gateway: &wsgen::ir::Gateway, only: &[String]) -> Result<(), Fault> {
+    for word in only {
+        if run::chosen(gateway, std::slice::from_ref(word)).is_empty() {
+            return Err(Fault::new(format!("`--only {word}` chooses no probe of this spec"))
+                .help("`--list` shows every probe: write a feature, a family, or the name of a route, upstream or listener"));
+        }
+    }
+    Ok(())
+}
+
+fn note(text: &str) {
+    // Nobody is left to be told that standard error is closed.
+    let _ = writeln!(io::stderr(), "note: {text}");
+}
+
+/// How far it is, on a terminal.
+struct Progress {
+    shown: bool,
+}
+
+impl Progress {
+    fn new(_: &Screen) -> Self {
+        Self {
+            shown: io::stderr().is_terminal() && std::env::var_os("CI").is_none(),
+        }
+    }
+
+    fn show(&self, program: &Found, done: usize, count: usize) {
+        if self.shown {
+            let _ = write!(
+                io::stderr(),
+                "\r\x1b[K{}: {done} of {count}",
+                program.name()
+            );
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
