@@ -230,7 +230,7 @@ fn websockets_live_in_streams() {
 
 #[test]
 fn a_server_that_stops_ends_connections_and_tunnels() {
-    for (mut stub, client) in both() {
+    for (stub, client) in both() {
         let mut connection = client.http2().expect("HTTP/2");
         let mut tunnel = connection
             .websocket("/ws", &[])

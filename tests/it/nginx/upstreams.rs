@@ -204,7 +204,7 @@ runtime: { workers: 1 }
 #[test]
 fn servers_fail() {
     each(|at| {
-        let (a, b, c) = (Stub::start("a"), Stub::start("b"), Stub::start("c"));
+        let (a, b, mut c) = (Stub::start("a"), Stub::start("b"), Stub::start("c"));
         let gate = Gate::start(at, &plain(FAILURES), &[&a, &b, &c], &[]);
         // A refusing server is skipped for every method, and for a handshake.
         for _ in 0..4 {
