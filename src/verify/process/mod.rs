@@ -265,6 +265,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         // The shell removes the folder and then ends; meanwhile its program dies.
         self.leash.cut();
+        // Dead already, unless somebody ended the shell first.
+        let _ = self.child.kill();
         let _ = self.child.wait();
         // A worker takes some time to die; until then its port is open.
         let group = self.pid();
