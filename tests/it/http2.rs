@@ -1,13 +1,10 @@
-//! HTTP/2 towards clients, and WebSockets over it (RFC 8441), with a client that is not ours: each target does what it says.
-
-use std::process::Command;
+//! HTTP/2 towards clients, and WebSockets over it (RFC 8441): each target does what it says.
 
 use wsgen::compile::{self, Input, Options, World};
 use wsgen::targets;
 
-use crate::bless::root;
 use crate::live::must::*;
-use crate::live::{Authority, Running, Stub, port};
+use crate::live::{Authority, Client, Running, Stub, port};
 use crate::programs;
 
 const JUDGES: [(&str, &str, &str, bool); 4] = [
@@ -17,37 +14,10 @@ const JUDGES: [(&str, &str, &str, bool); 4] = [
     ("haproxy", "2.8", "haproxy-2.8", true),
 ];
 
-/// What the client saw; `None` where `tests/programs/install` has made no Python.
-fn seen(port: u16, authority: &str, what: &str, path: &str) -> Option<String> {
-    let python = root().join("target/programs/python/bin/python");
-    if !python.is_file() {
-        programs::skip("python with h2");
-        return None;
-    }
-    let mut client = Command::new(python);
-    client.arg(root().join("tests/programs/http2.py")).args([
-        &port.to_string(),
-        "chat.example",
-        authority,
-        what,
-        path,
-    ]);
-    let output = client.output().expect("python runs");
-    assert!(
-        output.status.success(),
-        "{}\n(`tests/programs/install` fetches what the client needs)",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 #[test]
 fn requests_and_sockets_over_http2() {
     let authority = Authority::new();
     let pair = authority.issue(&["chat.example"]).joined();
-    let scratch = crate::scratch::Scratch::new("http2");
-    let ca = scratch.write("ca.pem", authority.pem());
-    let ca = ca.to_string_lossy();
     for (target, version, name, over_http2) in JUDGES {
         let Some(program) = programs::require(name) else {
             continue;
@@ -87,33 +57,31 @@ targets: {{ {target}: {{ version: "{version}" }} }}
             &[(file, main.as_str()), ("site.pem", pair.as_str())],
         );
 
-        let Some(plain) = seen(on, &ca, "get", "/page") else {
-            return;
-        };
-        assert!(
-            plain.starts_with("alpn h2\n") && plain.contains("status 200\n"),
-            "{name}: {plain}"
-        );
+        let client = |port| Client::on(port).host("chat.example").tls(&authority);
+        let mut connection = client(on).http2().expect("HTTP/2");
+        let page = connection.send("GET", "/page", &[], b"");
+        assert_eq!(page.expect("an answer").status, 200, "{name}");
         assert_eq!(stub.requests_to("/page").len(), 1, "{name}");
-        assert!(
-            seen(off, &ca, "get", "/page").is_some_and(|seen| seen == "alpn http/1.1\n"),
+        let chosen = client(off).alpn(&["h2", "http/1.1"]).expect("TLS");
+        assert_eq!(
+            chosen.as_deref(),
+            Some("http/1.1"),
             "{name}: `http2: off` offers HTTP/2"
         );
 
-        let socket = seen(on, &ca, "websocket", "/ws").expect("the client was there");
+        assert_eq!(connection.takes_tunnels(), over_http2, "{name}");
         if over_http2 {
-            assert!(
-                socket.contains("connect-protocol 1\nstatus 200\necho hello\n"),
-                "{name}: {socket}"
-            );
-            // A route without `websocket` answers as if nobody had asked.
-            let refused = seen(on, &ca, "websocket", "/page").expect("the client was there");
-            assert!(!refused.contains("echo"), "{name}: {refused}");
-        } else {
-            assert_eq!(
-                socket, "alpn h2\nconnect-protocol 0\n",
-                "{name} offers what it says it cannot do"
-            );
+            let socket = connection.websocket("/ws", &[]).expect("an answer");
+            socket.expect("a tunnel").echo("hello");
         }
+        // A route without `websocket` answers as if nobody had asked; NGINX knows no such request at all.
+        let (path, status) = if over_http2 {
+            ("/page", 200)
+        } else {
+            ("/ws", 400)
+        };
+        let refused = connection.websocket(path, &[]).expect("an answer");
+        let refused = refused.expect_err("no tunnel");
+        assert_eq!(refused.status, status, "{name}");
     }
 }

@@ -27,3 +27,4 @@ mod rules;
 mod scratch;
 mod specs;
 mod wire;
+mod wire_live;

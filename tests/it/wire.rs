@@ -197,6 +197,7 @@ fn websockets_live_in_streams() {
         first.send("close 4001".into()).expect("it is sent");
         assert_eq!(first.read(), Event::Close(4001));
         assert_eq!(first.read(), Event::End);
+        assert_eq!(stub.ends(1), ["close 4001"]);
         second.send("drop".into()).expect("it is sent");
         assert_eq!(second.read(), Event::End);
         assert_eq!(stub.ends(2), ["close 4001", "end"]);
@@ -304,6 +305,39 @@ fn a_hello_is_accepted_or_refused() {
             matches!(offer(version, name, host), Offered::Refused(Some(_))),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn a_hello_says_what_it_is_told() {
+    for (version, name, told) in [
+        (hello::TLS_1_2, Some("a.example"), Some("a.example")),
+        (hello::TLS_1_3, Some("a.example"), Some("a.example")),
+        (hello::TLS_1_3, Some("127.0.0.1"), None),
+        (hello::TLS_1_3, None, None),
+    ] {
+        let server = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = server.local_addr().expect("it has one");
+        let reader = std::thread::spawn(move || {
+            let mut tcp = server.accept().expect("a client").0;
+            let mut acceptor = rustls::server::Acceptor::default();
+            loop {
+                acceptor.read_tls(&mut tcp).expect("bytes");
+                if let Some(accepted) = acceptor.accept().map_err(|why| why.0).expect("a hello") {
+                    let hello = accepted.client_hello();
+                    let suites: Vec<u16> = hello
+                        .cipher_suites()
+                        .iter()
+                        .map(|&one| one.into())
+                        .collect();
+                    return (hello.server_name().map(str::to_owned), suites);
+                }
+            }
+        });
+        let offered = hello::offer(address, version, &[0x1301, 0xc02b], name);
+        assert_eq!(offered.expect("a hang-up"), Offered::Refused(None));
+        let (seen, suites) = reader.join().expect("a hello");
+        assert_eq!((seen.as_deref(), suites), (told, vec![0x1301, 0xc02b]));
     }
 }
 

@@ -196,7 +196,7 @@ impl Http2 {
         self.engine.run(work)
     }
 
-    /// A WebSocket by an extended CONNECT, or the answer that refused it. It is asked for even where the server's settings
+    /// A WebSocket by an extended CONNECT, or the answer that refused it: also a 200 that is an ordinary page. It is asked for even where the server's settings
     /// do not allow it ([`Http2::takes_tunnels`]).
     ///
     /// # Errors
@@ -229,7 +229,9 @@ impl Http2 {
                 headers: fields_of(&head.headers),
                 body: Vec::new(),
             };
-            if head.status.is_success() {
+            // A tunnel has no length (RFC 9110 §9.3.6): what has one answers as if nobody had asked for a tunnel.
+            let bounded = head.headers.contains_key("content-length") || receive.is_end_stream();
+            if head.status.is_success() && !bounded {
                 return Ok(Ok((response, send, receive)));
             }
             while let Some(bytes) = piece(&mut receive).await? {
