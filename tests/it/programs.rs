@@ -14,6 +14,8 @@ use crate::bless::root;
 pub(crate) const NGINX: [&str; 2] = ["nginx-1.22", "nginx-1.31"];
 /// Both ends of the HAProxy range.
 pub(crate) const HAPROXY: [&str; 2] = ["haproxy-2.6", "haproxy-2.8"];
+/// What people connect with: node stands for its npm packages, `websockets` for Python's package.
+const CLIENTS: [&str; 3] = ["node", "websockets", "chromium"];
 
 /// A program that runs on this machine.
 #[derive(Clone, Debug)]
@@ -27,7 +29,7 @@ pub(crate) struct Program {
 }
 
 /// Finds `nginx-1.22` and the like, or `pre-commit`: first what `tests/programs/install` made, then `PATH`,
-/// where the version must be the right one.
+/// where the version must be the right one. The clients come with their packages: they are only what the script made.
 pub(crate) fn program(name: &str) -> Option<Program> {
     static FOUND: Mutex<BTreeMap<String, Option<Program>>> = Mutex::new(BTreeMap::new());
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,6 +112,9 @@ fn find(name: &str) -> Option<Program> {
             .to_string()
             .starts_with(&format!("{version}."));
         return is_it.then(|| here(found.path.clone(), Some(found)));
+    }
+    if CLIENTS.contains(&name) {
+        return None;
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
