@@ -1,5 +1,6 @@
 //! The targets: each program or platform that a gateway can be rendered for.
 
+pub mod evidence;
 pub mod haproxy;
 pub mod loss;
 pub mod matrix;

@@ -1,5 +1,6 @@
 //! The hermetic tests: one binary, one module per subject.
 
+#[path = "../support/bless.rs"]
 mod bless;
 mod cli;
 mod cli_commands;
@@ -19,6 +20,8 @@ mod live;
 mod name_server;
 mod nginx;
 mod pre_commit;
+mod present;
+#[path = "../support/programs.rs"]
 mod programs;
 mod readme;
 mod rehearse;

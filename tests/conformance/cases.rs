@@ -1,0 +1,74 @@
+//! The cases: specs as users write them, each with what cannot be seen of it under `x-unseen`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use wsgen::compile::{self, Compiled, Input, World};
+use wsgen::ir::Feature;
+
+use crate::bless::root;
+
+/// A spec of `tests/conformance/cases`.
+pub(crate) struct Case {
+    /// The file's name without `.yaml`.
+    pub(crate) name: String,
+    text: String,
+    notes: Notes,
+}
+
+/// What a case says about itself: keys that the language ignores.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Notes {
+    /// Targets on which a promise of the case cannot be seen, and why.
+    #[serde(rename = "x-unseen")]
+    unseen: BTreeMap<String, String>,
+}
+
+impl Case {
+    /// Every case, by name.
+    pub(crate) fn all() -> Vec<Case> {
+        let folder = root().join("tests/conformance/cases");
+        let entries = std::fs::read_dir(folder).expect("there are cases");
+        let mut cases: Vec<Case> = entries
+            .map(|entry| entry.expect("the folder can be read").path())
+            .filter(|path| path.extension().is_some_and(|it| it == "yaml"))
+            .map(|path| {
+                let text = std::fs::read_to_string(&path).expect("a case can be read");
+                let name = path.file_stem().expect("a file has a name");
+                let name = name.to_string_lossy().into_owned();
+                let notes =
+                    serde_yaml::from_str(&text).unwrap_or_else(|why| panic!("{name}: {why}"));
+                Case { name, text, notes }
+            })
+            .collect();
+        cases.sort_by(|a, b| a.name.cmp(&b.name));
+        cases
+    }
+
+    /// What the case asks for: its feature, or everything.
+    pub(crate) fn only(&self) -> Vec<String> {
+        Feature::by_id(&self.name)
+            .map(|feature| feature.id().to_owned())
+            .into_iter()
+            .collect()
+    }
+
+    /// Why a promise may stay unseen on this target.
+    pub(crate) fn unseen(&self, target: &str) -> Option<&str> {
+        self.notes.unseen.get(target).map(String::as_str)
+    }
+
+    /// The case as a target gets it; panics where it is no spec.
+    pub(crate) fn compiled(&self, target: &str) -> Compiled {
+        let input = Input::new(format!("{}.yaml", self.name), self.text.as_str());
+        let compiled = compile::compile(vec![input], World::EMPTY);
+        assert!(
+            compiled.gateway.is_some(),
+            "{}: {:#?}",
+            self.name,
+            compiled.report.diags
+        );
+        compile::for_target(&compiled, target, World::EMPTY).unwrap_or(compiled)
+    }
+}

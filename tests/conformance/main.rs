@@ -1,0 +1,77 @@
+//! The conformance suite: each case is a spec, verified on every program; what is seen becomes the evidence of the matrix.
+//!
+//! A case named after a feature is asked for that feature alone; any other (`combined-…`) for everything that it promises.
+//! `WSGEN_CASE=timeout` runs only the cases whose name holds the word, and then the record is left alone.
+
+#[path = "../support/bless.rs"]
+mod bless;
+mod cases;
+#[path = "../support/programs.rs"]
+#[allow(dead_code, reason = "the other test binary uses the rest")]
+mod programs;
+mod suite;
+
+use wsgen::ir::Feature;
+use wsgen::targets::evidence::Evidence;
+
+use crate::bless::{fresh, root};
+use crate::cases::Case;
+use crate::programs::{HAPROXY, NGINX, present};
+
+#[test]
+fn every_promise_is_kept_or_reported() {
+    let wanted = std::env::var("WSGEN_CASE").ok();
+    let cases: Vec<Case> = Case::all()
+        .into_iter()
+        .filter(|case| wanted.as_ref().is_none_or(|word| case.name.contains(word)))
+        .collect();
+    let programs = present(&[NGINX, HAPROXY].concat());
+    let outcome = suite::run(&cases, &programs);
+    unsteady(&outcome.unsteady);
+    assert!(outcome.faults.is_empty(), "{}", outcome.faults.join("\n\n"));
+    if wanted.is_none() && programs.len() == NGINX.len() + HAPROXY.len() {
+        let path = root().join("src/targets/evidence.json");
+        if let Err(why) = fresh(&path, &outcome.evidence.text()) {
+            panic!(
+                "{why}\nThe record is rewritten by WSGEN_BLESS=1 cargo test --test conformance, then `cargo bless` writes the matrix."
+            );
+        }
+    }
+}
+
+/// Said where it does not make the suite fail: who looks at the log sees what is not always kept.
+#[allow(clippy::print_stderr)]
+fn unsteady(lines: &[String]) {
+    for line in lines {
+        eprintln!("unsteady: {line}");
+    }
+}
+
+#[test]
+fn every_feature_has_a_case() {
+    let cases = Case::all();
+    let missing: Vec<&str> = Feature::ALL
+        .iter()
+        .map(|feature| feature.id())
+        .filter(|id| !cases.iter().any(|case| case.name == *id))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "features without a case in tests/conformance/cases: {missing:?}"
+    );
+}
+
+#[test]
+fn every_feature_was_seen_on_every_version() {
+    let record = Evidence::recorded();
+    let mut missing = Vec::new();
+    for (target, versions) in [("nginx", 2), ("haproxy", 2)] {
+        for feature in Feature::ALL {
+            let seen = record.of(target, *feature).count();
+            if seen < versions {
+                missing.push(format!("{target}::{feature} ({seen} of {versions})"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}
