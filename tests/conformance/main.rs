@@ -6,6 +6,7 @@
 #[path = "../support/bless.rs"]
 mod bless;
 mod cases;
+mod clients;
 #[path = "../support/programs.rs"]
 #[allow(dead_code, reason = "the other test binary uses the rest")]
 mod programs;
