@@ -9,7 +9,7 @@ use super::{Status, output};
 pub(super) fn run(args: &TargetsArgs) -> Result<Status, Fault> {
     output::print(&match args.format {
         MatrixFormat::Table => matrix::table(),
-        MatrixFormat::Md => matrix::markdown(),
+        MatrixFormat::Md => matrix::page(),
         MatrixFormat::Json => matrix::json(),
     })?;
     Ok(Status::Clean)

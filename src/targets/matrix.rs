@@ -4,16 +4,25 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use super::evidence::{Evidence, Sight};
 use super::{ALL, Note, Seen, Support, Target};
 use crate::ir::{Family, Feature};
 
-/// Columns for a terminal, one row a feature, and below them a note for each cell that is not exact.
+/// The width of a verdict in the table.
+const VERDICT: usize = "approximated".len() + 1;
+
+/// Columns for a terminal, one row a feature: the verdict, and the versions on which it was seen, and below them a note for each cell that is not exact.
 pub fn table() -> String {
     let features = Feature::ALL.iter().map(|feature| feature.id().len());
     let first = features.max().unwrap_or(0) + 2;
     let columns: Vec<usize> = ALL
         .iter()
-        .map(|target| target.id().len().max("approximated".len()) + 2)
+        .map(|target| {
+            let seen = Feature::ALL
+                .iter()
+                .map(|feature| Evidence::recorded().versions(target.id(), *feature).len());
+            VERDICT + seen.max().unwrap_or(0) + 2
+        })
         .collect();
     let mut out = format!("{:first$}", "");
     for (target, width) in ALL.iter().zip(&columns) {
@@ -26,7 +35,9 @@ pub fn table() -> String {
         for feature in features {
             let mut line = format!("{:first$}", format!("  {}", feature.id()));
             for (target, width) in ALL.iter().zip(&columns) {
-                let _ = write!(line, "{:width$}", word(&target.support(feature)));
+                let seen = Evidence::recorded().versions(target.id(), feature);
+                let verdict = word(&target.support(feature));
+                let _ = write!(line, "{:width$}", format!("{verdict:VERDICT$}{seen}"));
             }
             let _ = writeln!(out, "{}", line.trim_end());
         }
@@ -50,8 +61,8 @@ pub fn table() -> String {
     out
 }
 
-/// Markdown: how much of each family is exact, and folded below it every feature and what differs.
-pub fn markdown() -> String {
+/// Markdown for a README: how much of each family is exact, and folded below it every feature with what was seen of it.
+pub fn summary() -> String {
     let mut out = String::from(
         "How many features of each family are exact; `depends` is exact for some values, versions or gateways, and the compiler says for which:\n\n",
     );
@@ -63,40 +74,91 @@ pub fn markdown() -> String {
         }
         out.push('\n');
     }
-    out.push_str("\n<details><summary>Every feature</summary>\n\n");
+    out.push_str("\n<details><summary>Every feature, and the versions on which the conformance suite saw it</summary>\n\n");
     head(&mut out, "feature");
     for (family, features) in families() {
         let _ = writeln!(out, "| **{}** |{}", family.title(), " |".repeat(ALL.len()));
         for feature in features {
             let _ = write!(out, "| `{}` {} |", feature.id(), cell(feature.meaning()));
             for target in ALL {
-                let _ = write!(out, " {} |", word(&target.support(feature)));
+                let seen = Evidence::recorded().versions(target.id(), feature);
+                let _ = write!(out, " {} · {seen} |", word(&target.support(feature)));
             }
             out.push('\n');
         }
     }
     out.push_str("\n</details>\n");
+    out
+}
+
+/// Markdown, a page: for every feature and target the verdict, what differs, and what was seen of it on which version.
+pub fn page() -> String {
+    let mut out = String::from("# What each target does with each feature\n");
     for target in ALL {
-        let notes: Vec<String> = Feature::ALL
-            .iter()
-            .filter_map(|feature| {
-                Some(format!(
-                    "- `{feature}` {}",
-                    sentence(&target.support(*feature))?
-                ))
-            })
-            .collect();
-        if !notes.is_empty() {
-            let (oldest, newest) = target.versions();
+        let (oldest, newest) = target.versions();
+        let _ = write!(
+            out,
+            "\n- [{} {oldest} to {newest}](#{})",
+            target.title(),
+            target.id()
+        );
+    }
+    out.push_str(
+        "\n\nA verdict is the compiler's; *seen* is what the conformance suite (`tests/conformance`) saw on the real program: promises \
+         that were kept, and sentences of the loss report that were seen to be true. What nobody saw says `unverified`.\n",
+    );
+    for target in ALL {
+        let _ = write!(out, "\n## {}\n", target.id());
+        for (family, features) in families() {
             let _ = write!(
                 out,
-                "\n<details><summary>{} {oldest} to {newest}: what differs</summary>\n\n{}\n\n</details>\n",
+                "\n### {}: {}\n\n| feature | verdict | seen |\n|---|---|---|\n",
                 target.title(),
-                notes.join("\n")
+                family.title()
             );
+            for feature in features {
+                let support = target.support(feature);
+                let said = sentence(&support).unwrap_or_else(|| word(&support).to_owned());
+                let _ = writeln!(
+                    out,
+                    "| `{}` {} | {} | {} |",
+                    feature.id(),
+                    cell(feature.meaning()),
+                    cell(&said),
+                    cell(&sights(*target, feature))
+                );
+            }
         }
     }
     out
+}
+
+/// What was seen of a feature: the same on several versions is said once.
+fn sights(target: &dyn Target, feature: Feature) -> String {
+    let mut groups: Vec<(&Sight, Vec<&str>)> = Vec::new();
+    for (version, sight) in Evidence::recorded().of(target.id(), feature) {
+        match groups.iter_mut().find(|(known, _)| *known == sight) {
+            Some((_, versions)) => versions.push(version),
+            None => groups.push((sight, vec![version])),
+        }
+    }
+    if groups.is_empty() {
+        return "unverified".to_owned();
+    }
+    let told = groups.iter().map(|(sight, versions)| {
+        let mut parts = Vec::new();
+        if sight.held > 0 {
+            parts.push("kept".to_owned());
+        }
+        parts.extend(
+            sight
+                .deviates
+                .iter()
+                .map(|note| format!("not kept: {note}")),
+        );
+        format!("{}: {}", versions.join(", "), parts.join("; "))
+    });
+    told.collect::<Vec<_>>().join("<br>")
 }
 
 /// `5 exact, 2 depends, 1 approximated`.
@@ -128,7 +190,7 @@ fn head(out: &mut String, first: &str) {
     out.push('\n');
 }
 
-/// `{targets: [{id, title, oldest, newest}], features: [{id, family, guard, meaning, support: {nginx: {verdict, note, seen, on}}}]}`.
+/// `{targets: [{id, title, oldest, newest}], features: [{id, family, guard, meaning, support: {nginx: {verdict, note, seen, on, evidence}}}]}`.
 pub fn json() -> String {
     let targets: Vec<Value> = ALL
         .iter()
@@ -142,7 +204,15 @@ pub fn json() -> String {
         .map(|feature| {
             let support: Map<String, Value> = ALL
                 .iter()
-                .map(|target| (target.id().to_owned(), value(&target.support(*feature))))
+                .map(|target| {
+                    let mut support = value(&target.support(*feature));
+                    let seen: Map<String, Value> = Evidence::recorded()
+                        .of(target.id(), *feature)
+                        .map(|(version, sight)| (version.to_owned(), json!(sight)))
+                        .collect();
+                    support["evidence"] = Value::Object(seen);
+                    (target.id().to_owned(), support)
+                })
                 .collect();
             json!({
                 "id": feature.id(),

@@ -331,7 +331,7 @@ fn the_matrix_comes_in_three_forms() {
     Cli::new("targets --format md")
         .run()
         .status(0)
-        .stdout_has("| family | nginx |")
+        .stdout_has("## nginx")
         .stdout_has("| `websocket.upgrade` ");
     let json = Cli::new("targets --format json").run().status(0).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");

@@ -1,0 +1,175 @@
+//! Bugs that every tutorial has, planted into rendered files: a probe catches each, and says where.
+
+use std::time::Duration;
+
+use wsgen::compile::{self, Compiled, Input, World};
+use wsgen::verify::judge::Judgement;
+use wsgen::verify::run::{self, Wish};
+
+use crate::programs::{HAPROXY, NGINX, Program, present};
+
+const SPEC: &str = r#"
+wsgen: 1
+name: planted
+listeners: { web: { port: 80 } }
+upstreams:
+  chat: { servers: [chat1.internal:8080, chat2.internal:8080], stickiness: { cookie: { name: node } } }
+  app: { servers: [app1.internal:8080, app2.internal:8080], retries: { attempts: 1, after: [connect, timeout, 503] } }
+routes:
+  - { name: socket, host: example.com, path: /ws, upstream: chat, websocket: { idle: 1h } }
+  - { name: app, host: example.com, upstream: app }
+targets:
+  nginx: { on_loss: warn }
+  haproxy: { on_loss: warn }
+"#;
+
+fn compiled(target: &str) -> Compiled {
+    let compiled = compile::compile(vec![Input::new("planted.yaml", SPEC)], World::EMPTY);
+    assert!(compiled.gateway.is_some(), "{:#?}", compiled.report.diags);
+    compile::for_target(&compiled, target, World::EMPTY).unwrap_or(compiled)
+}
+
+/// What is broken of a feature, once the file was changed.
+fn broken(
+    program: &Program,
+    feature: &str,
+    patch: &(dyn Fn(&str) -> String + Sync),
+) -> Vec<String> {
+    let found = program.found();
+    let compiled = compiled(found.program.target());
+    let only = [feature.to_owned()];
+    let wish = Wish {
+        only: &only,
+        limit: Duration::from_secs(60),
+        keep: false,
+        patch: Some(patch),
+        progress: &|_, _, _| {},
+    };
+    let column = run::verify(&compiled, found, wish).expect("a gateway");
+    let results = column
+        .outcome
+        .as_ref()
+        .unwrap_or_else(|why| panic!("{}, {feature}: {why:?}", program.name));
+    assert!(!results.is_empty(), "no probe of {feature}");
+    results
+        .iter()
+        .filter(|it| it.judgement == Judgement::Broken)
+        .map(|it| format!("{:?}", it.deviation))
+        .collect()
+}
+
+/// A bug: the feature whose probe has to see it, and the change that plants it.
+struct Bug {
+    feature: &'static str,
+    plant: fn(&str) -> String,
+}
+
+fn caught(names: &[&str], bugs: &[Bug]) {
+    for program in present(names) {
+        for Bug { feature, plant } in bugs {
+            let whole = broken(&program, feature, &|text| text.to_owned());
+            assert!(
+                whole.is_empty(),
+                "{}, {feature}, nothing planted: {whole:?}",
+                program.name
+            );
+            let patch = |text: &str| {
+                let patched = plant(text);
+                assert_ne!(
+                    patched, text,
+                    "{feature}: the patch changes nothing in\n{text}"
+                );
+                patched
+            };
+            let seen = broken(&program, feature, &patch);
+            assert!(
+                !seen.is_empty(),
+                "{}: nobody saw the bug in {feature}",
+                program.name
+            );
+        }
+    }
+}
+
+/// The lines that hold a word go.
+fn without(text: &str, word: &str) -> String {
+    let kept = text
+        .lines()
+        .map(|line| if line.contains(word) { "" } else { line });
+    kept.collect::<Vec<_>>().join("\n") + "\n"
+}
+
+#[test]
+fn bugs_in_nginx_are_caught() {
+    caught(
+        &NGINX,
+        &[
+            // The 60 s that NGINX has where nothing is written.
+            Bug {
+                feature: "timeout.websocket_idle",
+                plant: |text| without(text, "proxy_read_timeout"),
+            },
+            Bug {
+                feature: "path.prefix",
+                plant: |text| text.replace("location /ws/ {", "location /ws {"),
+            },
+            Bug {
+                feature: "headers.forwarded",
+                plant: |text| {
+                    text.replace(
+                        "proxy_set_header X-Forwarded-For $remote_addr;",
+                        "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+                    )
+                },
+            },
+            Bug {
+                feature: "upstream.retries",
+                plant: |text| {
+                    text.replace(
+                        "proxy_next_upstream ",
+                        "proxy_next_upstream non_idempotent ",
+                    )
+                },
+            },
+        ],
+    );
+    // Its core sets cookies since 1.29.6 only.
+    caught(
+        &NGINX[1..],
+        &[Bug {
+            feature: "stickiness.cookie.attributes",
+            plant: |text| text.replace(" httponly", ""),
+        }],
+    );
+}
+
+#[test]
+fn bugs_in_haproxy_are_caught() {
+    caught(
+        &HAPROXY,
+        &[
+            Bug {
+                feature: "timeout.websocket_idle",
+                plant: |text| text.replace("timeout tunnel ", "timeout tunnel 60s # "),
+            },
+            Bug {
+                feature: "path.prefix",
+                plant: |text| text.replace("-m beg -- /ws/", "-m beg -- /ws"),
+            },
+            Bug {
+                feature: "headers.forwarded",
+                plant: |text| {
+                    text.replace("set-header X-Forwarded-For", "add-header X-Forwarded-For")
+                },
+            },
+            Bug {
+                feature: "stickiness.cookie.attributes",
+                plant: |text| text.replace(" httponly", ""),
+            },
+            Bug {
+                feature: "upstream.retries",
+                plant: |text| without(text, "disable-l7-retry"),
+            },
+        ],
+    );
+}
