@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::judge::{Losses, Result};
@@ -12,7 +12,7 @@ use super::probe::{Miss, Probe, Seen, Setup};
 /// How a run is bounded and watched.
 #[derive(Clone, Copy)]
 pub struct Limits<'a> {
-    /// When the run has to be over: probes that have not begun by then are told as not seen.
+    /// When the run has to be over: programs end then, and what was not seen by then is told so.
     pub until: Instant,
     /// Called after each probe with how many are done.
     pub progress: &'a (dyn Fn(usize) + Sync),
@@ -36,48 +36,54 @@ pub fn run(
     let groups = groups(probes);
     let results: Mutex<Vec<(usize, Result)>> = Mutex::default();
     let failed: Mutex<Option<NoLab>> = Mutex::default();
+    let open = Open::default();
     let done = AtomicUsize::new(0);
     let keep = |index: usize, result: Result| {
         lock(&results).push((index, result));
         (limits.progress)(done.fetch_add(1, Ordering::Relaxed) + 1);
     };
-    side_by_side(LABS, groups.len(), |at| {
+    let one = |at: usize| {
         let (setup, members) = &groups[at];
         if lock(&failed).is_some() {
             return;
         }
-        let late = || Err(Miss::Unseen("the time was up".to_owned()));
-        if Instant::now() >= limits.until {
+        let late = || Instant::now() >= limits.until;
+        if late() {
             for index in members {
-                keep(
-                    *index,
-                    losses.judge(&probes[*index], late(), None, Duration::ZERO),
-                );
+                let result = losses.judge(&probes[*index], time_up(), None, Duration::ZERO);
+                keep(*index, result);
             }
             return;
         }
         let lab = match Lab::open(job, *setup) {
-            Ok(lab) => lab,
+            Ok(lab) => Arc::new(lab),
             Err(why) => {
                 lock(&failed).get_or_insert(why);
                 return;
             }
         };
+        open.enter(at, &lab);
         let scaled = Losses::of(job.target, &lab.gateway);
         side_by_side(TOGETHER, members.len(), |member| {
             let index = members[member];
             let probe = &probes[index];
             let start = Instant::now();
-            let seen: Seen = if start >= limits.until {
-                late()
-            } else {
-                probe.run(&lab)
-            };
+            let mut seen: Seen = if late() { time_up() } else { probe.run(&lab) };
+            if seen.is_err() && late() {
+                // The program was ended under the probe.
+                seen = time_up();
+            }
             keep(
                 index,
                 losses.judge(probe, seen, Some(&scaled), start.elapsed()),
             );
         });
+        open.leave(at);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| open.end_at(limits.until));
+        side_by_side(LABS, groups.len(), one);
+        open.close();
     });
     if let Some(why) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(why);
@@ -87,6 +93,52 @@ pub fn run(
     let mut results: Vec<Result> = results.into_iter().map(|(_, result)| result).collect();
     losses.find_modest(&mut results);
     Ok(results)
+}
+
+fn time_up() -> Seen {
+    Err(Miss::Unseen("the time was up".to_owned()))
+}
+
+/// The labs that are open, so that a program that hangs can be ended under its probes.
+#[derive(Default)]
+struct Open {
+    labs: Mutex<(BTreeMap<usize, Arc<Lab>>, bool)>,
+    changed: Condvar,
+}
+
+impl Open {
+    fn enter(&self, at: usize, lab: &Arc<Lab>) {
+        lock(&self.labs).0.insert(at, Arc::clone(lab));
+    }
+
+    fn leave(&self, at: usize) {
+        lock(&self.labs).0.remove(&at);
+    }
+
+    /// The run is over.
+    fn close(&self) {
+        lock(&self.labs).1 = true;
+        self.changed.notify_all();
+    }
+
+    /// Ends every program that still runs at that time; returns when the run is over.
+    fn end_at(&self, until: Instant) {
+        let mut labs = lock(&self.labs);
+        while !labs.1 {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                for lab in labs.0.values() {
+                    lab.running().kill();
+                }
+            }
+            // After the end a lab that was just opening may come in.
+            let pause = left.max(Duration::from_millis(100));
+            labs = match self.changed.wait_timeout(labs, pause) {
+                Ok((labs, _)) => labs,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
 }
 
 /// Which probes share a lab: the ones that wait come first, so that the others fill the time.

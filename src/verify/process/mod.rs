@@ -209,6 +209,11 @@ impl Running {
         self.leash.signal(self.found.program.soft_stop());
     }
 
+    /// Ends the program and its children at once; its folder goes too, unless it is kept.
+    pub fn kill(&mut self) {
+        self.leash.cut();
+    }
+
     /// How long the program took to be gone, if within `limit`.
     pub fn gone_within(&mut self, limit: Duration) -> Option<Duration> {
         let start = Instant::now();
