@@ -7,6 +7,7 @@ mod cli_commands;
 mod cli_files;
 mod cli_help;
 mod cli_render;
+mod cli_verify;
 mod discipline;
 mod escape;
 mod examples;
