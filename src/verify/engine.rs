@@ -1,6 +1,6 @@
 //! The run: every probe in the lab that it needs, labs side by side, within a bounded time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,6 +18,16 @@ pub struct Limits<'a> {
     pub progress: &'a (dyn Fn(usize) + Sync),
 }
 
+/// What a run came to.
+pub struct Outcome {
+    /// What became of each probe, in their order.
+    pub results: Vec<Result>,
+    /// How the probed gateway differs from the written one beyond ports, addresses and durations; a clause each.
+    pub changes: BTreeSet<String>,
+    /// Lines of the probed files that the written ones have in no form, a `#` for each number, address and path.
+    pub strange_lines: BTreeSet<String>,
+}
+
 /// Labs that are open at once: each mostly waits.
 const LABS: usize = 8;
 /// Probes that run at once in a lab that they share.
@@ -31,11 +41,12 @@ pub fn run(
     job: &Job<'_>,
     probes: &[Probe],
     limits: Limits<'_>,
-) -> std::result::Result<Vec<Result>, NoLab> {
+) -> std::result::Result<Outcome, NoLab> {
     let losses = Losses::of(job.target, job.gateway);
     let groups = groups(probes);
     let results: Mutex<Vec<(usize, Result)>> = Mutex::default();
     let failed: Mutex<Option<NoLab>> = Mutex::default();
+    let moved: Mutex<(BTreeSet<String>, BTreeSet<String>)> = Mutex::default();
     let open = Open::default();
     let done = AtomicUsize::new(0);
     let keep = |index: usize, result: Result| {
@@ -63,6 +74,11 @@ pub fn run(
             }
         };
         open.enter(at, &lab);
+        {
+            let mut moved = lock(&moved);
+            moved.0.extend(lab.changes().cloned());
+            moved.1.extend(lab.strange_lines(job));
+        }
         let scaled = Losses::of(job.target, &lab.gateway);
         side_by_side(TOGETHER, members.len(), |member| {
             let index = members[member];
@@ -92,7 +108,12 @@ pub fn run(
     results.sort_by_key(|(index, _)| *index);
     let mut results: Vec<Result> = results.into_iter().map(|(_, result)| result).collect();
     losses.find_modest(&mut results);
-    Ok(results)
+    let (changes, strange_lines) = moved.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Outcome {
+        results,
+        changes,
+        strange_lines,
+    })
 }
 
 fn time_up() -> Seen {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::ask::{Ask, Asker};
 use super::certificates::Certificates;
 use super::folder::Folder;
+use super::form;
 use super::keyring::Keyring;
 use super::places::Places;
 use super::probe::{Deviation, Miss, Seen, Setup};
@@ -30,6 +31,8 @@ pub struct Job<'a> {
     pub target: &'static dyn Target,
     /// The program.
     pub found: &'a Found,
+    /// The files as they are rendered for use.
+    pub written: &'a [OutFile],
     /// Whether the folder stays.
     pub keep: bool,
     /// Changes the rendered main file before the program loads it: how a test plants a bug.
@@ -335,6 +338,16 @@ impl Lab {
                 format!("{kind} upstream {}, which sees {path}", names.join(" or "))
             }
         }
+    }
+
+    /// How the probed gateway differs from the written one beyond ports, addresses and durations; a clause each.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &String> {
+        self.places.changes.iter().chain(&self.certificates.changes)
+    }
+
+    /// Lines of the probed files that the written ones have in no form, a `#` for each number, address and path.
+    pub(super) fn strange_lines(&self, job: &Job<'_>) -> Vec<String> {
+        form::strange(job.written, &self.files)
     }
 
     /// What the program wrote to its own log, and to the files of its logs.

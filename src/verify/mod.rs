@@ -50,6 +50,7 @@ mod command;
 pub mod engine;
 pub mod evidence;
 pub mod folder;
+mod form;
 pub mod judge;
 pub mod keyring;
 pub mod lab;

@@ -1,5 +1,6 @@
 //! A verification: a compiled spec on each program, and everything that is told of it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::engine::{self, Limits};
@@ -39,6 +40,10 @@ pub struct Column {
     pub outcome: std::result::Result<Vec<Result>, Failure>,
     /// The files as they are rendered for use, with the origin of each line.
     pub files: Vec<OutFile>,
+    /// How the probed gateway differs from the written one beyond ports, addresses and durations; a clause each.
+    pub changes: BTreeSet<String>,
+    /// Lines of the probed files that the written ones have in no form, a `#` for each number, address and path.
+    pub strange_lines: BTreeSet<String>,
     /// How long it took.
     pub took: Duration,
 }
@@ -60,14 +65,7 @@ impl Column {
 
     /// The line of the output that a place of the spec causes: file, line from 1, text.
     pub fn line(&self, compiled: &Compiled, at: Loc) -> Option<(String, usize, String)> {
-        let span = |at: Loc| compiled.tree.span(at);
-        let wanted = span(at);
-        let inside = |origin: Loc| {
-            let it = span(origin);
-            it.file == wanted.file && it.start >= wanted.start && it.end <= wanted.end
-        };
-        let tests: [&dyn Fn(Loc) -> bool; 2] = [&|origin| origin == at, &inside];
-        tests.iter().find_map(|test| {
+        let found = |test: &dyn Fn(Loc) -> bool| {
             self.files.iter().find_map(|file| {
                 let number = file
                     .lines
@@ -76,7 +74,20 @@ impl Column {
                 let text = file.text.lines().nth(number)?.trim().to_owned();
                 Some((file.path.to_string_lossy().into_owned(), number + 1, text))
             })
-        })
+        };
+        let wanted = compiled.tree.span(at);
+        let inside = |origin: Loc| {
+            let it = compiled.tree.span(origin);
+            it.file == wanted.file && it.start >= wanted.start && it.end <= wanted.end
+        };
+        // A value that causes no line of its own belongs to the thing that it is written in.
+        let above = std::iter::successors(Some(at), |at| compiled.tree.parent(*at)).take(3);
+        above
+            .clone()
+            .take(1)
+            .find_map(|at| found(&|origin| origin == at))
+            .or_else(|| found(&inside))
+            .or_else(|| above.skip(1).find_map(|at| found(&|origin| origin == at)))
     }
 }
 
@@ -143,6 +154,7 @@ pub fn verify(compiled: &Compiled, found: &Found, wish: Wish<'_>) -> Option<Colu
             gateway: &gateway,
             target,
             found,
+            written: &rendered.files,
             keep: wish.keep,
             patch: wish.patch,
         };
@@ -155,11 +167,17 @@ pub fn verify(compiled: &Compiled, found: &Found, wish: Wish<'_>) -> Option<Colu
         };
         engine::run(&job, &probes, limits).map_err(failure)
     };
+    let (outcome, changes, strange_lines) = match outcome {
+        Ok(it) => (Ok(it.results), it.changes, it.strange_lines),
+        Err(why) => (Err(why), BTreeSet::new(), BTreeSet::new()),
+    };
     Some(Column {
         target,
         found: found.clone(),
         outcome,
         files: rendered.files,
+        changes,
+        strange_lines,
         took: start.elapsed(),
     })
 }

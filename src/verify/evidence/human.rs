@@ -31,6 +31,7 @@ pub fn write(compiled: &Compiled, columns: &[Column], color: bool) -> String {
     ] {
         told(&mut out, compiled, columns, judgement, title);
     }
+    moved(&mut out, columns);
     out.push('\n');
     for column in columns {
         let name = column.found.name();
@@ -208,6 +209,29 @@ fn told(
             String::new()
         };
         let _ = writeln!(out, "  {line}\n    {}{rest}", places.join(", "));
+    }
+}
+
+/// What else was changed to probe it.
+fn moved(out: &mut String, columns: &[Column]) {
+    let mut lines: Vec<(&str, Vec<String>)> = Vec::new();
+    for column in columns {
+        for change in &column.changes {
+            match lines.iter_mut().find(|(known, _)| known == change) {
+                Some((_, names)) => names.push(column.found.name()),
+                None => lines.push((change, vec![column.found.name()])),
+            }
+        }
+    }
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\nOther than written, besides ports, addresses and durations"
+    );
+    for (line, names) in lines {
+        let _ = writeln!(out, "  {line}\n    {}", names.join(", "));
     }
 }
 

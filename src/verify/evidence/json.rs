@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::compile::Compiled;
 use crate::verify::run::{Column, Failure};
 
-/// `{programs: [{target, program, version, took_ms, error?, results: [{feature, about, promise, judgement, …}]}]}`.
+/// `{programs: [{target, program, version, took_ms, error, changes, strange_lines, results: [{feature, about, promise, judgement, …}]}]}`.
 pub fn write(compiled: &Compiled, columns: &[Column]) -> String {
     let programs: Vec<Value> = columns
         .iter()
@@ -62,6 +62,8 @@ fn program(compiled: &Compiled, column: &Column) -> Value {
         "version": column.found.version,
         "took_ms": column.took.as_millis() as u64,
         "error": error,
+        "changes": column.changes,
+        "strange_lines": column.strange_lines,
         "results": results,
     })
 }
