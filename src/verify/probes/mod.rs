@@ -1,5 +1,7 @@
 //! Every family of probes: each makes, from a gateway, the probes of the promises that the gateway makes.
 
+mod drain;
+mod process;
 mod routing;
 mod time;
 
@@ -23,6 +25,14 @@ pub static FAMILIES: &[Family] = &[
     Family {
         id: "time",
         derive: time::probes,
+    },
+    Family {
+        id: "drain",
+        derive: drain::probes,
+    },
+    Family {
+        id: "process",
+        derive: process::probes,
     },
 ];
 
