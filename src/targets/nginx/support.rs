@@ -63,10 +63,15 @@ pub(super) fn support(feature: Feature) -> Support {
                     one.loc() == used.at.loc && !is_variable_part(&one.value.name.replace('-', "_"))
                 })
             });
+            let present = used.on.route().is_some_and(|route| {
+                route.when.headers.iter().any(|one| {
+                    one.loc() == used.at.loc && matches!(one.value.value, ValueMatch::Present(_))
+                })
+            });
             if odd {
                 unsupported("the route is never taken: NGINX has no variable for a header of this name")
                     .seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_core_module.html#var_http_"))
-            } else if env.since(1, 23, 0) {
+            } else if present || env.since(1, 23, 0) {
                 exact()
             } else {
                 approx("of a header that comes several times only the first line is compared").seen(Seen::On("nginx 1.22.1"))

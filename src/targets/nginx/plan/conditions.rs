@@ -97,7 +97,12 @@ impl Planner<'_> {
         let name = encoded(&condition.name);
         match &condition.value {
             ValueMatch::Exact(value) => {
-                let regex = format!("(?:^|&){name}={}(?:&|\\z)", encoded(value));
+                // The first parameter of the name is the one that counts; one without `=` is empty.
+                let sign = if value.is_empty() { "=?" } else { "=" };
+                let regex = format!(
+                    "^(?:(?!{name}(?:[=&]|\\z))[^&]*&)*{name}{sign}{}(?:&|\\z)",
+                    encoded(value)
+                );
                 self.vars.test("$args", "when_query", &regex, at)
             }
             ValueMatch::Regex(regex) => {

@@ -72,6 +72,8 @@ impl<'a> Planner<'a> {
         // The keys, in the order of the table, each once.
         let mut keys: Vec<Key<'a>> = Vec::new();
         let mut seen: HashSet<Key<'a>> = HashSet::default();
+        // NGINX would answer a path that lacks the slash of a location itself, with a redirect.
+        let mut slashless: HashSet<&str> = HashSet::default();
         for choice in &choices {
             let wanted = match choice.entry.path(gateway) {
                 PathMatch::Exact(path) => vec![Key::Exact(path)],
@@ -79,7 +81,13 @@ impl<'a> Planner<'a> {
                 PathMatch::Prefix(path) => vec![Key::Exact(path), Key::Below(format!("{path}/"))],
                 PathMatch::Regex(_) => continue,
             };
-            for key in wanted {
+            let own = match choice.entry.path(gateway) {
+                PathMatch::Exact(path) | PathMatch::Prefix(path) => path.strip_suffix('/'),
+                PathMatch::Regex(_) => None,
+            };
+            let bare = own.filter(|path| !path.is_empty());
+            slashless.extend(bare);
+            for key in wanted.into_iter().chain(bare.map(Key::Exact)) {
                 if seen.insert(key.clone()) {
                     keys.push(key);
                 }
@@ -129,7 +137,11 @@ impl<'a> Planner<'a> {
                         _ => false,
                     }
             });
-            if says || key == Key::Below("/".to_owned()) {
+            let kept = match &key {
+                Key::Exact(path) => slashless.contains(path),
+                Key::Below(path) => path == "/",
+            };
+            if says || kept {
                 found.push((key, candidates));
             }
         }
@@ -215,6 +227,10 @@ impl<'a> Planner<'a> {
                     None => {
                         let name = self.body_name(entry);
                         let mut bodies = self.bodies(place, &name, !once);
+                        if once && bodies.len() > 1 {
+                            // What it jumps to makes it a named one after all.
+                            bodies = self.bodies(place, &name, true);
+                        }
                         let inline = route.websocket.is_none()
                             && bodies.len() == 1
                             && (once || bodies[0].is_short());
