@@ -2,10 +2,10 @@
 
 use super::facts;
 use crate::ir::{
-    AuthKind, CertificateSource, Feature, HostHeader, JwtKeys, LogField, PathRewrite, RetryAfter,
-    Secret, Use,
+    AuthKind, CertificateSource, Feature, HostHeader, JwtKeys, LogField, RetryAfter, Secret, Use,
+    ValueMatch,
 };
-use crate::ir::{Capture, Change, Dur, Fact, Piece, Subject};
+use crate::ir::{Change, Dur, Fact, Piece, Subject};
 use crate::targets::support::{approx, depends, exact, unsupported};
 use crate::targets::{Env, Seen, Support};
 
@@ -34,14 +34,21 @@ pub(super) fn support(feature: Feature) -> Support {
         HostExact | HostWildcard => exact(),
         HostRegex | PathRegex => exact(),
         PathExact | PathPrefix | RouteMethods => exact(),
-        WhenMethods | WhenHeaders | WhenClients | WhenUpgrade | WhenListeners => exact(),
-        WhenQuery => depends("`;` in a query, before 2.8", |_, env| {
-            if env.since(2, 8, 0) {
-                exact()
+        WhenMethods | WhenClients | WhenUpgrade | WhenListeners => exact(),
+        WhenHeaders => depends("a regex that takes lists", |used, _| {
+            let lists = used.on.route().is_some_and(|route| {
+                route.when.headers.iter().any(|one| {
+                    one.loc() == used.at.loc
+                        && matches!(&one.value.value, ValueMatch::Regex(regex) if takes_lists(regex))
+                })
+            });
+            if lists {
+                approx("a header that comes in several lines meets no regex").seen(SEEN)
             } else {
-                approx("`;` separates parameters too, as `&` does").seen(Seen::On("haproxy 2.6.12"))
+                exact()
             }
         }),
+        WhenQuery => exact(),
 
         WebSocketUpgrade | WebSocketOff | WebSocketOnly | WebSocketTokens | WebSocketMethods
         | WebSocketOverHttp2 => exact(),
@@ -219,20 +226,7 @@ pub(super) fn support(feature: Feature) -> Support {
 
         Redirect | Respond => exact(),
         RewritePath => exact(),
-        RewriteRegex => depends("groups beyond nine", |u, _| {
-            let path = u.on.route().and_then(|route| route.rewrite.as_ref()?.path.as_ref());
-            let many = path.is_some_and(|path| match &path.value {
-                PathRewrite::Regex { to, .. } => to
-                    .iter()
-                    .any(|piece| matches!(piece, Capture::Group(number) if *number > 9)),
-                PathRewrite::StripPrefix | PathRewrite::ReplacePrefix(_) | PathRewrite::Path(_) => false,
-            });
-            if many {
-                unsupported("a replacement knows nine groups; the path stays as it is").seen(DOCS)
-            } else {
-                exact()
-            }
-        }),
+        RewriteRegex => exact(),
         RewriteQuery | RewriteMapLocation => exact(),
         ErrorPages => exact(),
         ErrorPagesServer => exact(),
@@ -248,6 +242,23 @@ pub(super) fn support(feature: Feature) -> Support {
         Files => exact(),
         WorkerCount => exact(),
     }
+}
+
+/// Whether a regex that takes a value also takes it with another one behind it, as several lines of a header are joined.
+fn takes_lists(regex: &str) -> bool {
+    let Some(matcher) = crate::ir::regex::matcher(regex) else {
+        return false;
+    };
+    let samples = crate::rules::pattern::samples(regex);
+    samples.iter().any(|text| {
+        [
+            format!("{text}, x"),
+            format!("x, {text}"),
+            format!("{text}, {text}"),
+        ]
+        .iter()
+        .any(|list| matcher.is_match(list.as_bytes()))
+    })
 }
 
 /// The longest time that HAProxy keeps is shorter than what the language knows.

@@ -22,7 +22,6 @@ pub(super) struct Finder<'a> {
 impl<'a> Finder<'a> {
     pub(super) fn entry(
         &mut self,
-        ctx: &Ctx<'_>,
         route: &'a Route,
         host: &'a HostMatch,
         path: &'a PathMatch,
@@ -38,7 +37,7 @@ impl<'a> Finder<'a> {
         let more = self
             .conditions
             .entry(route.id)
-            .or_insert_with(|| when(ctx, route, lines));
+            .or_insert_with(|| when(route, lines));
         let mut rule = line("http-request set-var(txn.route)").parts(&[
             Part::Static("str("),
             Part::Name(&route.name),
@@ -161,7 +160,7 @@ fn path_match(path: &PathMatch) -> Option<(&'static str, &'static str, Cow<'_, s
 }
 
 /// The acls of a route's `when`, and the terms that ask for them.
-fn when(ctx: &Ctx<'_>, route: &Route, lines: &mut Vec<Tok>) -> Vec<String> {
+fn when(route: &Route, lines: &mut Vec<Tok>) -> Vec<String> {
     let mut terms = Vec::new();
     let when = &route.when;
     let name = |what: &str, number: usize| format!("when:{}:{what}{number}", route.name);
@@ -172,14 +171,45 @@ fn when(ctx: &Ctx<'_>, route: &Route, lines: &mut Vec<Tok>) -> Vec<String> {
         terms.push(acl);
     }
     for (number, it) in when.headers.iter().enumerate() {
-        let expression = format!("req.fhdr({})", expr::arg(&it.value.name));
-        let acl = name("header", number);
-        terms.push(condition(lines, acl, &expression, &it.value, it.loc()));
+        let arg = expr::arg(&it.value.name);
+        let expression = format!("req.fhdr({arg})");
+        let acl_name = name("header", number);
+        // Several lines are one value, joined by commas, which is another than each of them.
+        if !matches!(it.value.value, ValueMatch::Present(_)) {
+            let once = name("once", number);
+            lines.push(
+                acl(&once, &format!("req.fhdr_cnt({arg})"))
+                    .with("-m int 1")
+                    .at(it.loc())
+                    .end(),
+            );
+            terms.push(once);
+        }
+        terms.push(condition(lines, acl_name, &expression, &it.value, it.loc()));
     }
     for (number, it) in when.query.iter().enumerate() {
-        let expression = format!("{},url_dec", expr::query(&it.value.name, ctx.env));
-        let acl = name("query", number);
-        terms.push(condition(lines, acl, &expression, &it.value, it.loc()));
+        let encoded = expr::encoded_name(&it.value.name);
+        let acl_name = name("query", number);
+        // Of a query without the parameter the expression below would be the query itself.
+        if !matches!(it.value.value, ValueMatch::Present(_)) {
+            let there = name("asked", number);
+            lines.push(
+                acl(&there, "query")
+                    .with("-m reg --")
+                    .word(&format!("(?:^|&){encoded}(?:=|&|$)"))
+                    .at(it.loc())
+                    .end(),
+            );
+            terms.push(there);
+        }
+        // The first parameter of the name is the one that counts.
+        let first = format!("^(?:[^&]*&)*?{encoded}(?:=([^&]*))?(?:&.*)?$");
+        let expression = format!(
+            "query,regsub({},{}),url_dec(1)",
+            expr::arg(&first),
+            expr::arg(r"\1")
+        );
+        terms.push(condition(lines, acl_name, &expression, &it.value, it.loc()));
     }
     if let Some(ranges) = &when.clients {
         let acl = name("client", 0);
@@ -189,8 +219,8 @@ fn when(ctx: &Ctx<'_>, route: &Route, lines: &mut Vec<Tok>) -> Vec<String> {
     if let Some(upgrade) = &when.upgrade {
         let acl_name = name("upgrade", 0);
         lines.push(
-            acl(&acl_name, "req.hdr(upgrade)")
-                .with("-m found")
+            acl(&acl_name, "req.fhdr(upgrade)")
+                .with("-m str -i websocket")
                 .at(upgrade.loc())
                 .end(),
         );

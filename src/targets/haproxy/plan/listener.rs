@@ -117,6 +117,19 @@ fn reading(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
     }
     let at = it.paths.loc();
     if it.paths.value != Paths::Raw {
+        // Decoding what stands behind it would make digits of what were none.
+        lines.push(
+            acl("path:broken", "path")
+                .with("-m reg -i --")
+                .word("%([^0-9a-f]|.[^0-9a-f]|.?$)")
+                .at(at)
+                .end(),
+        );
+        lines.push(
+            line("http-request return status 400 if path:broken")
+                .at(at)
+                .end(),
+        );
         lines.push(line("http-request set-var(txn.asked) query").at(at).end());
     }
     match it.paths.value {
@@ -196,7 +209,7 @@ fn routing<'a>(ctx: &Ctx<'a>, it: &'a Listener, lines: &mut Vec<Tok>) {
                 lines.push(remark("the route: the first line that holds").end());
                 lines.push(acl(ROUTED, "var(txn.route)").with("-m found").end());
             }
-            finder.entry(ctx, route, entry.host(ctx.g), entry.path(ctx.g), lines);
+            finder.entry(route, entry.host(ctx.g), entry.path(ctx.g), lines);
         }
     }
     let any = finder.entries > 0;
