@@ -1,7 +1,9 @@
 //! Every family of probes: each makes, from a gateway, the probes of the promises that the gateway makes.
 
-mod drain;
-mod process;
+mod answers;
+mod beside;
+mod conditions;
+mod rewrite;
 mod routing;
 mod time;
 
@@ -23,16 +25,20 @@ pub static FAMILIES: &[Family] = &[
         derive: routing::probes,
     },
     Family {
+        id: "conditions",
+        derive: conditions::probes,
+    },
+    Family {
+        id: "rewrite",
+        derive: rewrite::probes,
+    },
+    Family {
+        id: "answers",
+        derive: answers::probes,
+    },
+    Family {
         id: "time",
         derive: time::probes,
-    },
-    Family {
-        id: "drain",
-        derive: drain::probes,
-    },
-    Family {
-        id: "process",
-        derive: process::probes,
     },
 ];
 

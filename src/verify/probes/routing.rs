@@ -1,7 +1,7 @@
 //! Routing (contract §4.1): which route takes a request, at the borders of every path and host.
 
+use super::beside::{behind_auth, compare, fresh};
 use crate::ir::{Action, Feature, Gateway, HostMatch, Loc, PathMatch, Route, RouteId};
-use crate::verify::ask::Ask;
 use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 
@@ -24,15 +24,15 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 ),
             };
             let (id, own) = (route.id, path.value.clone());
-            probes.push(
-                Probe::new(feature, route, path.loc(), promise, move |lab| {
-                    borders(lab, id, &own)
-                })
-                .or(Feature::ListenerPaths),
-            );
+            let probe = Probe::new(feature, route, path.loc(), promise, move |lab| {
+                borders(lab, id, &own)
+            })
+            .or(Feature::ListenerPaths);
+            probes.push(behind_auth(probe, gateway, route));
         }
         for host in &route.hosts {
-            probes.extend(host_probe(route, &host.value, host.loc()));
+            let probe = host_probe(route, &host.value, host.loc());
+            probes.extend(probe.map(|probe| behind_auth(probe, gateway, route)));
         }
     }
     probes
@@ -47,18 +47,12 @@ fn borders(lab: &Lab, route: RouteId, path: &PathMatch) -> Seen {
         ));
     }
     for ask in asks {
-        lab.behaves(&ask)?;
+        compare(lab, &ask, route)?;
         for other in beside(path, &ask.request.path) {
-            lab.behaves(&fresh(lab, &ask, route).path(&other))?;
+            compare(lab, &fresh(lab, &ask, route).path(&other), route)?;
         }
     }
     Ok(())
-}
-
-/// The same from another client, so that limits per client do not count probes together.
-fn fresh(lab: &Lab, ask: &Ask, route: RouteId) -> Ask {
-    let client = lab.asker().client(lab.gateway.route(route));
-    ask.again().from(client)
 }
 
 /// Paths at the border of a match: below, beside, with and without the slash, in another case, encoded, with dot segments.
@@ -135,7 +129,7 @@ fn hosts(lab: &Lab, route: RouteId, host: &HostMatch, redirects: bool) -> Seen {
             continue;
         }
         any = true;
-        lab.behaves(&fresh(lab, ask, route))?;
+        compare(lab, &fresh(lab, ask, route), route)?;
         // A redirect repeats the host as it was written: only its own form is compared.
         if !redirects {
             for written in [
@@ -143,7 +137,7 @@ fn hosts(lab: &Lab, route: RouteId, host: &HostMatch, redirects: bool) -> Seen {
                 format!("{own}."),
                 format!("{own}:{}", 8443),
             ] {
-                lab.behaves(&fresh(lab, ask, route).header("Host", &written))?;
+                compare(lab, &fresh(lab, ask, route).header("Host", &written), route)?;
             }
         }
         let mut others = vec![format!("x{own}"), format!("{own}.evil.example")];
@@ -155,7 +149,7 @@ fn hosts(lab: &Lab, route: RouteId, host: &HostMatch, redirects: bool) -> Seen {
             HostMatch::Regex(_) | HostMatch::Any => {}
         }
         for other in others {
-            lab.behaves(&fresh(lab, ask, route).host(&other))?;
+            compare(lab, &fresh(lab, ask, route).host(&other), route)?;
         }
     }
     if any {
