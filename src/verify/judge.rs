@@ -120,6 +120,16 @@ impl<'a> Losses<'a> {
             took,
         };
         match seen {
+            // A loss that only the written value has, such as a longest time, does not show at the scaled one.
+            Ok(())
+                if loss.is_some()
+                    && scaled.is_some_and(|losses| losses.explaining(probe).is_none()) =>
+            {
+                result.judgement = Judgement::Unseen;
+                result.unseen = Some(
+                    "the loss shows only at the written value, not at the scaled one".to_owned(),
+                );
+            }
             Ok(()) => {}
             Err(Miss::Unseen(why)) => {
                 result.judgement = Judgement::Unseen;

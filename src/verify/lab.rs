@@ -22,6 +22,9 @@ use crate::ir::{Gateway, ListenerId, Set, UpstreamId, Workers, normalize};
 use crate::request::Outcome;
 use crate::targets::Target;
 
+/// The most client connections, where a probe opens them all.
+const FEW_CONNECTIONS: u32 = 24;
+
 /// What a lab is opened for.
 #[derive(Clone)]
 pub struct Job<'a> {
@@ -102,6 +105,10 @@ impl Lab {
         let ranges = Ranges::apply(&mut gateway);
         let places = Places::apply(&mut gateway, setup.names)?;
         setup.scale.apply(&mut gateway);
+        if setup.few_connections {
+            let most = &mut gateway.runtime.max_connections.value;
+            *most = FEW_CONNECTIONS.min(*most);
+        }
         own_files(&mut gateway, &folder);
         let stubs = stubs(&gateway, &places, &certificates)?;
 

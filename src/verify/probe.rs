@@ -56,6 +56,8 @@ pub struct Setup {
     pub scale: Scale,
     /// Whether servers keep their host names, which the lab's DNS server then knows.
     pub names: bool,
+    /// Whether the most client connections are so few that a probe can open them all.
+    pub few_connections: bool,
     /// Whether the probe is alone: it stops servers, counts who answers, reloads. Others share a lab and run side by side.
     pub alone: bool,
 }
@@ -167,6 +169,13 @@ impl Probe {
     #[must_use]
     pub fn with_names(mut self) -> Self {
         self.setup.names = true;
+        self
+    }
+
+    /// With so few client connections at most that the probe can open them all.
+    #[must_use]
+    pub fn few_connections(mut self) -> Self {
+        self.setup.few_connections = true;
         self
     }
 

@@ -3,6 +3,8 @@
 mod answers;
 mod beside;
 mod conditions;
+mod drain;
+mod process;
 mod rewrite;
 mod routing;
 mod time;
@@ -39,6 +41,14 @@ pub static FAMILIES: &[Family] = &[
     Family {
         id: "time",
         derive: time::probes,
+    },
+    Family {
+        id: "drain",
+        derive: drain::probes,
+    },
+    Family {
+        id: "process",
+        derive: process::probes,
     },
 ];
 
