@@ -1,13 +1,16 @@
 //! Every family of probes: each makes, from a gateway, the probes of the promises that the gateway makes.
 
 mod answers;
+mod approach;
 mod beside;
 mod conditions;
 mod drain;
+mod frames;
 mod process;
 mod rewrite;
 mod routing;
-mod time;
+mod tunnel_time;
+mod upgrade;
 
 use super::probe::Probe;
 use crate::ir::Gateway;
@@ -39,8 +42,16 @@ pub static FAMILIES: &[Family] = &[
         derive: answers::probes,
     },
     Family {
+        id: "upgrade",
+        derive: upgrade::probes,
+    },
+    Family {
+        id: "frames",
+        derive: frames::probes,
+    },
+    Family {
         id: "time",
-        derive: time::probes,
+        derive: tunnel_time::probes,
     },
     Family {
         id: "drain",

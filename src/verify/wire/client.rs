@@ -209,6 +209,15 @@ impl Connection {
         self.wire.stream.flush()
     }
 
+    /// Sends the head of a request; its body may follow by [`Connection::write`].
+    ///
+    /// # Errors
+    /// When the connection takes none.
+    pub fn begin(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> io::Result<()> {
+        let head = self.compose(method, path, &[], headers);
+        self.write(&head)
+    }
+
     /// Reads the answer to a request of this method.
     ///
     /// # Errors

@@ -109,6 +109,10 @@ pub(super) fn upgrades(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
                 .end(),
         );
     }
+    lines.push(
+        line("http-request unset-var(txn.ws) unless { req.hdr(connection) -m str -i upgrade }")
+            .end(),
+    );
     lines.push(line("acl ws var(txn.ws) -m found").end());
     lines.push(
         line("http-request del-header Connection if { req.hdr(upgrade) -m found } !ws").end(),

@@ -1,0 +1,446 @@
+//! Upgrades (contract §4.2): what becomes a tunnel, what passes through it unchanged, and what is answered as if it had not asked.
+
+use tungstenite::Message;
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::approach::{good, good_tunnel, handshake, tunnel, tunnel_with};
+use crate::ir::{Feature, Gateway, Route, RouteId};
+use crate::verify::ask::Ask;
+use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::probe::{Miss, Probe, Seen};
+use crate::verify::wire::{Event, Request};
+
+pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
+    let mut probes = Vec::new();
+    for route in &gateway.routes {
+        if route.shares().is_empty() {
+            continue;
+        }
+        let id = route.id;
+        if route.websocket.is_some() {
+            probes.extend(tunnels(gateway, route));
+        } else {
+            let promise = "an upgrade request is answered as if it had not asked, and the server sees no `Upgrade`";
+            probes.push(Probe::new(
+                Feature::WebSocketOff,
+                route,
+                route.at,
+                promise,
+                move |lab| plain_route(lab, id),
+            ));
+        }
+    }
+    probes
+}
+
+fn tunnels(gateway: &Gateway, route: &Route) -> Vec<Probe> {
+    let Some(websocket) = &route.websocket else {
+        return Vec::new();
+    };
+    let id = route.id;
+    let mut probes = Vec::new();
+    let mut add = |feature, at, promise: &str, run: fn(&Lab, RouteId) -> Seen| {
+        probes.push(Probe::new(feature, route, at, promise, move |lab| {
+            run(lab, id)
+        }));
+    };
+    let upgrade = Feature::WebSocketUpgrade;
+    add(
+        upgrade,
+        websocket.at,
+        "text and binary messages from 1 byte to 16 MiB come back as they were, whole or in fragments",
+        echo,
+    );
+    add(
+        upgrade,
+        websocket.at,
+        "subprotocols and extensions pass in both directions",
+        negotiation,
+    );
+    // Errors of a server may take it out, and other probes with it.
+    let ejects = route.shares().iter().any(|share| {
+        let upstream = gateway.upstream(share.upstream.value);
+        upstream.passive.is_some() || upstream.health.is_some()
+    });
+    let refusal = Probe::new(
+        upgrade,
+        route,
+        websocket.at,
+        "a handshake that the server refuses reaches the client as it is",
+        move |lab| refused(lab, id),
+    );
+    let token_at = websocket.tokens.loc();
+    if websocket.only.value {
+        add(
+            Feature::WebSocketOnly,
+            websocket.only.loc(),
+            "a plain request gets 426 with `Upgrade: websocket`, and reaches no server",
+            only,
+        );
+    }
+    add(
+        Feature::WebSocketTokens,
+        token_at,
+        "other upgrade tokens are not passed on, those that are named are",
+        tokens,
+    );
+    add(
+        Feature::WebSocketMethods,
+        websocket.methods.loc(),
+        "an upgrade passes with the methods that are named, and with no other",
+        methods,
+    );
+    probes.push(if ejects { refusal.alone() } else { refusal });
+    probes
+}
+
+/// Messages of many sizes, in both kinds, and one in fragments.
+fn echo(lab: &Lab, route: RouteId) -> Seen {
+    let Some(websocket) = &lab.gateway.route(route).websocket else {
+        return Ok(());
+    };
+    let longest = match websocket.max_message.value {
+        Some(size) => usize::try_from(size.as_bytes()).unwrap_or(usize::MAX),
+        None => 16 << 20,
+    };
+    let (ask, mut tunnel) = tunnel(lab, route)?;
+    let mut sizes = vec![1, 125, 126, 65_535, 65_536, 1 << 20, 16 << 20];
+    sizes.retain(|size| *size <= longest);
+    // A client that may say little says the one thing that shows most.
+    if websocket.messages.value.is_some() {
+        sizes.drain(..sizes.len().saturating_sub(1));
+    }
+    for size in sizes {
+        let text = "0123456789abcde\n".repeat(size / 16 + 1);
+        let text = text.get(..size).unwrap_or_default();
+        for message in [
+            Message::text(text),
+            Message::binary(text.as_bytes().to_vec()),
+        ] {
+            if websocket.messages.value.is_some() && message.is_text() {
+                continue;
+            }
+            let kind = if message.is_text() {
+                "a text"
+            } else {
+                "a binary message"
+            };
+            let what = format!("{kind} of {size} bytes");
+            tunnel.send(message).map_err(|why| {
+                deviation(&ask, format!("{what} was not taken: {why}"), "its echo")
+            })?;
+            let same = match tunnel.read() {
+                Event::Text(back) => kind == "a text" && back == text,
+                Event::Binary(back) => kind != "a text" && back == text.as_bytes(),
+                other => {
+                    return Err(deviation(
+                        &ask,
+                        format!("{what}, then {}", said(&other)),
+                        "its echo",
+                    ));
+                }
+            };
+            if !same {
+                return Err(deviation(
+                    &ask,
+                    format!("{what}, and something else"),
+                    "its echo",
+                ));
+            }
+        }
+    }
+    if websocket.messages.value.is_none() && longest >= 9 {
+        for (part, code, last) in [
+            ("one", Data::Text, false),
+            ("two", Data::Continue, false),
+            ("six", Data::Continue, true),
+        ] {
+            let frame = Frame::message(part.as_bytes().to_vec(), OpCode::Data(code), last);
+            tunnel.send(Message::Frame(frame)).map_err(|why| {
+                deviation(&ask, format!("a fragment was not taken: {why}"), "its echo")
+            })?;
+        }
+        match tunnel.read() {
+            Event::Text(back) if back == "onetwosix" => {}
+            other => {
+                return Err(deviation(
+                    &ask,
+                    format!("a text in three fragments, then {}", said(&other)),
+                    "its echo",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn negotiation(lab: &Lab, route: RouteId) -> Seen {
+    let offer = "permessage-deflate; client_max_window_bits";
+    let (ask, tunnel) = tunnel_with(lab, route, |ask| {
+        // A token may already stand there.
+        let own = own_header(&ask, "Sec-WebSocket-Protocol");
+        let protocols = own.map_or("chat.v2, chat.v1".to_owned(), |own| {
+            format!("{own}, chat.v1")
+        });
+        ask.header("Sec-WebSocket-Protocol", &protocols)
+            .header("Sec-WebSocket-Extensions", offer)
+            .header("X-Reply", "Sec-WebSocket-Extensions: permessage-deflate")
+    })?;
+    let request = arrival(lab, &ask)?;
+    let seen = |name: &str| request.header(name).unwrap_or("nothing").to_owned();
+    let extensions = seen("sec-websocket-extensions");
+    if extensions != offer {
+        return Err(deviation(
+            &ask,
+            format!("the server saw `Sec-WebSocket-Extensions: {extensions}`"),
+            "the extensions that the client offered",
+        ));
+    }
+    let protocols = seen("sec-websocket-protocol");
+    if !protocols.contains("chat.v1") {
+        return Err(deviation(
+            &ask,
+            format!("the server saw `Sec-WebSocket-Protocol: {protocols}`"),
+            "the subprotocols that the client offered",
+        ));
+    }
+    let chosen = protocols.split(',').next().map(str::trim);
+    let got = tunnel.response.header("sec-websocket-protocol");
+    if got != chosen {
+        let got = got.unwrap_or("nothing");
+        return Err(deviation(
+            &ask,
+            format!("`Sec-WebSocket-Protocol: {got}` in the answer"),
+            format!("`{}`, as the server chose", chosen.unwrap_or_default()),
+        ));
+    }
+    match tunnel.response.header("sec-websocket-extensions") {
+        Some("permessage-deflate") => Ok(()),
+        other => Err(deviation(
+            &ask,
+            format!(
+                "`Sec-WebSocket-Extensions: {}` in the answer",
+                other.unwrap_or("nothing")
+            ),
+            "`permessage-deflate`, as the server chose",
+        )),
+    }
+}
+
+/// What a server says instead of 101.
+fn refused(lab: &Lab, route: RouteId) -> Seen {
+    let pages = lab.gateway.route(route).error_pages.as_deref();
+    // Pages in place of a server's own errors are another promise.
+    if pages.is_some_and(|pages| pages.replace.value != crate::ir::Replace::Proxy) {
+        return Err(Miss::Unseen(
+            "`error_pages` replace what the server says".to_owned(),
+        ));
+    }
+    for wanted in ["401", "403", "404", "503"] {
+        let (ask, outcome) = handshake(lab, route, |ask| {
+            ask.header("X-Status", wanted)
+                .header("X-Reply", "X-Why: the server says no")
+        })?;
+        let promised = format!("{wanted} with the server's own header and body");
+        let response = match outcome {
+            Ok(_) => return Err(deviation(&ask, "a tunnel", promised)),
+            Err(response) => response,
+        };
+        let whole = response.status.to_string() == wanted
+            && response.header("x-why") == Some("the server says no")
+            && response.try_seen().is_ok();
+        if !whole {
+            let what = format!(
+                "{}, {} bytes of body",
+                status(&response),
+                response.body.len()
+            );
+            return Err(deviation(&ask, what, promised));
+        }
+    }
+    Ok(())
+}
+
+/// An upgrade where none is allowed.
+fn plain_route(lab: &Lab, route: RouteId) -> Seen {
+    let ask = good(lab, route)?.websocket();
+    let listed = lab.gateway.route(route).methods.as_ref();
+    if listed.is_some_and(|list| !list.value.iter().any(|method| method == "GET")) {
+        // Its 405 is seen beside the methods.
+        return Ok(());
+    }
+    lab.behaves(&ask)?;
+    sees_no_upgrade(lab, &ask, None)
+}
+
+fn only(lab: &Lab, route: RouteId) -> Seen {
+    let mut ask = good_tunnel(lab, route)?;
+    ask.request.upgrade = None;
+    lab.behaves(&ask)?;
+    let response = lab.send(&ask.again())?;
+    match (response.status, response.header("upgrade")) {
+        (426, Some("websocket")) => Ok(()),
+        (_, upgrade) => Err(deviation(
+            &ask,
+            format!(
+                "{}, Upgrade: {}",
+                status(&response),
+                upgrade.unwrap_or("none")
+            ),
+            "426, Upgrade: websocket",
+        )),
+    }
+}
+
+fn tokens(lab: &Lab, route: RouteId) -> Seen {
+    let Some(websocket) = &lab.gateway.route(route).websocket else {
+        return Ok(());
+    };
+    let named = &websocket.tokens.value;
+    for other in ["h2c", "TLS/1.0", "websocket, h2c", "echo"] {
+        if named.iter().any(|token| token.eq_ignore_ascii_case(other)) {
+            continue;
+        }
+        let (ask, outcome) = handshake(lab, route, |ask| upgrade_to(ask, other))?;
+        let foreign = other.trim_start_matches("websocket, ");
+        drop(outcome);
+        sees_no_upgrade(lab, &ask, Some(foreign))?;
+    }
+    let meant = |ask: Ask| upgrade_to(ask, "websocket").header("Connection", "keep-alive");
+    let (ask, _) = handshake(lab, route, meant)?;
+    if lab
+        .arrivals(&ask)
+        .iter()
+        .any(|(.., it)| it.header("upgrade").is_some())
+    {
+        return Err(deviation(
+            &ask,
+            "the server saw an upgrade",
+            "none, as `Connection` does not name it",
+        ));
+    }
+    if named.iter().any(|token| token == "websocket") {
+        // As Firefox writes the one, and some libraries the other.
+        tunnel_with(lab, route, |ask| {
+            upgrade_to(ask, "WebSocket").header("Connection", "keep-alive, Upgrade")
+        })?;
+    }
+    for token in named.iter().filter(|token| *token != "websocket") {
+        let (ask, _) = handshake(lab, route, |ask| upgrade_to(ask, token))?;
+        let request = arrival(lab, &ask)?;
+        if !request.headers.lists("upgrade", token)
+            || !request.headers.lists("connection", "upgrade")
+        {
+            let seen = request.header("upgrade").unwrap_or("nothing").to_owned();
+            return Err(deviation(
+                &ask,
+                format!("the server saw `Upgrade: {seen}`"),
+                format!("`Upgrade: {token}` at the server"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn methods(lab: &Lab, route: RouteId) -> Seen {
+    let it = lab.gateway.route(route);
+    let Some(websocket) = &it.websocket else {
+        return Ok(());
+    };
+    for method in ["GET", "POST", "PUT", "DELETE"] {
+        let lists = [&it.methods, &it.when.methods];
+        let refused =
+            |list: &&crate::ir::Set<Vec<String>>| !list.value.iter().any(|it| it == method);
+        if lists.into_iter().flatten().any(|list| refused(&list)) {
+            continue;
+        }
+        let ask = good_tunnel(lab, route)?;
+        let own = [
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let ask = own
+            .into_iter()
+            .fold(ask.method(method), |ask, (name, value)| {
+                ask.header(name, value)
+            });
+        let response = lab
+            .client_of(&ask)?
+            .try_send(method, &ask.target(), &ask.lines(), b"")
+            .map_err(|why| deviation(&ask, why.to_string(), "an answer"))?;
+        let named = websocket.methods.value.iter().any(|it| it == method);
+        let reached = lab.arrivals(&ask);
+        let upgraded = reached
+            .iter()
+            .any(|(.., it)| it.header("upgrade").is_some());
+        // `only` answers what is no upgrade.
+        if upgraded != named || (reached.is_empty() && response.status != 426) {
+            let promised = if named { "an upgrade" } else { "no upgrade" };
+            let what = if upgraded { "an upgrade" } else { "no upgrade" };
+            return Err(deviation(
+                &ask,
+                format!("{what} at the server, {}", status(&response)),
+                format!("{promised} with {method}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn upgrade_to(ask: Ask, token: &str) -> Ask {
+    let mut ask = ask.header("Upgrade", token);
+    ask.request.upgrade = Some(token.to_ascii_lowercase());
+    ask
+}
+
+/// No server saw `Upgrade`, or not with this token; some server saw the request.
+fn sees_no_upgrade(lab: &Lab, ask: &Ask, token: Option<&str>) -> Seen {
+    let request = match arrival(lab, ask) {
+        // What the proxy answers itself reaches no server, upgrade or not.
+        Err(_) => return Ok(()),
+        Ok(request) => request,
+    };
+    let passed = match token {
+        Some(token) => request.headers.lists("upgrade", token),
+        None => request.header("upgrade").is_some(),
+    };
+    if passed {
+        let seen = request.header("upgrade").unwrap_or_default();
+        return Err(deviation(
+            ask,
+            format!("the server saw `Upgrade: {seen}`"),
+            "no such `Upgrade` at the server",
+        ));
+    }
+    Ok(())
+}
+
+fn arrival(lab: &Lab, ask: &Ask) -> Result<Request, Miss> {
+    let found = lab.arrivals(ask).into_iter().next();
+    found
+        .map(|(.., request)| request)
+        .ok_or_else(|| deviation(ask, "no server saw it", "a request at a server"))
+}
+
+fn own_header(ask: &Ask, name: &str) -> Option<String> {
+    let mut named = ask.request.headers.iter();
+    named
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.clone())
+}
+
+/// An event in words.
+pub(super) fn said(event: &Event) -> String {
+    match event {
+        Event::Text(_) => "a text".to_owned(),
+        Event::Binary(_) => "a binary message".to_owned(),
+        Event::Ping => "a ping".to_owned(),
+        Event::Pong => "a pong".to_owned(),
+        Event::Close(code) => format!("a close frame {code}"),
+        Event::End => "the end, with no close frame".to_owned(),
+        Event::Quiet => "nothing".to_owned(),
+    }
+}
