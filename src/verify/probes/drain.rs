@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::time::{most, within};
+use super::approach::{most, within};
 use crate::ir::{Dur, Feature, Gateway, RouteId, Subject};
 use crate::verify::ask::Ask;
 use crate::verify::lab::{Lab, deviation};
