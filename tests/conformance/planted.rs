@@ -17,6 +17,7 @@ upstreams:
   app: { servers: [app1.internal:8080, app2.internal:8080], retries: { attempts: 1, after: [connect, timeout, 503] } }
 routes:
   - { name: socket, host: example.com, path: /ws, upstream: chat, websocket: { idle: 1h } }
+  - { name: events, host: example.com, path: /events, upstream: app, stream: true }
   - { name: app, host: example.com, upstream: app }
 targets:
   nginx: { on_loss: warn }
@@ -121,6 +122,10 @@ fn bugs_in_nginx_are_caught() {
                         "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
                     )
                 },
+            },
+            Bug {
+                feature: "stream",
+                plant: |text| without(text, "proxy_buffering off"),
             },
             Bug {
                 feature: "upstream.retries",

@@ -9,6 +9,7 @@ mod frames;
 mod process;
 mod rewrite;
 mod routing;
+mod stream;
 mod tunnel_time;
 mod upgrade;
 
@@ -52,6 +53,10 @@ pub static FAMILIES: &[Family] = &[
     Family {
         id: "time",
         derive: tunnel_time::probes,
+    },
+    Family {
+        id: "streaming",
+        derive: stream::probes,
     },
     Family {
         id: "drain",

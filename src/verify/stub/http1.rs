@@ -4,16 +4,21 @@ use std::io::{self, Write};
 
 use tungstenite::protocol::{Role, WebSocket};
 
-use super::super::wire::{Request, Stream, Wire};
+use super::super::wire::{Headers, Request, Stream, Wire};
 use super::reply::{Content, subprotocol};
 use super::{Answer, Shared, lock};
 
 /// Answers requests until the client ends, or asks for the end.
 pub(super) fn serve(shared: &Shared, stream: Stream) -> io::Result<()> {
     let mut wire = Wire::new(stream);
-    while let Some(request) =
-        wire.request(|stream| stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"))?
-    {
+    let on_head = |stream: &mut Stream, headers: &Headers| {
+        lock(&shared.heads).push(headers.clone());
+        match headers.lists("expect", "100-continue") {
+            true => stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"),
+            false => Ok(()),
+        }
+    };
+    while let Some(request) = wire.request(on_head)? {
         lock(&shared.requests).push(request.clone());
         let answer = shared.decide(&request);
         std::thread::sleep(answer.delay);

@@ -24,7 +24,7 @@ use rustls::ServerConfig;
 use tungstenite::protocol::WebSocket;
 
 use super::port;
-use super::wire::{Pair, Request, Stream};
+use super::wire::{Headers, Pair, Request, Stream};
 
 /// One server on a loopback port, a thread for each connection. It goes silent on drop.
 #[derive(Debug)]
@@ -79,6 +79,7 @@ struct Shared {
     connections: AtomicUsize,
     tunnels: AtomicUsize,
     requests: Mutex<Vec<Request>>,
+    heads: Mutex<Vec<Headers>>,
     answers: Mutex<BTreeMap<String, Answer>>,
     open: Mutex<BTreeMap<usize, TcpStream>>,
     ends: Mutex<Vec<String>>,
@@ -127,6 +128,7 @@ impl Stub {
             connections: AtomicUsize::new(0),
             tunnels: AtomicUsize::new(0),
             requests: Mutex::default(),
+            heads: Mutex::default(),
             answers: Mutex::default(),
             open: Mutex::default(),
             ends: Mutex::default(),
@@ -160,6 +162,12 @@ impl Stub {
             .into_iter()
             .filter(|request| request.path() == path)
             .collect()
+    }
+
+    /// Whether the head of a request with this header line has come by HTTP/1.1; its body may still be under way.
+    pub fn has_head(&self, name: &str, value: &str) -> bool {
+        let heads = lock(&self.shared.heads);
+        heads.iter().any(|head| head.get(name) == Some(value))
     }
 
     /// How many connections came so far.

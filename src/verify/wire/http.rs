@@ -151,13 +151,13 @@ impl<S: Read> Wire<S> {
         (self.stream, self.early)
     }
 
-    /// The next request with its body; `None` at a clean end. `go_on` answers `Expect: 100-continue`.
+    /// The next request with its body; `None` at a clean end. `on_head` sees its head while the body is still under way, and answers `Expect: 100-continue`.
     ///
     /// # Errors
     /// What the stream says, or that no request came.
     pub fn request(
         &mut self,
-        go_on: impl FnOnce(&mut S) -> io::Result<()>,
+        on_head: impl FnOnce(&mut S, &Headers) -> io::Result<()>,
     ) -> io::Result<Option<Request>> {
         let Some((line, headers)) = self.head()? else {
             return Ok(None);
@@ -167,9 +167,7 @@ impl<S: Read> Wire<S> {
         let (Some(method), Some(target), Some(version)) = (method, target, version) else {
             return Err(bad("a request line has three words", &line));
         };
-        if headers.lists("expect", "100-continue") {
-            go_on(&mut self.stream)?;
-        }
+        on_head(&mut self.stream, &headers)?;
         let body = match () {
             () if headers.lists("transfer-encoding", "chunked") => self.chunks()?,
             () => self.exactly(headers.number("content-length").unwrap_or(0))?,
