@@ -26,11 +26,12 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Certifies everything that the gateway needs; its paths then lead into the folder.
+    /// Certifies everything that the gateway needs; its paths then lead into the folder. With `names`, servers are known by
+    /// host names that they keep.
     ///
     /// # Errors
     /// Where the folder cannot be written, or a name cannot stand in a certificate.
-    pub(super) fn apply(gateway: &mut Gateway, folder: &Folder) -> io::Result<Self> {
+    pub(super) fn apply(gateway: &mut Gateway, folder: &Folder, names: bool) -> io::Result<Self> {
         let clients = Authority::new();
         let client = clients.try_issue(&["client.example"])?;
         let mut all = Self {
@@ -78,7 +79,7 @@ impl Certificates {
         }
         let server_ca = file("tls/servers.pem".to_owned(), &all.servers.pem())?;
         for (number, it) in gateway.upstreams.iter_mut().enumerate() {
-            let name = own_name(it);
+            let name = own_name(it).filter(|_| !names);
             let Some(tls) = &mut it.tls else { continue };
             match &mut tls.ca {
                 Some(ca) => ca.value.clone_from(&server_ca),
@@ -100,25 +101,36 @@ impl Certificates {
             }
             if let Some((cert, key)) = &mut tls.client {
                 let pair = all.servers.try_issue(&["proxy.example"])?;
-                cert.value = file(format!("tls/upstream{number}.crt"), &pair.cert)?;
-                key.value = file(format!("tls/upstream{number}.key"), &pair.key)?;
+                // Their own file names stay: whether a program finds the key beside the certificate hangs on them.
+                let path = |old: &str| {
+                    let name = old.rsplit('/').next().unwrap_or(old);
+                    format!("tls/upstream{number}/{name}")
+                };
+                let (one, other) = (path(&cert.value), path(&key.value));
+                if one == other {
+                    cert.value = file(one, &pair.joined())?;
+                    key.value.clone_from(&cert.value);
+                } else {
+                    cert.value = file(one, &pair.cert)?;
+                    key.value = file(other, &pair.key)?;
+                }
             }
         }
         Ok(all)
     }
 
-    /// What the servers of an upstream need; `None` where it speaks plain text.
+    /// What a server of an upstream needs, known by `host` where that is its name; `None` where it speaks plain text.
     pub(super) fn server(
         &self,
         upstream: &Upstream,
+        host: Option<&str>,
         address: &str,
     ) -> io::Result<Option<Arc<ServerConfig>>> {
         let Some(tls) = &upstream.tls else {
             return Ok(None);
         };
-        let mut names = vec![address.to_owned()];
-        names.extend(tls.server_name.iter().map(|name| name.value.clone()));
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let asked = tls.server_name.iter().map(|name| name.value.as_str());
+        let names: Vec<&str> = [address].into_iter().chain(host).chain(asked).collect();
         let pair = self.servers.try_issue(&names)?;
         pair.server().map(Some)
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::judge::{Losses, Result};
 use super::lab::{Job, Lab, NoLab};
-use super::probe::{Miss, Probe, Seen, Setup};
+use super::probe::{Deviation, Miss, Probe, Seen, Setup};
 
 /// How a run is bounded and watched.
 #[derive(Clone, Copy)]
@@ -68,6 +68,20 @@ pub fn run(
         }
         let lab = match Lab::open(job, *setup) {
             Ok(lab) => Arc::new(lab),
+            Err(NoLab::Program(why, _)) if setup.names => {
+                // That names have no address yet is no reason not to start.
+                for index in members {
+                    let probe = &probes[*index];
+                    let seen = Err(Deviation::new(
+                        "names that only a name server knows",
+                        why.what.clone(),
+                        probe.promise.clone(),
+                    )
+                    .into());
+                    keep(*index, losses.judge(probe, seen, None, Duration::ZERO));
+                }
+                return;
+            }
             Err(why) => {
                 lock(&failed).get_or_insert(why);
                 return;

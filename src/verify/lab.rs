@@ -1,10 +1,11 @@
 //! A lab: one program with a gateway moved to loopback, a stub for every server, and requests made for it.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::ask::{Ask, Asker};
+use super::behind;
 use super::certificates::Certificates;
 use super::folder::Folder;
 use super::form;
@@ -15,6 +16,7 @@ use super::process::{Running, StartFailure};
 use super::programs::Found;
 use super::ranges::Ranges;
 use super::stub::Stub;
+use super::stub::dns::NameServer;
 use super::wire::{Client, Request, Response, Tunnel};
 use crate::compile::{Options, render_gateway};
 use crate::emit::OutFile;
@@ -73,8 +75,11 @@ pub struct Lab {
     pub ranges: Ranges,
     /// The rendered files, the main one first.
     pub files: Vec<OutFile>,
+    /// Knows the servers' host names, where they keep them.
+    pub names: Option<NameServer>,
     running: Mutex<Running>,
     stubs: Vec<Vec<Stub>>,
+    checks: Vec<Vec<Stub>>,
 }
 
 impl Lab {
@@ -100,7 +105,7 @@ impl Lab {
             folder.keep();
         }
         let mut gateway = job.gateway.clone();
-        let certificates = Certificates::apply(&mut gateway, &folder)?;
+        let certificates = Certificates::apply(&mut gateway, &folder, setup.names)?;
         let keyring = Keyring::apply(&mut gateway, &folder)?;
         let ranges = Ranges::apply(&mut gateway);
         let places = Places::apply(&mut gateway, setup.names)?;
@@ -110,7 +115,12 @@ impl Lab {
             *most = FEW_CONNECTIONS.min(*most);
         }
         own_files(&mut gateway, &folder);
-        let stubs = stubs(&gateway, &places, &certificates)?;
+        let names = match setup.names {
+            true => Some(behind::names(&mut gateway, &places)?),
+            false => None,
+        };
+        let stubs = behind::servers(&gateway, &places, &certificates)?;
+        let checks = behind::checks(&gateway, &places, &certificates)?;
 
         let rendered = render_gateway(&gateway, job.target, Options::default(), &|_| String::new());
         if rendered.files.is_empty() {
@@ -140,8 +150,10 @@ impl Lab {
             places,
             ranges,
             files,
+            names,
             running: Mutex::new(running),
             stubs,
+            checks,
         })
     }
 
@@ -165,16 +177,22 @@ impl Lab {
         &self.stubs[upstream.index()]
     }
 
+    /// What the health checks of an upstream ask, in the order of its servers: the stubs, or others where checks have a port of
+    /// their own.
+    pub fn checked(&self, upstream: UpstreamId) -> &[Stub] {
+        match self.checks[upstream.index()].as_slice() {
+            [] => self.stubs(upstream),
+            own => own,
+        }
+    }
+
     /// Every request with this ask's mark that reached a server: upstream, index of the server, request.
     pub fn arrivals(&self, ask: &Ask) -> Vec<(UpstreamId, usize, Request)> {
         let mut found = Vec::new();
         for (upstream, stubs) in (0..).map(UpstreamId).zip(&self.stubs) {
             for (server, stub) in stubs.iter().enumerate() {
-                let all = stub.requests();
-                let ours = all
-                    .into_iter()
-                    .filter(|request| request.header(super::ask::MARK) == Some(ask.mark.as_str()));
-                found.extend(ours.map(|request| (upstream, server, request)));
+                let ours = stub.requests_with(super::ask::MARK, &ask.mark);
+                found.extend(ours.into_iter().map(|request| (upstream, server, request)));
             }
         }
         found
@@ -419,29 +437,6 @@ fn tls_name(gateway: &Gateway, listener: ListenerId, host: &str) -> String {
             .first()
             .map_or_else(|| host.to_owned(), |name| name.replacen('*', "w", 1)),
     }
-}
-
-/// A stub for every server, TLS where its upstream has it.
-fn stubs(
-    gateway: &Gateway,
-    places: &Places,
-    certificates: &Certificates,
-) -> io::Result<Vec<Vec<Stub>>> {
-    let mut all = Vec::new();
-    for (upstream, addresses) in gateway.upstreams.iter().zip(&places.servers) {
-        let one = |(number, at): (usize, &SocketAddr)| {
-            let tls = certificates.server(upstream, &at.ip().to_string())?;
-            Stub::at_with(&format!("{}-{}", upstream.name, number + 1), *at, tls)
-        };
-        all.push(
-            addresses
-                .iter()
-                .enumerate()
-                .map(one)
-                .collect::<io::Result<_>>()?,
-        );
-    }
-    Ok(all)
 }
 
 /// What the program writes goes into the folder, and two workers are enough.

@@ -15,6 +15,7 @@
 //! | [`places`], [`ranges`] | ports, addresses and client ranges on loopback |
 //! | [`certificates`], [`keyring`] | certificates, secrets and tokens made on the spot |
 //! | [`lab`] | one program with a gateway moved to loopback, and a stub for every server |
+//! | `behind` | what stands behind the program: stubs for servers and checks, names |
 //! | [`ask`] | requests made from the gateway itself: one that a route lets in, and its variations |
 //! | [`probe`] | one promise of the contract and how to see it |
 //! | [`probes`] | every family of probes: each makes, from a gateway, the probes of its promises |
@@ -45,6 +46,7 @@
 
 pub mod ask;
 mod base64;
+mod behind;
 pub mod certificates;
 mod command;
 pub mod engine;

@@ -20,6 +20,7 @@ pub struct Places {
     pub checks: Vec<Option<u16>>,
     /// What could not be kept, in words.
     pub changes: Vec<String>,
+    block: Block,
 }
 
 impl Places {
@@ -34,6 +35,7 @@ impl Places {
             servers: Vec::new(),
             checks: Vec::new(),
             changes: Vec::new(),
+            block: Block::new(),
         };
         let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
         for listener in &mut gateway.listeners {
@@ -48,13 +50,15 @@ impl Places {
             metrics.address.value = local;
             places.metrics = Some(SocketAddr::new(local, metrics.port.value));
         }
-        let block = Block::new();
+        for (_, peer) in &mut gateway.rooms.haproxy.peers {
+            peer.value = SocketAddr::new(local, port::free()?).to_string();
+        }
         let mut number = 0;
         for upstream in &mut gateway.upstreams {
             let mut servers = Vec::new();
             for server in &mut upstream.servers {
                 number += 1;
-                let at = block.address(number)?;
+                let at = places.block.address(number)?;
                 server.address.value = match &server.address.value {
                     Address::Name { host, .. } if names => Address::Name {
                         host: host.clone(),
@@ -83,6 +87,20 @@ impl Places {
         }
         Ok(places)
     }
+
+    /// Where a server could move to: its port on an address that no server has.
+    ///
+    /// # Errors
+    /// Where the system has one loopback address only.
+    pub fn elsewhere(&self, server: SocketAddr) -> io::Result<SocketAddr> {
+        let Block(Some(base)) = self.block else {
+            return Err(io::Error::other("the system has one loopback address only"));
+        };
+        Ok(SocketAddr::new(
+            Ipv4Addr::from(base + 254).into(),
+            server.port(),
+        ))
+    }
 }
 
 const fn ip(at: SocketAddr) -> Address {
@@ -93,6 +111,7 @@ const fn ip(at: SocketAddr) -> Address {
 }
 
 /// Loopback addresses that belong to one lab, one for each server; only 127.0.0.1 where the system has no others.
+#[derive(Debug)]
 struct Block(Option<u32>);
 
 impl Block {

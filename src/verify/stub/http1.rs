@@ -22,7 +22,7 @@ pub(super) fn serve(shared: &Shared, stream: Stream) -> io::Result<()> {
         lock(&shared.requests).push(request.clone());
         let answer = shared.decide(&request);
         std::thread::sleep(answer.delay);
-        if request.header("x-drop").is_some() {
+        if answer.broken {
             return Ok(());
         }
         if request.is_websocket() && matches!(answer.status, 0 | 101) {

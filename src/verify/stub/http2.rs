@@ -118,7 +118,7 @@ async fn exchange(
     lock(&shared.requests).push(request.clone());
     let answer = shared.decide(&request);
     tokio::time::sleep(answer.delay).await;
-    if request.header("x-drop").is_some() {
+    if answer.broken {
         respond.send_reset(Reason::INTERNAL_ERROR);
         return Ok(());
     }

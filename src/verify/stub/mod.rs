@@ -40,6 +40,7 @@ pub struct Answer {
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
     delay: Duration,
+    broken: bool,
 }
 
 impl Answer {
@@ -61,6 +62,14 @@ impl Answer {
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Answer {
         self.body = Some(body.as_ref().to_vec());
         self
+    }
+
+    /// The end, with no answer.
+    pub fn broken() -> Answer {
+        Answer {
+            broken: true,
+            ..Answer::default()
+        }
     }
 
     /// Waits before the head.
@@ -170,6 +179,23 @@ impl Stub {
         heads.iter().any(|head| head.get(name) == Some(value))
     }
 
+    /// The requests with this header line.
+    pub fn requests_with(&self, name: &str, value: &str) -> Vec<Request> {
+        lock(&self.shared.requests)
+            .iter()
+            .filter(|request| request.header(name) == Some(value))
+            .cloned()
+            .collect()
+    }
+
+    /// The far ends of the connections that are open now.
+    pub fn peers(&self) -> Vec<SocketAddr> {
+        let open = lock(&self.shared.open);
+        open.values()
+            .filter_map(|tcp| tcp.peer_addr().ok())
+            .collect()
+    }
+
     /// How many connections came so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
@@ -196,6 +222,11 @@ impl Stub {
     /// The answer to every request for this path from now on, handshakes included: a status other than 101 refuses them.
     pub fn answer(&self, path: &str, answer: Answer) {
         lock(&self.shared.answers).insert(path.to_owned(), answer);
+    }
+
+    /// The answer of [`Stub::answer`] for this path is taken back.
+    pub fn answer_as_usual(&self, path: &str) {
+        lock(&self.shared.answers).remove(path);
     }
 
     /// Dies: connections are refused, open ones end.

@@ -31,6 +31,7 @@ impl Shared {
         if let Some(status) = number(&request.headers, "x-status") {
             answer.status = status as u16;
         }
+        answer.broken |= request.header("x-drop").is_some();
         answer.delay += millis(&request.headers, "x-delay");
         if let Some(size) = number(&request.headers, "x-size") {
             answer.body = Some(vec![b'x'; size as usize]);
