@@ -95,7 +95,15 @@ pub(super) fn support(feature: Feature) -> Support {
             }
             _ => exact(),
         }),
-        UpstreamWeights | UpstreamBackup | UpstreamSplit => exact(),
+        UpstreamWeights | UpstreamSplit => exact(),
+        UpstreamBackup => depends("whether anything finds the others dead", |u, _| match u.on.upstream() {
+            Some(up) if up.health.is_none() && up.passive.is_none() => {
+                approx("backup servers are never asked: without checks the others count as healthy, and the answer is 503 when they refuse")
+                    .seen(SEEN)
+                    .help("add `health`, such as `health: {tcp: {}}`")
+            }
+            _ => exact(),
+        }),
         BalanceRoundRobin | BalanceLeastConnections | BalanceRandom | BalanceHash => exact(),
         UpstreamKeepalive | UpstreamSlowStart => exact(),
         UpstreamResolve => exact(),

@@ -166,7 +166,9 @@ pub(super) fn support(feature: Feature) -> Support {
             }
         }),
         UpstreamSplit => exact(),
-        BalanceRoundRobin | BalanceLeastConnections | BalanceRandom | BalanceHash => {
+        // Where a hash stands in for stickiness, clients that are new are spread by chance all the same.
+        BalanceRandom => exact(),
+        BalanceRoundRobin | BalanceLeastConnections | BalanceHash => {
             depends("with stickiness below 1.29.6", |used, env| match used.on.upstream() {
                 Some(upstream) if hashes_for_stickiness(upstream, env.since(1, 29, 6)) => {
                     approx("stickiness takes its place: a hash chooses the server").seen(Seen::On("nginx 1.22.1"))

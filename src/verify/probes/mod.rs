@@ -2,16 +2,25 @@
 
 mod answers;
 mod approach;
+mod balance;
 mod beside;
 mod conditions;
+mod cookie;
 mod drain;
 mod frames;
+mod health;
+mod odds;
+mod passive;
 mod process;
+mod retries;
 mod rewrite;
 mod routing;
+mod servers;
+mod stickiness;
 mod stream;
 mod tunnel_time;
 mod upgrade;
+mod way;
 
 use super::probe::Probe;
 use crate::ir::Gateway;
@@ -65,6 +74,26 @@ pub static FAMILIES: &[Family] = &[
     Family {
         id: "process",
         derive: process::probes,
+    },
+    Family {
+        id: "servers",
+        derive: servers::probes,
+    },
+    Family {
+        id: "balance",
+        derive: balance::probes,
+    },
+    Family {
+        id: "retries",
+        derive: retries::probes,
+    },
+    Family {
+        id: "health",
+        derive: health::probes,
+    },
+    Family {
+        id: "stickiness",
+        derive: stickiness::probes,
     },
 ];
 
