@@ -29,13 +29,16 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
         );
     }
     let files = &runtime.files;
-    probes.push(Probe::new(
-        Feature::Files,
-        Subject::Gateway,
-        files.loc(),
-        format!("{} files may be open", files.value),
-        open_files,
-    ));
+    // A derived ceiling that the machine does not allow is no promise that anybody wrote.
+    if files.is_written() {
+        probes.push(Probe::new(
+            Feature::Files,
+            Subject::Gateway,
+            files.loc(),
+            format!("{} files may be open", files.value),
+            open_files,
+        ));
+    }
     if let Workers::Count(count) = runtime.workers.value {
         probes.push(Probe::new(
             Feature::WorkerCount,
@@ -90,11 +93,14 @@ fn connections(lab: &Lab, route: RouteId) -> Seen {
 
 fn open_files(lab: &Lab) -> Seen {
     let wanted = lab.gateway.runtime.files.value;
-    let mut limits = Vec::new();
-    for process in members(lab.running().pid()) {
-        limits.push(limit(process)?);
+    let allowed = limits("self")?.1;
+    if allowed < wanted {
+        return Err(Miss::Unseen(format!("this machine allows {allowed} files")));
     }
-    let best = limits.into_iter().max().unwrap_or(0);
+    let mut best = 0;
+    for process in members(lab.running().pid()) {
+        best = best.max(limits(&process.to_string())?.0);
+    }
     if best >= wanted {
         Ok(())
     } else {
@@ -107,17 +113,20 @@ fn open_files(lab: &Lab) -> Seen {
     }
 }
 
-/// The soft limit on open files of a process.
-fn limit(process: u32) -> io::Result<u64> {
+/// The soft and the hard limit on open files of a process.
+fn limits(process: &str) -> io::Result<(u64, u64)> {
     let text = std::fs::read_to_string(format!("/proc/{process}/limits"))?;
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"));
-    let soft = line.and_then(|line| line.split_whitespace().next());
-    Ok(match soft {
-        Some("unlimited") => u64::MAX,
-        other => other.and_then(|it| it.parse().ok()).unwrap_or(0),
-    })
+    let mut numbers = line
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(|word| match word {
+            "unlimited" => u64::MAX,
+            number => number.parse().unwrap_or(0),
+        });
+    Ok((numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)))
 }
 
 /// Workers are processes beside the first, or threads of one process.
