@@ -226,7 +226,9 @@ fn websocket_refusal(route: &Route, request: &Request) -> Option<(u16, String)> 
 
 /// Whether an origin's host and port are the request's own.
 fn is_own(origin: &str, request: &Request) -> bool {
-    Request::new("GET", false, origin).is_ok_and(|from| {
+    // An origin ends with its host and port.
+    let bare = origin.splitn(4, '/').count() == 3;
+    bare && Request::new("GET", false, origin).is_ok_and(|from| {
         from.host == request.host && from.port_or_default() == request.port_or_default()
             || from.host == request.host && from.port.is_none() && request.port.is_none()
     })

@@ -1,7 +1,7 @@
 //! Guards of a route that look at the request alone: client addresses, preflights, methods, upgrades, origins.
 
 use super::response::Answers;
-use super::{On, acl, acl_list};
+use super::{On, acl, acl_list, line};
 use crate::emit::Tok;
 use crate::emit::lang::haproxy;
 use crate::ir::{ClientRange, Loc, Origins, Route};
@@ -93,6 +93,14 @@ pub(super) fn admission(route: &Route, on: &On, answers: &Answers<'_>, lines: &m
         }
         if let Some(origins) = &socket.origins {
             let known = name("origin-known");
+            if origins.value.same_host {
+                // The sign stands for a scheme in both, so that an origin without one is never the same.
+                lines.push(on.rule(
+                    line("http-request set-var(txn.authority) req.hdr(host),lower,regsub(^,=)"),
+                    &[&ws],
+                    at,
+                ));
+            }
             origin(lines, &known, &origins.value, at);
             let unknown = format!("!{known}");
             lines.push(on.rule(answers.say(403, &[]), &[&ws, &sent, &unknown], at));
@@ -108,7 +116,7 @@ fn origin(lines: &mut Vec<Tok>, name: &str, origins: &Origins, at: Loc) {
         lines.push(
             acl(
                 name,
-                "req.fhdr(origin),field(3,/),host_only,lower,rtrim(.),strcmp(txn.host)",
+                "req.fhdr(origin),lower,regsub(^https?://,=),strcmp(txn.authority)",
             )
             .with("-m int 0")
             .at(at)
