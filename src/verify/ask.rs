@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::keyring::{Keyring, Pass};
 use super::ranges::Ranges;
 use crate::ir::{
-    Condition, Entry, Gateway, HostMatch, Listener, ListenerId, PathMatch, Route, RouteId, Set,
-    UpstreamId, ValueMatch,
+    Auth, AuthKind, Condition, Entry, Gateway, HostMatch, Listener, ListenerId, PathMatch, Route,
+    RouteId, Set, TokenPlace, UpstreamId, ValueMatch,
 };
 use crate::request::{Outcome, Request, Router};
 use crate::rules::pattern;
@@ -22,6 +22,8 @@ pub struct Ask {
     pub request: Request,
     /// The listener that it goes to.
     pub listener: ListenerId,
+    /// The trusted proxy that the client stands behind; `None`: it comes itself.
+    pub proxy: Option<IpAddr>,
     /// The body; empty is none.
     pub body: Vec<u8>,
     /// The value of [`MARK`], unlike that of every other request.
@@ -32,6 +34,30 @@ impl Ask {
     /// The client's address.
     pub fn client(&self) -> Option<IpAddr> {
         self.request.client
+    }
+
+    /// The address that the connection comes from: the client's, or that of the proxy in front.
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.proxy.or(self.request.client)
+    }
+
+    /// The same client behind a trusted proxy, which tells its address.
+    #[must_use]
+    pub fn behind(mut self, proxy: IpAddr) -> Self {
+        self.proxy = Some(proxy);
+        match self.client() {
+            Some(client) => self.header("X-Forwarded-For", &client.to_string()),
+            None => self,
+        }
+    }
+
+    /// One more line of a header.
+    #[must_use]
+    pub fn also(mut self, name: &str, value: &str) -> Self {
+        self.request
+            .headers
+            .push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Another method.
@@ -288,6 +314,7 @@ impl<'a> Asker<'a> {
         let mut ask = Ask {
             request,
             listener: listener.id,
+            proxy: None,
             body: Vec::new(),
             mark: mark(),
         };
@@ -356,6 +383,40 @@ impl<'a> Asker<'a> {
 }
 
 impl Ask {
+    /// Without anything that a client shows to get in by this entry of `auth`.
+    #[must_use]
+    pub fn unshown(self, auth: &Auth) -> Self {
+        let none: &[TokenPlace] = &[];
+        let places = match &auth.kind {
+            AuthKind::Jwt(jwt) => &jwt.token.value,
+            AuthKind::ApiKey(key) => &key.from.value,
+            AuthKind::Basic(_) | AuthKind::Forward(_) => none,
+        };
+        places
+            .iter()
+            .fold(self.without("Authorization"), |ask, place| match place {
+                TokenPlace::Bearer => ask,
+                TokenPlace::Subprotocol => ask.without("Sec-WebSocket-Protocol"),
+                TokenPlace::Header(name) => ask.without(name),
+                TokenPlace::Cookie(_) => ask.without("Cookie"),
+                TokenPlace::Query(name) => ask.without_query(name),
+            })
+    }
+
+    /// Without a query parameter.
+    #[must_use]
+    pub fn without_query(mut self, name: &str) -> Self {
+        let encoded = format!("{}=", encoded(name));
+        self.request.query = self.request.query.take().and_then(|query| {
+            let kept: Vec<&str> = query
+                .split('&')
+                .filter(|pair| !pair.starts_with(&encoded))
+                .collect();
+            (!kept.is_empty()).then(|| kept.join("&"))
+        });
+        self
+    }
+
     /// With what a client shows to get in.
     #[must_use]
     pub fn showing(self, pass: &Pass) -> Self {

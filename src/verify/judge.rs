@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::probe::{About, Deviation, Miss, Probe, Seen};
-use crate::ir::{Feature, Loc, uses};
+use crate::ir::{Feature, Gateway, Loc, Route, uses};
 use crate::targets::{self, Env, Finding, Layout, Target, Verdicts};
 
 /// What became of a promise on a program.
@@ -64,15 +64,17 @@ pub struct Result {
 
 /// The losses of a gateway on a target.
 pub struct Losses<'a> {
+    gateway: &'a Gateway,
     verdicts: Verdicts<'a>,
 }
 
 impl<'a> Losses<'a> {
     /// Asks the target about every use.
-    pub fn of(target: &dyn Target, gateway: &'a crate::ir::Gateway) -> Self {
+    pub fn of(target: &dyn Target, gateway: &'a Gateway) -> Self {
         let env = Env::new(target, gateway, Layout::Full);
         let uses = uses(gateway);
         Self {
+            gateway,
             verdicts: targets::judge(target, gateway, &uses, &env),
         }
     }
@@ -95,6 +97,29 @@ impl<'a> Losses<'a> {
             .or_else(|| {
                 all.iter()
                     .find(|loss| probe.excused_by.contains(&loss.used.feature))
+            })
+            .or_else(|| all.iter().find(|loss| self.closes(loss, &probe.about)))
+    }
+
+    /// Whether a guard is lost, so that nobody passes: nothing else that is promised behind it can be kept then.
+    fn closes(&self, loss: &Finding<'_>, about: &About) -> bool {
+        if !(loss.verdict.is_unsupported() && loss.used.feature.is_guard()) {
+            return false;
+        }
+        let lost = About::from(loss.used.on);
+        let on = |route: &&Route| {
+            lost == About::from(*route)
+                || self
+                    .gateway
+                    .auth_of(route)
+                    .is_some_and(|it| lost == it.into())
+        };
+        let mut closed = self.gateway.routes.iter().filter(on);
+        lost == *about
+            || closed.any(|route| {
+                let mut upstreams = route.shares().iter().map(|share| share.upstream.value);
+                *about == route.into()
+                    || upstreams.any(|id| *about == self.gateway.upstream(id).into())
             })
     }
 

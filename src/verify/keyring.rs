@@ -4,13 +4,14 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rcgen::KeyPair;
-use ring::{digest, hmac};
+use ring::digest;
 use serde_json::{Value, json};
 
 use super::base64;
 use super::folder::Folder;
-use crate::ir::{Auth, AuthId, AuthKind, Gateway, Jwt, JwtKeys, Secret, TokenPlace};
+use super::signing::SigningKey;
+use super::stub::{Answer, Stub};
+use crate::ir::{Auth, AuthId, AuthKind, Gateway, JwksAlgorithm, Jwt, JwtKeys, Secret, TokenPlace};
 
 /// The name and the password of every `basic`.
 pub const USER: (&str, &str) = ("verify", "let me in");
@@ -21,25 +22,39 @@ pub struct Keyring {
     /// Variables that the program is started with.
     pub env: Vec<(String, String)>,
     keys: Vec<Key>,
+    services: Vec<Stub>,
 }
 
 /// What signs tokens or is the key itself, for one entry of `auth`.
 #[derive(Debug)]
 enum Key {
-    /// The text of a shared secret, or of an API key.
+    /// The text of an API key.
     Text(String),
-    /// A key pair for `ES256`.
-    Pair(Box<KeyPair>),
+    /// Keys for tokens, each with its algorithm and its id in a key set.
+    Tokens(Vec<Token>),
     /// Nothing to hold: a password, another service.
     None,
+}
+
+#[derive(Debug)]
+struct Token {
+    algorithm: &'static str,
+    id: Option<String>,
+    key: SigningKey,
+    /// Of the same kind, but unknown to the program.
+    stranger: Option<SigningKey>,
 }
 
 impl Keyring {
     /// Makes every secret that the gateway asks for; paths in the gateway then lead into the folder.
     ///
     /// # Errors
-    /// Where the folder cannot be written.
-    pub(super) fn apply(gateway: &mut Gateway, folder: &Folder) -> io::Result<Self> {
+    /// Where the folder cannot be written, or no port is free for a key set.
+    pub(super) fn apply(
+        gateway: &mut Gateway,
+        folder: &Folder,
+        many_keys: bool,
+    ) -> io::Result<Self> {
         let mut ring = Self::default();
         for auth in &mut gateway.auth {
             let file = format!("auth/{}", auth.id.0);
@@ -52,7 +67,10 @@ impl Keyring {
                 }
                 AuthKind::ApiKey(api) => {
                     let key = secret(auth.id);
-                    let list = format!("other-{key}\n{key}\n");
+                    let list = match &api.keys.value {
+                        Secret::Env(_) if !many_keys => key.clone(),
+                        _ => format!("# {REMARK}\n\nother-{key}\n{key}\n"),
+                    };
                     ring.keep(&mut api.keys.value, list, folder, &file)?;
                     Key::Text(key)
                 }
@@ -65,19 +83,34 @@ impl Keyring {
     }
 
     fn jwt(&mut self, jwt: &mut Jwt, id: AuthId, folder: &Folder, file: &str) -> io::Result<Key> {
-        match &mut jwt.keys.value {
-            JwtKeys::Key { algorithm, key } if algorithm.starts_with("HS") => {
-                let text = secret(id);
-                self.keep(key, text.clone(), folder, file)?;
-                Ok(Key::Text(text))
+        let tokens = match &mut jwt.keys.value {
+            JwtKeys::Key { algorithm, key } => {
+                let token = Token::new(algorithm, id, None)?;
+                self.keep(key, token.key.verifier(), folder, file)?;
+                vec![token]
             }
-            JwtKeys::Key { key, .. } => {
-                let pair = KeyPair::generate().map_err(io::Error::other)?;
-                self.keep(key, pair.public_key_pem(), folder, file)?;
-                Ok(Key::Pair(Box::new(pair)))
+            JwtKeys::JwksUrl {
+                url, algorithms, ..
+            } => {
+                let (tokens, set) = key_set(algorithms, id)?;
+                let service = Stub::try_start("keys")?;
+                let kind = "application/json";
+                let answer = Answer::status(200).header("Content-Type", kind);
+                service.answer("/jwks.json", answer.body(set));
+                *url = format!("http://{}/jwks.json", service.address());
+                self.services.push(service);
+                tokens
             }
-            JwtKeys::JwksUrl { .. } | JwtKeys::JwksFile { .. } => Ok(Key::None),
-        }
+            JwtKeys::JwksFile {
+                file: at,
+                algorithms,
+            } => {
+                let (tokens, set) = key_set(algorithms, id)?;
+                *at = text_of(&folder.write(file, set)?);
+                tokens
+            }
+        };
+        Ok(Key::Tokens(tokens))
     }
 
     fn keep(
@@ -100,50 +133,145 @@ impl Keyring {
             |places: &[TokenPlace], text: String| places.first().map(|at| Pass::at(at, text));
         match &auth.kind {
             AuthKind::Basic(_) => Some(Pass::header("Authorization", basic(USER))),
-            AuthKind::ApiKey(api) => match self.keys.get(auth.id.index()) {
-                Some(Key::Text(key)) => first(&api.from.value, key.clone()),
-                _ => None,
-            },
+            AuthKind::ApiKey(api) => first(&api.from.value, self.api_key(auth)?.to_owned()),
             AuthKind::Jwt(jwt) => first(&jwt.token.value, self.token(auth, claims(jwt))?),
             AuthKind::Forward(_) => Some(Pass::default()),
         }
     }
 
-    /// A token with these claims, signed as the entry of `auth` asks; `None` where its algorithm is not made here.
-    pub fn token(&self, auth: &Auth, claims: Value) -> Option<String> {
-        let AuthKind::Jwt(jwt) = &auth.kind else {
-            return None;
-        };
-        let JwtKeys::Key { algorithm, .. } = &jwt.keys.value else {
-            return None;
-        };
-        self.signed(auth, algorithm, &claims)
+    /// The text of the API key of this entry.
+    pub fn api_key(&self, auth: &Auth) -> Option<&str> {
+        match self.keys.get(auth.id.index())? {
+            Key::Text(key) => Some(key),
+            Key::Tokens(_) | Key::None => None,
+        }
     }
 
-    /// A token whose head names `algorithm`, signed with the entry's own key.
-    pub fn signed(&self, auth: &Auth, algorithm: &str, claims: &Value) -> Option<String> {
-        let head = json!({ "alg": algorithm, "typ": "JWT" });
-        let text = format!(
-            "{}.{}",
-            base64::url(head.to_string().as_bytes()),
-            base64::url(claims.to_string().as_bytes())
-        );
-        let signature = match self.keys.get(auth.id.index())? {
-            Key::Text(secret) => {
-                let kind = match algorithm {
-                    "HS384" => hmac::HMAC_SHA384,
-                    "HS512" => hmac::HMAC_SHA512,
-                    _ => hmac::HMAC_SHA256,
-                };
-                let key = hmac::Key::new(kind, secret.as_bytes());
-                hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
-            }
-            Key::Pair(pair) if algorithm == "ES256" => es256(pair, text.as_bytes())?,
-            Key::Pair(_) | Key::None => return None,
+    fn tokens(&self, auth: &Auth) -> &[Token] {
+        match self.keys.get(auth.id.index()) {
+            Some(Key::Tokens(tokens)) => tokens,
+            Some(Key::Text(_) | Key::None) | None => &[],
+        }
+    }
+
+    /// A token with these claims, signed as the entry of `auth` asks.
+    pub fn token(&self, auth: &Auth, claims: Value) -> Option<String> {
+        let token = self.tokens(auth).first()?;
+        token.signed(&token.key, token.algorithm, &claims)
+    }
+
+    /// The same with each key that the entry accepts: algorithm, token.
+    pub fn every_token(&self, auth: &Auth, claims: &Value) -> Vec<(&'static str, String)> {
+        let tokens = self.tokens(auth).iter();
+        tokens
+            .filter_map(|token| {
+                let text = token.signed(&token.key, token.algorithm, claims)?;
+                Some((token.algorithm, text))
+            })
+            .collect()
+    }
+
+    /// Tokens with these claims that nobody may accept: what is wrong with each, token.
+    pub fn forged(&self, auth: &Auth, claims: &Value) -> Vec<(&'static str, String)> {
+        let Some(token) = self.tokens(auth).first() else {
+            return Vec::new();
         };
+        let mut forged = Vec::new();
+        if let Some(stranger) = &token.stranger
+            && let Some(text) = token.signed(stranger, token.algorithm, claims)
+        {
+            forged.push(("signed with another key", text));
+        }
+        // A shared secret with another hash; what everybody knows of a pair, taken for a shared secret.
+        let known = SigningKey::Secret(token.key.verifier());
+        let other = if token.algorithm == "HS512" {
+            "HS256"
+        } else {
+            "HS512"
+        };
+        for algorithm in ["HS256", other] {
+            if algorithm != token.algorithm
+                && let Some(text) = token.signed(&known, algorithm, claims)
+            {
+                forged.push(("of another algorithm", text));
+            }
+        }
+        let unsigned = format!("{}.", token.text("none", claims));
+        forged.push(("not signed, of the algorithm `none`", unsigned));
+        if let Some(text) = token.signed(&token.key, token.algorithm, claims)
+            && let Some((_, signature)) = text.rsplit_once('.')
+        {
+            let mut changed = claims.clone();
+            changed["sub"] = json!("somebody else");
+            let text = token.text(token.algorithm, &changed);
+            forged.push(("changed after it was signed", format!("{text}.{signature}")));
+            forged.push(("without its signature", format!("{text}.")));
+        }
+        forged
+    }
+}
+
+impl Token {
+    fn new(algorithm: &'static str, auth: AuthId, id: Option<String>) -> io::Result<Self> {
+        let shared = || SigningKey::Secret(secret(auth));
+        let (key, stranger) = match algorithm {
+            "HS256" | "HS384" | "HS512" => (shared(), Some(shared())),
+            "ES256" | "ES384" => (
+                SigningKey::pair(algorithm)?,
+                Some(SigningKey::pair(algorithm)?),
+            ),
+            // There is one RSA key to test with: a signature of other claims stands for another key.
+            _ => (SigningKey::pair(algorithm)?, None),
+        };
+        Ok(Self {
+            algorithm,
+            id,
+            key,
+            stranger,
+        })
+    }
+
+    /// Head and claims, ready to be signed.
+    fn text(&self, algorithm: &str, claims: &Value) -> String {
+        let mut head = json!({ "alg": algorithm, "typ": "JWT" });
+        if let Some(id) = &self.id {
+            head["kid"] = json!(id);
+        }
+        let part = |value: &Value| base64::url(value.to_string().as_bytes());
+        format!("{}.{}", part(&head), part(claims))
+    }
+
+    fn signed(&self, key: &SigningKey, algorithm: &str, claims: &Value) -> Option<String> {
+        let text = self.text(algorithm, claims);
+        let signature = key.sign(algorithm, text.as_bytes())?;
         Some(format!("{text}.{}", base64::url(&signature)))
     }
 }
+
+/// A key for each algorithm, and the set that tells them.
+fn key_set(algorithms: &[JwksAlgorithm], auth: AuthId) -> io::Result<(Vec<Token>, String)> {
+    let mut tokens = Vec::new();
+    for algorithm in algorithms {
+        let name = match algorithm {
+            JwksAlgorithm::Rs256 => "RS256",
+            JwksAlgorithm::Rs384 => "RS384",
+            JwksAlgorithm::Rs512 => "RS512",
+            JwksAlgorithm::Es256 => "ES256",
+            JwksAlgorithm::Es384 => "ES384",
+        };
+        let id = format!("key-{name}");
+        tokens.push(Token::new(name, auth, Some(id))?);
+    }
+    let entry = |token: &Token| {
+        let id = token.id.as_deref().unwrap_or_default();
+        token.key.entry(id, token.algorithm)
+    };
+    let entries: Vec<Value> = tokens.iter().map(entry).collect();
+    Ok((tokens, json!({ "keys": entries }).to_string()))
+}
+
+/// What a list of API keys has behind a `#`: no key.
+pub const REMARK: &str = "keys of wsgen verify";
 
 /// The claims of a good token.
 pub fn claims(jwt: &Jwt) -> Value {
@@ -212,16 +340,9 @@ pub fn basic((name, password): (&str, &str)) -> String {
     )
 }
 
-fn es256(pair: &KeyPair, text: &[u8]) -> Option<Vec<u8>> {
-    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-    let random = ring::rand::SystemRandom::new();
-    let der = pair.serialize_der();
-    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &random).ok()?;
-    Some(key.sign(&random, text).ok()?.as_ref().to_vec())
-}
-
 fn secret(id: AuthId) -> String {
-    let mut bytes = [0; 24];
+    // Long enough for HS512.
+    let mut bytes = [0; 64];
     // A secret that anybody could guess is no worse here: it guards a stub for a minute.
     let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
     format!("{}-{}", id.0, base64::url(&bytes))

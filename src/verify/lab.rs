@@ -106,7 +106,7 @@ impl Lab {
         }
         let mut gateway = job.gateway.clone();
         let certificates = Certificates::apply(&mut gateway, &folder, setup.names)?;
-        let keyring = Keyring::apply(&mut gateway, &folder)?;
+        let keyring = Keyring::apply(&mut gateway, &folder, setup.many_keys)?;
         let ranges = Ranges::apply(&mut gateway);
         let places = Places::apply(&mut gateway, setup.names)?;
         setup.scale.apply(&mut gateway);
@@ -114,6 +114,7 @@ impl Lab {
             let most = &mut gateway.runtime.max_connections.value;
             *most = FEW_CONNECTIONS.min(*most);
         }
+        setup.counts.apply(&mut gateway);
         own_files(&mut gateway, &folder);
         let names = match setup.names {
             true => Some(behind::names(&mut gateway, &places)?),
@@ -232,7 +233,7 @@ impl Lab {
 
     /// The client that an ask needs.
     pub fn client_of(&self, ask: &Ask) -> io::Result<Client> {
-        self.client(ask.listener, ask.client(), &ask.authority())
+        self.client(ask.listener, ask.peer(), &ask.authority())
     }
 
     /// Sends a plain request.
@@ -251,6 +252,18 @@ impl Lab {
     pub fn upgrade(&self, ask: &Ask) -> io::Result<Result<Tunnel, Response>> {
         self.client_of(ask)?
             .try_websocket(&ask.target(), &ask.lines())
+    }
+
+    /// The answer to an ask, as a handshake where it is one; a tunnel that comes about is let go.
+    ///
+    /// # Errors
+    /// Where no answer came.
+    pub fn answer(&self, ask: &Ask) -> io::Result<Response> {
+        if !ask.request.is_websocket() {
+            return self.send(ask);
+        }
+        let came = self.upgrade(ask)?;
+        Ok(came.map_or_else(|refused| refused, |tunnel| tunnel.response.clone()))
     }
 
     /// Asks for a WebSocket that has to come about.
@@ -274,13 +287,7 @@ impl Lab {
         let outcome = asker.outcome(ask).ok_or_else(|| {
             Miss::Unseen(format!("{} reaches no listener of the spec", ask.says()))
         })?;
-        let came = if ask.request.is_websocket() {
-            self.upgrade(ask)
-                .map(|it| it.map_or_else(|refused| refused, |tunnel| tunnel.response.clone()))
-        } else {
-            self.send(ask)
-        };
-        self.compare(ask, &outcome, came)
+        self.compare(ask, &outcome, self.answer(ask))
     }
 
     fn compare(&self, ask: &Ask, outcome: &Outcome, came: io::Result<Response>) -> Seen {

@@ -12,8 +12,10 @@
 //! | [`stub`] | upstream servers that record what arrives and answer as they are asked, and a name server |
 //!
 //! | [`scale`] | durations brought down to what can be waited for |
+//! | [`counts`] | limits raised where probes would be counted together |
 //! | [`places`], [`ranges`] | ports, addresses and client ranges on loopback |
 //! | [`certificates`], [`keyring`] | certificates, secrets and tokens made on the spot |
+//! | `signing` | keys that sign tokens |
 //! | [`lab`] | one program with a gateway moved to loopback, and a stub for every server |
 //! | `behind` | what stands behind the program: stubs for servers and checks, names |
 //! | [`ask`] | requests made from the gateway itself: one that a route lets in, and its variations |
@@ -49,6 +51,7 @@ mod base64;
 mod behind;
 pub mod certificates;
 mod command;
+pub mod counts;
 pub mod engine;
 pub mod evidence;
 pub mod folder;
@@ -65,5 +68,6 @@ pub mod programs;
 pub mod ranges;
 pub mod run;
 pub mod scale;
+mod signing;
 pub mod stub;
 pub mod wire;

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::counts::Counts;
 use super::lab::Lab;
 use super::scale::Scale;
 use crate::ir::{Auth, Feature, Listener, Loc, Route, Subject, Upstream};
@@ -54,6 +55,10 @@ impl From<&Auth> for About {
 pub struct Setup {
     /// How durations are brought down.
     pub scale: Scale,
+    /// Which limits count as written.
+    pub counts: Counts,
+    /// Whether a variable that holds API keys has several, one a line; else it has one.
+    pub many_keys: bool,
     /// Whether servers keep their host names, which the lab's DNS server then knows.
     pub names: bool,
     /// Whether the most client connections are so few that a probe can open them all.
@@ -162,6 +167,20 @@ impl Probe {
     #[must_use]
     pub fn alone(mut self) -> Self {
         self.setup.alone = true;
+        self
+    }
+
+    /// With limits that count as written.
+    #[must_use]
+    pub fn counted(mut self, counts: Counts) -> Self {
+        self.setup.counts = counts;
+        self
+    }
+
+    /// With several API keys in a variable.
+    #[must_use]
+    pub fn with_many_keys(mut self) -> Self {
+        self.setup.many_keys = true;
         self
     }
 

@@ -138,12 +138,14 @@ impl Scale {
             self.set(idle);
             self.maybe(max_duration);
             self.maybe(ping);
-            messages.value = messages.value.map(refillable);
+            if self.anchor.is_some() {
+                messages.value = messages.value.map(refillable);
+            }
         }
         if let Some(stream) = &mut it.stream {
             self.set(&mut stream.idle);
         }
-        if let Some(limit) = &mut it.requests {
+        if let Some(limit) = it.requests.as_mut().filter(|_| self.anchor.is_some()) {
             limit.rate.value = refillable(limit.rate.value);
         }
         if let crate::ir::Action::Forward(shares) = &mut it.action {

@@ -1,15 +1,23 @@
 //! Every family of probes: each makes, from a gateway, the probes of the promises that the gateway makes.
 
 mod answers;
+mod api_key;
 mod approach;
 mod balance;
+mod basic;
 mod beside;
+mod clients;
 mod conditions;
 mod cookie;
+mod cors;
 mod drain;
+mod forward;
 mod frames;
+mod guarded;
 mod health;
+mod jwt;
 mod odds;
+mod origins;
 mod passive;
 mod process;
 mod retries;
@@ -42,6 +50,34 @@ pub static FAMILIES: &[Family] = &[
     Family {
         id: "conditions",
         derive: conditions::probes,
+    },
+    Family {
+        id: "jwt",
+        derive: jwt::probes,
+    },
+    Family {
+        id: "basic",
+        derive: basic::probes,
+    },
+    Family {
+        id: "api_key",
+        derive: api_key::probes,
+    },
+    Family {
+        id: "forward",
+        derive: forward::probes,
+    },
+    Family {
+        id: "origins",
+        derive: origins::probes,
+    },
+    Family {
+        id: "clients",
+        derive: clients::probes,
+    },
+    Family {
+        id: "cors",
+        derive: cors::probes,
     },
     Family {
         id: "rewrite",
