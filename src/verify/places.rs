@@ -37,6 +37,7 @@ impl Places {
             changes: Vec::new(),
             block: Block::new(),
         };
+        places.fit(gateway);
         let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
         for listener in &mut gateway.listeners {
             let port = port::free()?;
@@ -101,6 +102,38 @@ impl Places {
             server.port(),
         ))
     }
+}
+
+impl Places {
+    /// No more connections and files than this machine allows: a program may refuse to start with more.
+    fn fit(&mut self, gateway: &mut Gateway) {
+        let runtime = &mut gateway.runtime;
+        let Some(allowed) = open_files("self").map(|(_, hard)| hard) else {
+            return;
+        };
+        if runtime.files.value > allowed {
+            let most = u32::try_from(allowed / 4).unwrap_or(u32::MAX);
+            self.changes.push(format!(
+                "this machine allows {allowed} open files, not {}: at most {most} connections",
+                runtime.files.value
+            ));
+            runtime.files.value = allowed;
+            runtime.max_connections.value = runtime.max_connections.value.min(most);
+        }
+    }
+}
+
+/// The soft and the hard limit on open files of a process, by its number or `self`; `None` where the system does not say.
+pub(super) fn open_files(process: &str) -> Option<(u64, u64)> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/limits")).ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    let mut numbers = line.split_whitespace().map(|word| match word {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    });
+    Some((numbers.next()??, numbers.next()??))
 }
 
 const fn ip(at: SocketAddr) -> Address {

@@ -4,9 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use crate::ir::{Feature, Gateway, RouteId, Subject, Workers};
+use crate::verify::ask::Ask;
 use crate::verify::lab::{Lab, deviation};
+use crate::verify::places::open_files;
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
 use crate::verify::process::members;
+use crate::verify::wire::{Connection, Tunnel};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     let runtime = &gateway.runtime;
@@ -36,7 +39,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             Subject::Gateway,
             files.loc(),
             format!("{} files may be open", files.value),
-            open_files,
+            ceiling,
         ));
     }
     if let Workers::Count(count) = runtime.workers.value {
@@ -54,79 +57,74 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
 /// As many connections as there may be are served; the next is not, until one of them is gone.
 fn connections(lab: &Lab, route: RouteId) -> Seen {
     let most = lab.gateway.runtime.max_connections.value as usize;
-    let good = lab.asker().good(route);
-    let Some(ask) = good.filter(|it| !it.request.is_websocket()) else {
+    let Some(ask) = lab.asker().good(route) else {
         return Err(Miss::Unseen(
-            "no plain request was found that the route takes".to_owned(),
+            "no request was found that the route takes".to_owned(),
         ));
     };
-    let client = lab.client_of(&ask)?.patience(Duration::from_secs(2));
     let mut open = Vec::new();
     for number in 1..=most {
-        let mut connection = client.connect()?;
-        let answer = connection.send(&ask.request.method, &ask.target(), &ask.lines(), b"");
-        if let Err(why) = answer {
-            let came = format!("connection {number} got no answer: {why}");
-            return Err(deviation(
-                &ask,
-                came,
-                format!("{most} connections that are served"),
-            ));
+        match Held::open(lab, &ask, Duration::from_secs(2)) {
+            Ok(held) => open.push(held),
+            Err(why) => {
+                let came = format!("connection {number} got no answer: {why}");
+                let promised = format!("{most} connections that are served");
+                return Err(deviation(&ask, came, promised));
+            }
         }
-        open.push(connection);
     }
-    let late = client.clone().patience(Duration::from_millis(700));
-    let mut one_more = match late.connect() {
-        Ok(connection) => connection,
-        // Not even accepted: it does not count among the open ones.
-        Err(_) => return Ok(()),
-    };
-    match one_more.send(&ask.request.method, &ask.target(), &ask.lines(), b"") {
-        Ok(answer) => Err(deviation(
+    match Held::open(lab, &ask, Duration::from_millis(700)) {
+        Ok(_) => Err(deviation(
             &ask,
-            format!("connection {} got status {}", most + 1, answer.status),
+            format!("connection {} was served", most + 1),
             "no answer while all places are taken",
         )),
+        // Not even accepted, or left waiting: both keep to the number.
         Err(_) => Ok(()),
     }
 }
 
-fn open_files(lab: &Lab) -> Seen {
+/// A connection that was served once and stays open.
+#[allow(dead_code, reason = "only to be held")]
+enum Held {
+    Plain(Connection),
+    Tunnel(Box<Tunnel>),
+}
+
+impl Held {
+    fn open(lab: &Lab, ask: &Ask, patience: Duration) -> io::Result<Held> {
+        let mut connection = lab.client_of(ask)?.patience(patience).connect()?;
+        if ask.request.is_websocket() {
+            let answer = connection.websocket(&ask.target(), &ask.lines())?;
+            return answer
+                .map(|tunnel| Held::Tunnel(Box::new(tunnel)))
+                .map_err(|refused| io::Error::other(format!("status {}", refused.status)));
+        }
+        connection.send(&ask.request.method, &ask.target(), &ask.lines(), b"")?;
+        Ok(Held::Plain(connection))
+    }
+}
+
+fn ceiling(lab: &Lab) -> Seen {
     let wanted = lab.gateway.runtime.files.value;
-    let allowed = limits("self")?.1;
-    if allowed < wanted {
-        return Err(Miss::Unseen(format!("this machine allows {allowed} files")));
-    }
-    let mut best = 0;
-    for process in members(lab.running().pid()) {
-        best = best.max(limits(&process.to_string())?.0);
-    }
-    if best >= wanted {
-        Ok(())
-    } else {
-        Err(Deviation::new(
+    let written = lab.places.changes.is_empty();
+    let all = members(lab.running().pid()).into_iter();
+    let best = all
+        .filter_map(|process| open_files(&process.to_string()))
+        .map(|(soft, _)| soft);
+    match best.max() {
+        _ if !written => Err(Miss::Unseen("this machine allows fewer files".to_owned())),
+        None => Err(Miss::Unseen(
+            "this system does not tell the limits of a process".to_owned(),
+        )),
+        Some(best) if best >= wanted => Ok(()),
+        Some(best) => Err(Deviation::new(
             "a look at its processes",
             format!("at most {best} files"),
             format!("{wanted} files"),
         )
-        .into())
+        .into()),
     }
-}
-
-/// The soft and the hard limit on open files of a process.
-fn limits(process: &str) -> io::Result<(u64, u64)> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/limits"))?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"));
-    let mut numbers = line
-        .unwrap_or_default()
-        .split_whitespace()
-        .map(|word| match word {
-            "unlimited" => u64::MAX,
-            number => number.parse().unwrap_or(0),
-        });
-    Ok((numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)))
 }
 
 /// Workers are processes beside the first, or threads of one process.
