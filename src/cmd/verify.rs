@@ -11,13 +11,16 @@ use wsgen::verify::evidence;
 use wsgen::verify::programs::{self, Found};
 use wsgen::verify::run::{self, Column, Failure, Wish};
 
-use super::args::{VerifyArgs, VerifyFormat};
+use super::args::{Format, VerifyArgs, VerifyFormat};
 use super::fault::Fault;
 use super::findings::Findings;
 use super::input::Spec;
 use super::render::Chosen;
 use super::screen::Screen;
 use super::{Status, output};
+
+/// Programs that are asked at once: each has several labs open.
+const AT_ONCE: usize = 2;
 
 pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
     let limit: wsgen::ir::Dur = args
@@ -30,7 +33,7 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
     let compiled = spec.compile();
     let mut findings = Findings::default();
     findings.add(compiled.report.clone(), compiled);
-    findings.tell(super::args::Format::Human, screen);
+    findings.tell(Format::Human, screen);
     let Some(gateway) = &compiled.gateway else {
         return Ok(Status::Wrong);
     };
@@ -51,25 +54,44 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
             "install nginx or haproxy, or name one: `--program nginx=/opt/nginx/sbin/nginx`",
         ));
     }
-    let progress = Progress::new(screen);
+    let progress = Progress::new();
+    let wish = Wish {
+        only: &args.only,
+        limit: Duration::from_millis(limit.as_millis()),
+        keep: args.keep,
+        patch: None,
+        progress: &|program, done, count| progress.show(program, done, count),
+    };
     let mut columns: Vec<(Column, &Compiled)> = Vec::new();
-    for one in &found {
-        let own = spec.compile_for(compiled, one.program.target());
-        let wish = Wish {
-            only: &args.only,
-            limit: Duration::from_millis(limit.as_millis()),
-            keep: args.keep,
-            patch: None,
-            progress: &|program, done, count| progress.show(program, done, count),
-        };
-        match run::verify(own, one, wish) {
-            Some(column) => columns.push((column, own)),
-            None => {
-                let mut findings = Findings::default();
-                findings.add(own.report.clone(), own);
-                findings.tell(super::args::Format::Human, screen);
-                return Ok(Status::Wrong);
-            }
+    for some in found.chunks(AT_ONCE) {
+        let owns: Vec<(&Found, &Compiled)> = some
+            .iter()
+            .map(|one| (one, spec.compile_for(compiled, one.program.target())))
+            .collect();
+        if let Some((_, own)) = owns.iter().find(|(_, own)| own.gateway.is_none()) {
+            let mut findings = Findings::default();
+            findings.add(own.report.clone(), own);
+            findings.tell(Format::Human, screen);
+            return Ok(Status::Wrong);
+        }
+        let done: Vec<Option<Column>> = std::thread::scope(|scope| {
+            let running: Vec<_> = owns
+                .iter()
+                .map(|(one, own)| scope.spawn(|| run::verify(own, one, wish)))
+                .collect();
+            running
+                .into_iter()
+                .map(|it| it.join().unwrap_or(None))
+                .collect()
+        });
+        for ((one, own), column) in owns.into_iter().zip(done) {
+            let Some(column) = column else {
+                return Err(Fault::new(format!(
+                    "{} could not be verified: a fault of wsgen",
+                    one.name()
+                )));
+            };
+            columns.push((column, own));
         }
     }
     progress.clear();
@@ -77,7 +99,7 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
         if let Err(Failure::Losses(report)) = &column.outcome {
             let mut findings = Findings::default();
             findings.add(report.clone(), own);
-            findings.tell(super::args::Format::Human, screen);
+            findings.tell(Format::Human, screen);
         }
     }
     let refused = columns.iter().any(|(column, _)| column.outcome.is_err());
@@ -161,7 +183,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(_: &Screen) -> Self {
+    fn new() -> Self {
         Self {
             shown: io::stderr().is_terminal() && std::env::var_os("CI").is_none(),
         }
