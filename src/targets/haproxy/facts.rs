@@ -1,6 +1,6 @@
 //! Facts about HAProxy that both the verdicts and the plan need: limits of its grammar, and where one timer serves two words.
 
-use crate::ir::{Dur, Gateway, Origin, Route, Server, Share, Upstream};
+use crate::ir::{Dur, Gateway, Listener, Origin, Route, Server, Share, Upstream};
 
 /// The longest time that HAProxy keeps: 2^31 - 1 ms (about 24.8 days; a longer one is an error, seen on 2.6.12 and 2.8.25).
 pub(super) const LONGEST: Dur = Dur::from_millis(2_147_483_647);
@@ -27,6 +27,27 @@ pub(super) fn body_idle(route: &Route) -> (Dur, Origin) {
     match &route.stream {
         Some(stream) => (stream.idle.value, stream.idle.from),
         None => (route.idle.value, route.idle.from),
+    }
+}
+
+/// The one timer that a listener has for the silence of its clients: how long a request body may stand still, whatever its route.
+///
+/// It governs the client's side of a body only: a client that waits for an answer is not cut (seen on 2.6.12 and 2.8.25).
+/// Before 2.8 it also ends connections between requests, and the server's timer counts while a request body stands still.
+pub(super) fn client_timer(gateway: &Gateway, listener: &Listener, newer: bool) -> Dur {
+    let served = gateway
+        .routes
+        .iter()
+        .filter(|route| gateway.serves(listener, route));
+    let silence = served.map(|route| match &route.stream {
+        Some(stream) if stream.request.value => stream.idle.value,
+        _ => route.idle.value,
+    });
+    let silence = silence.max().unwrap_or(Dur::from_secs(60));
+    if newer {
+        silence
+    } else {
+        silence.max(listener.keepalive.value)
     }
 }
 

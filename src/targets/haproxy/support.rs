@@ -71,12 +71,12 @@ pub(super) fn support(feature: Feature) -> Support {
             other => other,
         }),
         TimeoutResponse => depends("one timer serves before and after the head", response),
-        TimeoutIdle => depends("one timer serves before and after the head", idle),
+        TimeoutIdle => depends("one timer serves before and after the head, one the bodies of all routes", idle),
         TimeoutWebSocketIdle => depends("the longest time is 24 days", short),
         TimeoutMaxDuration => unsupported("a tunnel lives as long as both sides keep it busy")
             .seen(SEEN)
             .help("let the application close after that time"),
-        TimeoutStreamIdle => depends("the longest time is 24 days", short),
+        TimeoutStreamIdle => depends("one timer serves before and after the head", stream_idle),
         TimeoutUpstreamKeepalive => {
             approx("every such time half of the idle connections are closed, not each at its own time")
                 .seen(DOCS)
@@ -304,7 +304,21 @@ fn response(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-fn idle(u: &Use<'_>, _: &Env<'_>) -> Support {
+fn stream_idle(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let route = u.on.route();
+    match route.and_then(|it| Some((it, it.stream.as_ref()?))) {
+        Some((route, stream)) if facts::server_timer(route).0 != stream.idle.value => {
+            approx(format!(
+                "a stream may be silent for {}: one timer serves before and after the head, and the response time rules it",
+                facts::time(facts::server_timer(route).0)
+            ))
+            .seen(SEEN)
+        }
+        _ => short(u, env),
+    }
+}
+
+fn idle(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u.on.route() {
         // On a stream its own idle time is the one that counts.
         Some(route) if route.stream.is_some() => exact(),
@@ -313,6 +327,19 @@ fn idle(u: &Use<'_>, _: &Env<'_>) -> Support {
             facts::time(facts::server_timer(route).0)
         ))
         .seen(SEEN),
+        // Before 2.8 the server's timer ends a request body that stands still.
+        Some(route) if env.since(2, 8, 0) => {
+            let listeners = env.gateway.listeners_of(route);
+            let timers = listeners.map(|it| facts::client_timer(env.gateway, it, true));
+            match timers.max() {
+                Some(longest) if longest > route.idle.value => approx(format!(
+                    "a request body may stand still for {}: one timer serves all routes of a listener",
+                    facts::time(longest)
+                ))
+                .seen(Seen::On("haproxy 2.8.25")),
+                _ => exact(),
+            }
+        }
         _ => exact(),
     }
 }

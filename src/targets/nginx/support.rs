@@ -113,7 +113,7 @@ pub(super) fn support(feature: Feature) -> Support {
                 .seen(BOTH);
             }
             match &route.websocket {
-                Some(websocket) if route.response.is_written() && websocket.idle.value > route.response.value => {
+                Some(websocket) if websocket.idle.value > route.response.value => {
                     approx(format!(
                         "plain requests get 504 in time; a server that does not answer a handshake has `websocket.idle` ({})",
                         websocket.idle.value

@@ -76,7 +76,6 @@ pub(super) fn handshake(
     }
 }
 
-#[allow(dead_code)]
 /// A request on the route, changed, its answer, and how long it took.
 pub(super) fn answer(
     lab: &Lab,
@@ -94,7 +93,6 @@ pub(super) fn answer(
     }
 }
 
-#[allow(dead_code)]
 /// A connection on which the head of the request has been sent, and of its body nothing; nothing has been read.
 pub(super) fn begun(lab: &Lab, ask: &Ask, more: &[(&str, &str)]) -> io::Result<Connection> {
     let mut connection = lab.client_of(ask)?.connect()?;

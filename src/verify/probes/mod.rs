@@ -6,6 +6,7 @@ mod approach;
 mod balance;
 mod basic;
 mod beside;
+mod body_time;
 mod clients;
 mod conditions;
 mod cookie;
@@ -16,6 +17,7 @@ mod frames;
 mod guarded;
 mod health;
 mod jwt;
+mod listener_time;
 mod odds;
 mod origins;
 mod passive;
@@ -102,6 +104,14 @@ pub static FAMILIES: &[Family] = &[
     Family {
         id: "streaming",
         derive: stream::probes,
+    },
+    Family {
+        id: "time",
+        derive: body_time::probes,
+    },
+    Family {
+        id: "time",
+        derive: listener_time::probes,
     },
     Family {
         id: "drain",

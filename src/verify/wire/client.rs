@@ -209,6 +209,14 @@ impl Connection {
         self.wire.stream.flush()
     }
 
+    /// How long each read may take from now on before it fails.
+    ///
+    /// # Errors
+    /// When the socket takes no such time.
+    pub fn set_patience(&mut self, limit: Duration) -> io::Result<()> {
+        self.wire.stream.set_read_timeout(limit)
+    }
+
     /// Sends the head of a request; its body may follow by [`Connection::write`].
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use super::bind;
 use super::finder::Finder;
 use super::{Ctx, Section, acl, acl_list, conditions, line, raw, remark};
 use crate::emit::{Part, Tok};
-use crate::ir::{Dur, EncodedSlash, HeaderNames, Listener, Paths, Route, UnknownHost};
+use crate::ir::{EncodedSlash, HeaderNames, Listener, Paths, Route, UnknownHost};
 use crate::targets::haproxy::facts::{self, time};
 
 /// The name of the acl that a request meets once its route is known.
@@ -50,13 +50,8 @@ fn settings(ctx: &Ctx<'_>, it: &Listener, lines: &mut Vec<Tok>) {
             .at(it.keepalive.loc())
             .end(),
     );
-    // Governs the client's side of a body only: a client that waits for an answer is not cut (seen on 2.6.12 and 2.8.25).
-    let silence = ctx.served(it).map(|route| facts::body_idle(route).0).max();
-    lines.push(
-        line("timeout client")
-            .name(&time(silence.unwrap_or(Dur::from_secs(60))))
-            .end(),
-    );
+    let silence = facts::client_timer(ctx.env.gateway, it, ctx.env.since(2, 8, 0));
+    lines.push(line("timeout client").name(&time(silence)).end());
     if let Some(after) = it.tcp_keepalive.value {
         let at = it.tcp_keepalive.loc();
         lines.push(line("option clitcpka").at(at).end());
