@@ -9,6 +9,9 @@ use super::folder::Folder;
 use super::wire::{Authority, Pair};
 use crate::ir::{CertificateSource, Gateway, Set, Upstream};
 
+/// The subject of a client's good certificate, as RFC 4514 writes it.
+pub const CLIENT: &str = "CN=client.example";
+
 /// The authorities of a lab, and what each has certified.
 pub struct Certificates {
     /// Certifies the listeners: what clients trust.

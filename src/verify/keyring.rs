@@ -11,7 +11,9 @@ use super::base64;
 use super::folder::Folder;
 use super::signing::SigningKey;
 use super::stub::{Answer, Stub};
-use crate::ir::{Auth, AuthId, AuthKind, Gateway, JwksAlgorithm, Jwt, JwtKeys, Secret, TokenPlace};
+use crate::ir::{
+    Auth, AuthId, AuthKind, Fact, Gateway, JwksAlgorithm, Jwt, JwtKeys, Piece, Secret, TokenPlace,
+};
 
 /// The name and the password of every `basic`.
 pub const USER: (&str, &str) = ("verify", "let me in");
@@ -22,6 +24,8 @@ pub struct Keyring {
     /// Variables that the program is started with.
     pub env: Vec<(String, String)>,
     keys: Vec<Key>,
+    /// Claims that header values ask for.
+    asked: Vec<String>,
     services: Vec<Stub>,
 }
 
@@ -55,7 +59,10 @@ impl Keyring {
         folder: &Folder,
         many_keys: bool,
     ) -> io::Result<Self> {
-        let mut ring = Self::default();
+        let mut ring = Self {
+            asked: asked(gateway),
+            ..Self::default()
+        };
         for auth in &mut gateway.auth {
             let file = format!("auth/{}", auth.id.0);
             let key = match &mut auth.kind {
@@ -134,9 +141,14 @@ impl Keyring {
         match &auth.kind {
             AuthKind::Basic(_) => Some(Pass::header("Authorization", basic(USER))),
             AuthKind::ApiKey(api) => first(&api.from.value, self.api_key(auth)?.to_owned()),
-            AuthKind::Jwt(jwt) => first(&jwt.token.value, self.token(auth, claims(jwt))?),
+            AuthKind::Jwt(jwt) => first(&jwt.token.value, self.token(auth, self.claims(jwt))?),
             AuthKind::Forward(_) => Some(Pass::default()),
         }
+    }
+
+    /// The claims of a good token.
+    pub fn claims(&self, jwt: &Jwt) -> Value {
+        claims(jwt, &self.asked)
     }
 
     /// The text of the API key of this entry.
@@ -273,8 +285,8 @@ fn key_set(algorithms: &[JwksAlgorithm], auth: AuthId) -> io::Result<(Vec<Token>
 /// What a list of API keys has behind a `#`: no key.
 pub const REMARK: &str = "keys of wsgen verify";
 
-/// The claims of a good token.
-pub fn claims(jwt: &Jwt) -> Value {
+/// The claims of a good token, `asked` among them.
+fn claims(jwt: &Jwt, asked: &[String]) -> Value {
     let mut claims = json!({ "sub": "verify", "iat": now(), "exp": now() + 600 });
     if let Some(issuer) = &jwt.issuer {
         claims["iss"] = json!(issuer.value);
@@ -282,13 +294,30 @@ pub fn claims(jwt: &Jwt) -> Value {
     if let Some(first) = jwt.audience.as_ref().and_then(|all| all.value.first()) {
         claims["aud"] = json!(first);
     }
-    for pair in &jwt.pass {
-        let claim = pair.value.1.as_str();
+    let passed = jwt.pass.iter().map(|pair| &pair.value.1);
+    for claim in passed.chain(asked).map(String::as_str) {
         if claims.get(claim).is_none() {
             claims[claim] = json!(format!("{claim} of verify"));
         }
     }
     claims
+}
+
+/// The claims that header values of the gateway ask for.
+fn asked(gateway: &Gateway) -> Vec<String> {
+    let ops = gateway
+        .routes
+        .iter()
+        .flat_map(|route| route.request_headers.iter().chain(&route.response_headers));
+    let pieces = ops
+        .filter_map(|op| op.change.value())
+        .flat_map(|value| &value.0);
+    pieces
+        .filter_map(|piece| match piece {
+            Piece::Fact(Fact::Claim(name)) => Some(name.clone()),
+            Piece::Fact(_) | Piece::Text(_) => None,
+        })
+        .collect()
 }
 
 /// Seconds since 1970.

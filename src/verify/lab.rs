@@ -110,12 +110,6 @@ impl Lab {
         let ranges = Ranges::apply(&mut gateway);
         let places = Places::apply(&mut gateway, setup.names)?;
         setup.scale.apply(&mut gateway);
-        if !setup.limited {
-            for route in &mut gateway.routes {
-                route.requests = None;
-                route.connections = None;
-            }
-        }
         if setup.few_connections {
             let most = &mut gateway.runtime.max_connections.value;
             *most = FEW_CONNECTIONS.min(*most);

@@ -1,7 +1,7 @@
 //! Ports and addresses moved to loopback: listeners, metrics, servers and their health checks.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::port;
@@ -59,7 +59,7 @@ impl Places {
             let mut servers = Vec::new();
             for server in &mut upstream.servers {
                 number += 1;
-                let at = places.block.address(number)?;
+                let at = places.block.address(number, &server.address.value)?;
                 server.address.value = match &server.address.value {
                     Address::Name { host, .. } if names => Address::Name {
                         host: host.clone(),
@@ -158,7 +158,13 @@ impl Block {
         Self(TcpListener::bind(first).is_ok().then_some(base))
     }
 
-    fn address(&self, number: u32) -> io::Result<SocketAddr> {
+    fn address(&self, number: u32, like: &Address) -> io::Result<SocketAddr> {
+        // A machine may have no IPv6.
+        if matches!(like, Address::Ip { ip, .. } if ip.is_ipv6())
+            && let Ok(at) = port::free_on(Ipv6Addr::LOCALHOST.into())
+        {
+            return Ok(at);
+        }
         match self.0 {
             Some(base) => port::free_on(Ipv4Addr::from(base + number).into()),
             None => port::free_on(Ipv4Addr::LOCALHOST.into()),

@@ -63,8 +63,6 @@ pub struct Setup {
     pub names: bool,
     /// Whether the most client connections are so few that a probe can open them all.
     pub few_connections: bool,
-    /// Whether the limits on requests and connections of routes are in force; elsewhere they would count probes together.
-    pub limited: bool,
     /// Whether the probe is alone: it stops servers, counts who answers, reloads. Others share a lab and run side by side.
     pub alone: bool,
 }
@@ -153,10 +151,7 @@ impl Probe {
             about: about.into(),
             at,
             promise: promise.into(),
-            setup: Setup {
-                limited: counts(feature),
-                ..Setup::default()
-            },
+            setup: Setup::default(),
             run: Box::new(run),
         }
     }
@@ -214,15 +209,4 @@ impl Probe {
     pub(super) fn run(&self, lab: &Lab) -> Seen {
         (self.run)(lab)
     }
-}
-
-/// Whether a feature is a limit that counts what a client does.
-const fn counts(feature: Feature) -> bool {
-    matches!(
-        feature,
-        Feature::LimitRequests
-            | Feature::LimitRequestsExempt
-            | Feature::LimitRequestsBucket
-            | Feature::LimitConnections
-    )
 }

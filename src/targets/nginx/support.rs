@@ -298,9 +298,15 @@ pub(super) fn support(feature: Feature) -> Support {
             }
         }),
         RequestHeaders => depends("repeated headers below 1.23.0", |used, env| {
-            let adds = headers_at(used, |op| matches!(op.change, Change::Add(_)));
-            if adds && !env.since(1, 23, 0) {
-                approx("of a header that the client sent several times only the first line stays beside the added one").seen(Seen::On("nginx 1.22.1"))
+            // A forwarded header is the proxy's own: what the client sent of it is gone.
+            let own = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-real-ip"];
+            let keeps = headers_at(used, |op| {
+                matches!(op.change, Change::Add(_) | Change::SetIfAbsent(_))
+                    && !(used.on.route().is_some_and(|route| route.forwarded.value)
+                        && own.contains(&op.name.to_ascii_lowercase().as_str()))
+            });
+            if keeps && !env.since(1, 23, 0) {
+                approx("of a header that the client sent several times only the first line stays").seen(Seen::On("nginx 1.22.1"))
             } else {
                 exact()
             }

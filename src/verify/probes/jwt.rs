@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::basic::unauthorized;
 use crate::ir::{Auth, AuthId, AuthKind, Feature, Gateway, Jwt, JwtKeys, RouteId, TokenPlace};
 use crate::verify::ask::Ask;
-use crate::verify::keyring::{Pass, claims, now};
+use crate::verify::keyring::{Pass, now};
 use crate::verify::lab::{Lab, deviation, status};
 use crate::verify::probe::{Miss, Probe, Seen};
 
@@ -124,7 +124,7 @@ impl<'a> Case<'a> {
     }
 
     fn claims(&self) -> Value {
-        claims(self.jwt)
+        self.lab.keyring.claims(self.jwt)
     }
 
     fn signed(&self, claims: Value) -> Result<String, Miss> {

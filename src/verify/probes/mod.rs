@@ -15,10 +15,13 @@ mod drain;
 mod forward;
 mod frames;
 mod guarded;
+mod headers;
 mod health;
 mod jwt;
+mod limits;
 mod listener_time;
 mod odds;
+mod ops;
 mod origins;
 mod passive;
 mod process;
@@ -30,6 +33,7 @@ mod stickiness;
 mod stream;
 mod tunnel_time;
 mod upgrade;
+mod values;
 mod way;
 
 use super::probe::Probe;
@@ -52,6 +56,18 @@ pub static FAMILIES: &[Family] = &[
     Family {
         id: "conditions",
         derive: conditions::probes,
+    },
+    Family {
+        id: "headers",
+        derive: headers::probes,
+    },
+    Family {
+        id: "header_changes",
+        derive: ops::probes,
+    },
+    Family {
+        id: "limits",
+        derive: limits::probes,
     },
     Family {
         id: "jwt",

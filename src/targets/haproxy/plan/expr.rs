@@ -39,7 +39,7 @@ pub(super) fn fact(fact: &Fact, env: &Env<'_>) -> String {
         Fact::Path => "var(txn.uri),field(1,?)".to_owned(),
         Fact::QueryString => "query".to_owned(),
         Fact::Uri => "var(txn.uri)".to_owned(),
-        Fact::TlsSubject => "ssl_c_s_dn".to_owned(),
+        Fact::TlsSubject => "ssl_c_s_dn(,0,rfc2253)".to_owned(),
         Fact::Claim(name) => claim(name),
         // Decoded, a value may hold a line break: it must not end the header.
         Fact::Query(name) => format!("{},url_dec,regsub('[[:cntrl:]]','',g)", query(name, env)),
