@@ -18,7 +18,8 @@
 //! | `signing` | keys that sign tokens |
 //! | [`lab`] | one program with a gateway moved to loopback, and a stub for every server |
 //! | `behind` | what stands behind the program: stubs for servers and checks, names |
-//! | [`ask`] | requests made from the gateway itself: one that a route lets in, and its variations |
+//! | [`asker`] | requests made from the gateway itself: one that a route takes and lets in |
+//! | [`ask`] | a request, and what a probe changes in it |
 //! | [`probe`] | one promise of the contract and how to see it |
 //! | [`probes`] | every family of probes: each makes, from a gateway, the probes of its promises |
 //! | [`engine`] | every probe in the lab that it needs, side by side, within a bounded time |
@@ -47,13 +48,16 @@
 //! ```
 
 pub mod ask;
+pub mod asker;
 mod base64;
+mod behave;
 mod behind;
 pub mod certificates;
 mod command;
 pub mod counts;
 pub mod engine;
 pub mod evidence;
+mod exchange;
 pub mod folder;
 mod form;
 pub mod judge;

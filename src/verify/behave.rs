@@ -1,0 +1,125 @@
+//! What becomes of a request beside what the contract says becomes of it.
+
+use std::io;
+
+use super::ask::Ask;
+use super::lab::Lab;
+use super::probe::{Deviation, Miss, Seen};
+use super::wire::Response;
+use crate::ir::normalize;
+use crate::request::Outcome;
+
+impl Lab {
+    /// Sends an ask, as a handshake where it is one, and compares what becomes of it with what the contract says.
+    ///
+    /// # Errors
+    /// What differs: the answer, the upstream, the path that the server saw, a tunnel that came about or not.
+    pub fn behaves(&self, ask: &Ask) -> Seen {
+        let asker = self.asker();
+        let outcome = asker.outcome(ask).ok_or_else(|| {
+            Miss::Unseen(format!("{} reaches no listener of the spec", ask.says()))
+        })?;
+        self.compare(ask, &outcome, self.answer(ask))
+    }
+
+    fn compare(&self, ask: &Ask, outcome: &Outcome, came: io::Result<Response>) -> Seen {
+        let promised = self.promised(outcome);
+        let differs = |came: String| Err(deviation(ask, came, promised.clone()));
+        let response = match came {
+            Err(_) if outcome.closed => return Ok(()),
+            Err(why) => return differs(why.to_string()),
+            Ok(response) if outcome.closed => return differs(status(&response)),
+            Ok(response) => response,
+        };
+        let arrivals = self.arrivals(ask);
+        if let Some(wanted) = outcome.status {
+            if response.status != wanted {
+                return differs(status(&response));
+            }
+            if let Some(location) = &outcome.location
+                && response.header("location") != Some(location.as_str())
+            {
+                let got = response.header("location").unwrap_or("no Location");
+                return differs(format!("{}, Location: {got}", status(&response)));
+            }
+            return match arrivals.first() {
+                Some((upstream, ..)) => {
+                    let name = &self.gateway.upstream(*upstream).name;
+                    differs(format!(
+                        "{}, and the request reached {name}",
+                        status(&response)
+                    ))
+                }
+                None => Ok(()),
+            };
+        }
+        let [(upstream, _, request), rest @ ..] = arrivals.as_slice() else {
+            return differs(format!("{}; no server saw it", status(&response)));
+        };
+        let name = &self.gateway.upstream(*upstream).name;
+        if !outcome.upstreams.iter().any(|(id, _)| id == upstream) {
+            return differs(format!("{}; it reached upstream {name}", status(&response)));
+        }
+        if let Some(path) = &outcome.path
+            && request.target != *path
+            && normalized(&request.target).as_ref() != Some(path)
+        {
+            return differs(format!(
+                "{}; the server saw {}",
+                status(&response),
+                request.target
+            ));
+        }
+        if !rest.is_empty() {
+            return differs(format!("servers saw it {} times", arrivals.len()));
+        }
+        if (response.status == 101) != outcome.tunnel {
+            return differs(status(&response));
+        }
+        Ok(())
+    }
+
+    /// What the contract promises, in words.
+    fn promised(&self, outcome: &Outcome) -> String {
+        if outcome.closed {
+            return "the connection closed unanswered".to_owned();
+        }
+        match (outcome.status, &outcome.location) {
+            (Some(status), Some(location)) => format!("{status}, Location: {location}"),
+            (Some(status), None) => format!("{status} from the program itself"),
+            (None, _) => {
+                let names: Vec<&str> = outcome
+                    .upstreams
+                    .iter()
+                    .map(|(id, _)| self.gateway.upstream(*id).name.as_str())
+                    .collect();
+                let kind = if outcome.tunnel {
+                    "a tunnel to"
+                } else {
+                    "an answer of"
+                };
+                let path = outcome.path.as_deref().unwrap_or_default();
+                format!("{kind} upstream {}, which sees {path}", names.join(" or "))
+            }
+        }
+    }
+}
+
+/// A request target with its path as routes match it: whether the server gets the path in that form or as the client sent it is
+/// the program's matter, as both lead to the same resource.
+fn normalized(target: &str) -> Option<String> {
+    match target.split_once('?') {
+        Some((path, query)) => Some(format!("{}?{query}", normalize(path)?)),
+        None => normalize(target),
+    }
+}
+
+/// A deviation of what an ask came to.
+pub fn deviation(ask: &Ask, came: impl Into<String>, promised: impl Into<String>) -> Miss {
+    Deviation::new(ask.says(), came, promised).into()
+}
+
+/// An answer in a word.
+pub fn status(response: &Response) -> String {
+    format!("status {}", response.status)
+}

@@ -1,0 +1,126 @@
+//! How a lab's requests travel: the connection that an ask needs, a plain exchange, a tunnel.
+
+use std::io;
+use std::net::IpAddr;
+
+use super::ask::Ask;
+use super::behave::{deviation, status};
+use super::lab::Lab;
+use super::probe::Miss;
+use super::wire::{Client, Response, Tunnel};
+use crate::ir::{Gateway, ListenerId};
+
+impl Lab {
+    /// A client of a listener at this address, speaking TLS where the listener does; `authority` is its `Host` line, and the
+    /// name in TLS where the listener has a certificate for it.
+    pub fn client(
+        &self,
+        listener: ListenerId,
+        from: Option<IpAddr>,
+        authority: &str,
+    ) -> io::Result<Client> {
+        let it = self.gateway.listener(listener);
+        let mut client = Client::new(self.places.listeners[listener.index()]).host(authority);
+        if let Some(tls) = &it.tls {
+            let config = match &tls.client_auth {
+                Some(_) => self
+                    .certificates
+                    .site
+                    .client_as(&self.certificates.client)?,
+                None => self.certificates.site.client(),
+            };
+            client = client.tls_with(config).server_name(&tls_name(
+                &self.gateway,
+                listener,
+                bare(authority),
+            ));
+        }
+        Ok(match from {
+            Some(ip) if it.proxy_protocol.value => client.from(&ip.to_string()),
+            Some(ip) if ip.is_loopback() => client.source(ip),
+            _ if it.proxy_protocol.value => client.from("192.0.2.1"),
+            _ => client,
+        })
+    }
+
+    /// The client that an ask needs.
+    pub fn client_of(&self, ask: &Ask) -> io::Result<Client> {
+        self.client(ask.listener, ask.peer(), &ask.authority())
+    }
+
+    /// Sends a plain request.
+    ///
+    /// # Errors
+    /// Where no answer came.
+    pub fn send(&self, ask: &Ask) -> io::Result<Response> {
+        self.client_of(ask)?
+            .try_send(&ask.request.method, &ask.target(), &ask.lines(), &ask.body)
+    }
+
+    /// Asks for a WebSocket: a tunnel, or the answer that refused it.
+    ///
+    /// # Errors
+    /// Where no answer came.
+    pub fn upgrade(&self, ask: &Ask) -> io::Result<Result<Tunnel, Response>> {
+        self.client_of(ask)?
+            .try_websocket(&ask.target(), &ask.lines())
+    }
+
+    /// The answer to an ask, as a handshake where it is one; a tunnel that comes about is let go.
+    ///
+    /// # Errors
+    /// Where no answer came.
+    pub fn answer(&self, ask: &Ask) -> io::Result<Response> {
+        if !ask.request.is_websocket() {
+            return self.send(ask);
+        }
+        let came = self.upgrade(ask)?;
+        Ok(came.map_or_else(|refused| refused, |tunnel| tunnel.response.clone()))
+    }
+
+    /// Asks for a WebSocket that has to come about.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub fn tunnel(&self, ask: &Ask) -> Result<Tunnel, Miss> {
+        match self.upgrade(ask) {
+            Ok(Ok(tunnel)) => Ok(tunnel),
+            Ok(Err(refused)) => Err(deviation(ask, status(&refused), "101 and a tunnel")),
+            Err(why) => Err(deviation(ask, why.to_string(), "101 and a tunnel")),
+        }
+    }
+}
+
+/// An authority without its port.
+fn bare(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+/// The name for SNI: the host, where the listener has a certificate for it; else that of its first certificate, as a client
+/// that verifies needs one it can trust.
+fn tls_name(gateway: &Gateway, listener: ListenerId, host: &str) -> String {
+    let Some(tls) = &gateway.listener(listener).tls else {
+        return host.to_owned();
+    };
+    let names = tls
+        .certificates
+        .value
+        .iter()
+        .flat_map(|id| &gateway.certificate(*id).hosts.value);
+    let covers = |name: &String| {
+        name == host
+            || name
+                .strip_prefix("*.")
+                .is_some_and(|zone| host.split_once('.').is_some_and(|(_, rest)| rest == zone))
+    };
+    let all: Vec<&String> = names.collect();
+    match all.iter().find(|name| covers(name)) {
+        Some(_) => host.to_owned(),
+        None => all
+            .first()
+            .map_or_else(|| host.to_owned(), |name| name.replacen('*', "w", 1)),
+    }
+}
