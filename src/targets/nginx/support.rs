@@ -15,7 +15,16 @@ const BOTH: Seen = Seen::On("nginx 1.22.1 and 1.31.3");
 pub(super) fn support(feature: Feature) -> Support {
     use Feature::*;
     match feature {
-        ListenerBind | ListenerRedirect | ListenerHttp2 | ListenerProxyProtocol
+        ListenerHttp2 => depends("without TLS, below 1.25.1", |used, env| {
+            match used.on.listener() {
+                Some(listener) if listener.tls.is_none() && !env.since(1, 25, 1) => {
+                    unsupported("clients without TLS stay on HTTP/1.1: one port speaks only one of the two")
+                        .seen(Seen::On("nginx 1.22.1"))
+                }
+                _ => exact(),
+            }
+        }),
+        ListenerBind | ListenerRedirect | ListenerProxyProtocol
         | ListenerPublicPort | ListenerUnknownHost | ListenerHeaderNames
         | ListenerTcpKeepalive => exact(),
         ListenerHttp3 => unsupported("clients stay on HTTP/2: HTTP/3 is a module that most builds of NGINX come without")

@@ -36,11 +36,14 @@ impl Program for Nginx {
         "nginx.conf"
     }
 
-    fn confine(&self, text: &str, _folder: &Path) -> String {
+    fn confine(&self, text: &str, folder: &Path) -> String {
+        // A log within the folder is written beside the one of the command line.
+        let own = folder.to_string_lossy();
         let mut out = String::with_capacity(text.len() + 400);
         let keeps = text.contains("client_body_temp_path");
         for line in text.split_inclusive('\n') {
-            if GONE.iter().any(|word| line.starts_with(word)) {
+            let kept = line.starts_with("error_log ") && line.contains(own.as_ref());
+            if !kept && GONE.iter().any(|word| line.starts_with(word)) {
                 out.push('\n');
                 continue;
             }

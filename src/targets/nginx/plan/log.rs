@@ -4,7 +4,7 @@ use super::matching::encoded;
 use super::words::{Directive, default, dur_text, entry_regex, word};
 use super::{Group, Location, Planner, Server, defaults};
 use crate::emit::lang::nginx;
-use crate::ir::{Loc, LogField, LogFormat};
+use crate::ir::{Loc, LogField, LogFormat, Set};
 
 impl Planner<'_> {
     /// The access log, the error log, and the variables of what is redacted.
@@ -16,15 +16,16 @@ impl Planner<'_> {
             None => lines.push(Directive::fixed("access_log off")),
             Some(log) => {
                 redacts = !log.redact_query.value.is_empty();
-                let uri = self.logged_uri(&log.redact_query.value, log.redact_query.loc());
-                let shown = |header: &str, variable: &'static str| {
+                let uri = self.logged("$request_uri", &log.redact_query);
+                let shown = |header: &str, variable: &str| {
                     if log.redact_headers.value.iter().any(|one| one == header) {
-                        "***"
+                        "REDACTED".to_owned()
                     } else {
-                        variable
+                        variable.to_owned()
                     }
                 };
-                let referer = shown("referer", "$http_referer");
+                let linked = self.logged("$http_referer", &log.redact_query);
+                let referer = shown("referer", &linked);
                 let agent = shown("user-agent", "$http_user_agent");
                 let format = match log.format.value {
                     LogFormat::Common => format!(
@@ -36,7 +37,7 @@ impl Planner<'_> {
                             .fields
                             .value
                             .iter()
-                            .map(|field| json_field(*field, &path, &query, referer, agent))
+                            .map(|field| json_field(*field, &path, &query, &referer, &agent))
                             .collect();
                         format!("{{{}}}", fields.join(","))
                     }
@@ -75,12 +76,13 @@ impl Planner<'_> {
             .is_some_and(|log| !log.redact_query.value.is_empty())
     }
 
-    /// The target of a request as the log may show it.
-    fn logged_uri(&mut self, redacted: &[String], at: Loc) -> String {
-        if redacted.is_empty() {
-            return "$request_uri".to_owned();
+    /// A request target or a URL as the log may show it.
+    fn logged(&mut self, source: &str, redacted: &Set<Vec<String>>) -> String {
+        let at = redacted.loc();
+        if redacted.value.is_empty() {
+            return source.to_owned();
         }
-        let names: Vec<String> = redacted.iter().map(|name| encoded(name)).collect();
+        let names: Vec<String> = redacted.value.iter().map(|name| encoded(name)).collect();
         let names = format!("(?:{})", names.join("|"));
         let lines = vec![
             // One secret: its value goes. Several: the whole query goes.
@@ -88,15 +90,15 @@ impl Planner<'_> {
                 &format!(
                     "*^(?!.*[?&]{names}=.*[?&]{names}=)(?<wg_before>[^?]*\\?(?:.*&)?{names}=)[^&]*(?<wg_after>.*)$"
                 ),
-                word("$wg_before***$wg_after"),
+                word("${wg_before}REDACTED$wg_after"),
             ),
             entry_regex(
                 &format!("*^(?<wg_before>[^?]*\\?)(?:.*&)?{names}="),
-                word("$wg_before***"),
+                word("${wg_before}REDACTED"),
             ),
-            default("$request_uri"),
+            default(source),
         ];
-        format!("${}", self.vars.map("$request_uri", "logged", lines, at))
+        format!("${}", self.vars.map(source, "logged", lines, at))
     }
 
     fn logged_parts(&mut self, uri: &str) -> (String, String) {
