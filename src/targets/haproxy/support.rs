@@ -2,8 +2,7 @@
 
 use super::facts;
 use crate::ir::{
-    AuthKind, CertificateSource, Feature, HostHeader, JwtKeys, LogField, RetryAfter, Secret, Use,
-    ValueMatch,
+    AuthKind, CertificateSource, Feature, HostHeader, JwtKeys, RetryAfter, Secret, Use, ValueMatch,
 };
 use crate::ir::{Change, Dur, Fact, Piece, Subject};
 use crate::targets::support::{approx, depends, exact, unsupported};
@@ -219,16 +218,7 @@ pub(super) fn support(feature: Feature) -> Support {
 
         LogAccess => exact(),
         LogRoute => exact(),
-        LogFields => depends("whether the time is written", |_, env| {
-            let precise = env.gateway.log.as_ref().is_some_and(|log| {
-                log.fields.is_written() && log.fields.value.contains(&LogField::Time)
-            });
-            if precise {
-                approx("the time has whole seconds").seen(SEEN)
-            } else {
-                exact()
-            }
-        }),
+        LogFields => exact(),
         LogRedact => exact(),
         Metrics => exact(),
 

@@ -16,7 +16,14 @@ pub(super) fn kept(ctx: &Ctx<'_>) -> Vec<Tok> {
     if wanted.contains(&LogField::Query) {
         lines.push(
             line("http-request set-var(txn.log_query)")
-                .word(&redacted(log, "query"))
+                .word(&match log.format.value {
+                    LogFormat::Json => redacted(log, "query"),
+                    // Behind a path, with its mark.
+                    LogFormat::Common => {
+                        let mark = format!(",regsub({},{})", arg("^(.)"), arg(r"?\1"));
+                        redacted(log, "query") + &mark
+                    }
+                })
                 .at(log.redact_query.loc())
                 .end(),
         );
@@ -78,8 +85,8 @@ pub(super) fn format(ctx: &Ctx<'_>) -> Vec<Tok> {
     let mut text = String::new();
     match log.format.value {
         LogFormat::Common => text.push_str(
-            "%[src] - - [%tr] \"%HM %[var(txn.uri),field(1,?),json(utf8s)]?%[var(txn.log_query),json(utf8s)] %HV\" %ST %B \
-             \"%[var(txn.log_referer),json(utf8s)]\" \"%[var(txn.log_agent),json(utf8s)]\"",
+            &r#"%[src] - - [%trg] "%HM %[var(txn.uri),field(1,?)PLAIN]%[var(txn.log_query)PLAIN] %HV" %ST %B "%[var(txn.log_referer)PLAIN]" "%[var(txn.log_agent)PLAIN]""#
+                .replace("PLAIN", PLAIN),
         ),
         LogFormat::Json => {
             text.push('{');
@@ -99,6 +106,9 @@ pub(super) fn format(ctx: &Ctx<'_>) -> Vec<Tok> {
             .end(),
     ]
 }
+
+/// Keeps text from ending its quotes, in the way of other programs' logs.
+const PLAIN: &str = r",regsub('[\\]','\\x5C',g),regsub('\x22','\\x22',g)";
 
 /// A member of the JSON object. Text goes through `json(utf8s)`: HAProxy's own `+E` escapes `]` too, which is no JSON.
 const fn json(field: LogField) -> &'static str {
