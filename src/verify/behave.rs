@@ -37,7 +37,9 @@ impl Lab {
                 return differs(status(&response));
             }
             if let Some(location) = &outcome.location
-                && response.header("location") != Some(location.as_str())
+                && !response
+                    .header("location")
+                    .is_some_and(|got| leads_to(got, location))
             {
                 let got = response.header("location").unwrap_or("no Location");
                 return differs(format!("{}, Location: {got}", status(&response)));
@@ -103,6 +105,20 @@ impl Lab {
             }
         }
     }
+}
+
+/// Whether a `Location` is this one, its path in whatever form.
+fn leads_to(got: &str, wanted: &str) -> bool {
+    fn parts(location: &str) -> (&str, &str) {
+        let authority = location.find("://").map_or(0, |at| at + 3);
+        let path = location[authority..]
+            .find('/')
+            .map_or(location.len(), |at| authority + at);
+        location.split_at(path)
+    }
+    let ((site, target), (own, path)) = (parts(got), parts(wanted));
+    let same = |it: String| Some(it) == normalized(path);
+    got == wanted || site == own && normalized(target).is_some_and(same)
 }
 
 /// A request target with its path as routes match it: whether the server gets the path in that form or as the client sent it is

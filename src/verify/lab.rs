@@ -209,14 +209,17 @@ impl Lab {
         form::strange(job.written, &self.files)
     }
 
-    /// What the program wrote to its own log, and to the files of its logs.
+    /// What the program wrote to the files of its logs, access and errors; where it has none, to its standard output.
     pub fn logs(&self) -> String {
         let running = self.running();
-        let mut text = running.log();
-        for name in ["access.log", "error.log"] {
-            text.push_str(&running.folder().read(name).unwrap_or_default());
+        let files: String = ["access.log", "error.log"]
+            .iter()
+            .filter_map(|name| running.folder().read(name).ok())
+            .collect();
+        match running.folder().path().join("error.log").exists() {
+            true => files,
+            false => running.log(),
         }
-        text
     }
 }
 

@@ -19,18 +19,22 @@ mod headers;
 mod health;
 mod jwt;
 mod limits;
+mod listener;
 mod listener_time;
+mod log;
 mod odds;
 mod ops;
 mod origins;
 mod passive;
 mod process;
+mod protocols;
 mod retries;
 mod rewrite;
 mod routing;
 mod servers;
 mod stickiness;
 mod stream;
+mod tls;
 mod tunnel_time;
 mod upgrade;
 mod values;
@@ -49,6 +53,18 @@ pub struct Family {
 
 /// Every family, in the order of the evidence.
 pub static FAMILIES: &[Family] = &[
+    Family {
+        id: "listener",
+        derive: listener::probes,
+    },
+    Family {
+        id: "protocols",
+        derive: protocols::probes,
+    },
+    Family {
+        id: "tls",
+        derive: tls::probes,
+    },
     Family {
         id: "routing",
         derive: routing::probes,
@@ -114,6 +130,10 @@ pub static FAMILIES: &[Family] = &[
         derive: frames::probes,
     },
     Family {
+        id: "log",
+        derive: log::probes,
+    },
+    Family {
         id: "time",
         derive: tunnel_time::probes,
     },
@@ -122,8 +142,16 @@ pub static FAMILIES: &[Family] = &[
         derive: stream::probes,
     },
     Family {
+        id: "log",
+        derive: log::probes,
+    },
+    Family {
         id: "time",
         derive: body_time::probes,
+    },
+    Family {
+        id: "log",
+        derive: log::probes,
     },
     Family {
         id: "time",

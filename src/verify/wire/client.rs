@@ -88,6 +88,12 @@ impl Client {
         self
     }
 
+    /// Opens with these bytes, in place of a PROXY protocol line.
+    pub fn opening(mut self, bytes: &[u8]) -> Client {
+        self.preface = bytes.to_vec();
+        self
+    }
+
     /// Connects from this address of the machine's own, such as 127.0.0.7.
     pub fn source(mut self, ip: IpAddr) -> Client {
         self.source = Some(ip);

@@ -7,6 +7,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::client::Client;
+
 /// The versions as they stand on the wire.
 pub const TLS_1_0: u16 = 0x0301;
 /// See [`TLS_1_0`].
@@ -77,9 +79,27 @@ pub fn offer(
     suites: &[u16],
     name: Option<&str>,
 ) -> io::Result<Offered> {
-    let mut tcp = TcpStream::connect_timeout(&address, PATIENCE)?;
-    tcp.set_read_timeout(Some(PATIENCE))?;
-    tcp.set_write_timeout(Some(PATIENCE))?;
+    Client::new(address)
+        .patience(PATIENCE)
+        .offer(version, suites, name)
+}
+
+impl Client {
+    /// Like [`offer`], from this client's address and behind its PROXY protocol line; its own TLS is not asked.
+    ///
+    /// # Errors
+    /// Like [`offer`].
+    pub fn offer(&self, version: u16, suites: &[u16], name: Option<&str>) -> io::Result<Offered> {
+        exchange(self.tcp()?, version, suites, name)
+    }
+}
+
+fn exchange(
+    mut tcp: TcpStream,
+    version: u16,
+    suites: &[u16],
+    name: Option<&str>,
+) -> io::Result<Offered> {
     tcp.write_all(&client_hello(version, suites, name))?;
     match answer(&mut tcp) {
         Err(why) if matches!(why.kind(), ErrorKind::UnexpectedEof) => Ok(Offered::Refused(None)),

@@ -5,6 +5,7 @@ pub(super) mod engine;
 pub mod hello;
 pub mod http;
 pub mod http2;
+mod leaf;
 pub(super) mod pipe;
 pub mod tls;
 pub mod tunnel;

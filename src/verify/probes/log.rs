@@ -1,0 +1,493 @@
+//! The access log and the metrics (contract §3, §4.6): a line for each request, the chosen fields, and no secret anywhere.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::beside::{behind_auth, good};
+use crate::ir::{Feature, Gateway, Log, LogField, LogFormat, Origin, Route, RouteId, Subject};
+use crate::verify::ask::Ask;
+use crate::verify::lab::{Lab, deviation};
+use crate::verify::probe::{Deviation, Miss, Probe, Seen};
+use crate::verify::wire::Client;
+
+pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
+    let mut all = Vec::new();
+    let logged = gateway.routes.iter().find(|route| route.log.value);
+    if let (Some(log), Some(route)) = (&gateway.log, logged) {
+        let with = |probes: Vec<Probe>| {
+            let guarded = probes.into_iter();
+            guarded
+                .map(|probe| behind_auth(probe, gateway, route))
+                .collect::<Vec<_>>()
+        };
+        all.extend(with(of(log, route)));
+        for route in gateway.routes.iter().filter(|it| !it.log.value) {
+            let (id, seen) = (route.id, logged.map(|it| it.id));
+            all.push(Probe::new(
+                Feature::LogRoute,
+                route,
+                route.log.loc(),
+                "requests of this route stay out of the log",
+                move |lab| unlogged(lab, id, seen),
+            ));
+        }
+    }
+    if let Some(metrics) = &gateway.metrics {
+        let at = metrics.port.loc();
+        all.push(Probe::new(
+            Feature::Metrics,
+            Subject::Gateway,
+            at,
+            "numbers in Prometheus' format, under this path alone",
+            metrics_format,
+        ));
+        if let Some(upstream) = gateway.upstreams.first() {
+            let name = upstream.name.clone();
+            all.push(Probe::new(
+                Feature::Metrics,
+                Subject::Gateway,
+                at,
+                "the numbers tell the upstreams apart",
+                move |lab| metrics_of(lab, &name),
+            ));
+        }
+    }
+    all
+}
+
+fn of(log: &Log, route: &Route) -> Vec<Probe> {
+    let id = route.id;
+    let at = match log.format.is_written() {
+        true => log.format.from,
+        false => Origin::written(log.at),
+    };
+    let mut all = vec![Probe::new(
+        Feature::LogAccess,
+        Subject::Gateway,
+        at.loc,
+        "each request is one line in the access log",
+        move |lab| one_line(lab, id),
+    )];
+    if log.format.value == LogFormat::Json {
+        all.push(Probe::new(
+            Feature::LogFields,
+            Subject::Gateway,
+            log.fields.loc(),
+            "a line is a JSON object with the chosen fields, as the request was",
+            move |lab| fields(lab, id),
+        ));
+    }
+    if !log.redact_query.value.is_empty() {
+        let names = log.redact_query.value.clone();
+        all.push(Probe::new(
+            Feature::LogRedact,
+            Subject::Gateway,
+            log.redact_query.loc(),
+            "the values of these query parameters are in no log, and nothing else is missing",
+            move |lab| hidden_query(lab, id, &names),
+        ));
+    }
+    if !log.redact_headers.value.is_empty() {
+        let names = log.redact_headers.value.clone();
+        all.push(Probe::new(
+            Feature::LogRedact,
+            Subject::Gateway,
+            log.redact_headers.loc(),
+            "the values of these headers are in no log",
+            move |lab| hidden_headers(lab, id, &names),
+        ));
+    }
+    all
+}
+
+/// A request that a log can tell from every other one, whatever it shows of it.
+fn marked(lab: &Lab, route: RouteId) -> Result<(Ask, String), Miss> {
+    let ask = good(lab, route)?;
+    let mark = format!("wsgen-{}", ask.mark);
+    let ask = ask
+        .query("probe", &mark)
+        .header("User-Agent", &format!("{mark}/1.0 \"a\\b\""))
+        .header("Referer", &format!("https://else.example/{mark}"));
+    Ok((ask, mark))
+}
+
+/// The lines that show the request, once there is one; waits for at most 3 s.
+fn lines(lab: &Lab, ask: &Ask, mark: &str) -> Vec<String> {
+    let client = ask
+        .client()
+        .map(|it| format!("\"{it}\""))
+        .unwrap_or_default();
+    let start = Instant::now();
+    loop {
+        let log = lab.logs();
+        let shows = |line: &&str| {
+            line.contains(&format!("{mark}/"))
+                || line.contains(&format!("{mark}\""))
+                || line.contains(&format!("{mark} "))
+                || line.contains(&format!("{mark}&"))
+                || !client.is_empty() && line.starts_with('{') && line.contains(&client)
+        };
+        let found: Vec<String> = log.lines().filter(shows).map(str::to_owned).collect();
+        if !found.is_empty() || start.elapsed() > Duration::from_secs(3) {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn one_line(lab: &Lab, route: RouteId) -> Seen {
+    let (ask, mark) = marked(lab, route)?;
+    let response = lab.send(&ask)?;
+    lines(lab, &ask, &mark);
+    // A second one would come as late as the first.
+    std::thread::sleep(Duration::from_millis(100));
+    let found = lines(lab, &ask, &mark);
+    let [line] = found.as_slice() else {
+        let came = format!("{} lines in the log", found.len());
+        return Err(deviation(&ask, came, "one line"));
+    };
+    let Some(log) = &lab.gateway.log else {
+        return Ok(());
+    };
+    let fits = match log.format.value {
+        LogFormat::Json => serde_json::from_str::<Value>(line).is_ok_and(|it| it.is_object()),
+        LogFormat::Common => is_common(line, &ask, response.status),
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(deviation(
+            &ask,
+            format!("the line {line}"),
+            match log.format.value {
+                LogFormat::Json => "a JSON object",
+                LogFormat::Common => "a line in the Common Log Format with referrer and agent",
+            },
+        )),
+    }
+}
+
+/// `client - user [time] "request" status bytes "referrer" "agent"`.
+fn is_common(line: &str, ask: &Ask, status: u16) -> bool {
+    let quoted: Vec<&str> = line.split('"').collect();
+    let [before, request, numbers, referrer, _, agent, ..] = quoted.as_slice() else {
+        return false;
+    };
+    let mut words = numbers.split_whitespace();
+    before.contains(" - ")
+        && before.contains('[')
+        && before.trim_end().ends_with(']')
+        && request.starts_with(&format!("{} {}", ask.request.method, ask.request.path))
+        && request.contains(" HTTP/1.1")
+        && words.next() == Some(status.to_string().as_str())
+        && words
+            .next()
+            .is_some_and(|bytes| bytes.parse::<u64>().is_ok())
+        && ask
+            .request
+            .header("referer")
+            .is_some_and(|it| it == *referrer)
+        // What would end the quotes stands there in other signs.
+        && quoted.len() == 7
+        && agent.starts_with(&format!("wsgen-{}/", ask.mark))
+}
+
+fn fields(lab: &Lab, route: RouteId) -> Seen {
+    let Some(log) = &lab.gateway.log else {
+        return Ok(());
+    };
+    let (ask, mark) = marked(lab, route)?;
+    let response = lab.send(&ask)?;
+    let found = lines(lab, &ask, &mark);
+    let line = found
+        .first()
+        .ok_or_else(|| Miss::Unseen("no chosen field tells one request from another".to_owned()))?;
+    let wrong = |came: String, promised: String| Err(deviation(&ask, came, promised));
+    let Ok(Value::Object(object)) = serde_json::from_str::<Value>(line) else {
+        return wrong(format!("the line {line}"), "a JSON object".to_owned());
+    };
+    let mut chosen: Vec<String> = log.fields.value.iter().map(name).collect();
+    let mut shown: Vec<String> = object.keys().cloned().collect();
+    chosen.sort();
+    shown.sort();
+    if chosen != shown {
+        return wrong(shown.join(", "), chosen.join(", "));
+    }
+    let facts = Facts::of(lab, &ask, response.status);
+    for field in &log.fields.value {
+        let value = &object[&name(field)];
+        if !facts.fits(*field, value) {
+            let promised = facts.says(*field);
+            return wrong(format!("{}: {value}", name(field)), promised);
+        }
+    }
+    Ok(())
+}
+
+/// A field's name in a line.
+fn name(field: &LogField) -> String {
+    let value = serde_json::to_value(field).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// What a line has to say of a request.
+struct Facts {
+    texts: Vec<(LogField, String)>,
+    status: u16,
+}
+
+impl Facts {
+    fn of(lab: &Lab, ask: &Ask, status: u16) -> Self {
+        let request = &ask.request;
+        let outcome = lab.asker().outcome(ask);
+        let route = outcome.and_then(|it| it.entry).map(|it| it.route);
+        let arrivals = lab.arrivals(ask);
+        let mut texts = vec![
+            (LogField::Method, request.method.clone()),
+            (
+                LogField::Scheme,
+                if request.tls { "https" } else { "http" }.to_owned(),
+            ),
+            (LogField::Host, request.host.clone()),
+            (LogField::Path, request.path.clone()),
+            (LogField::Query, request.query.clone().unwrap_or_default()),
+            (LogField::Protocol, "HTTP/1.1".to_owned()),
+            (
+                LogField::UserAgent,
+                request.header("user-agent").unwrap_or_default(),
+            ),
+            (
+                LogField::Referer,
+                request.header("referer").unwrap_or_default(),
+            ),
+        ];
+        if let Some(client) = ask.client() {
+            texts.push((LogField::ClientIp, client.to_string()));
+        }
+        if let Some(route) = route {
+            texts.push((LogField::Route, lab.gateway.route(route).name.clone()));
+        }
+        if let Some((upstream, server, _)) = arrivals.first() {
+            let at = lab.places.servers[upstream.index()][*server];
+            texts.push((
+                LogField::Upstream,
+                lab.gateway.upstream(*upstream).name.clone(),
+            ));
+            texts.push((LogField::Server, at.to_string()));
+        }
+        if let Some(log) = &lab.gateway.log {
+            let redacted = |name: &str| log.redact_headers.value.iter().any(|it| it == name);
+            texts.retain(|(field, _)| match field {
+                LogField::UserAgent => !redacted("user-agent"),
+                LogField::Referer => !redacted("referer"),
+                _ => true,
+            });
+        }
+        Self { texts, status }
+    }
+
+    fn text(&self, field: LogField) -> Option<&str> {
+        let found = self.texts.iter().find(|(known, _)| *known == field);
+        found.map(|(_, text)| text.as_str())
+    }
+
+    fn fits(&self, field: LogField, value: &Value) -> bool {
+        match field {
+            LogField::Status => value.as_u64() == Some(self.status.into()),
+            LogField::Duration => value.as_f64().is_some_and(|it| (0.0..10.0).contains(&it)),
+            LogField::BytesIn | LogField::BytesOut => value.as_u64().is_some_and(|it| it > 0),
+            LogField::Time => value.as_str().is_some_and(is_moment),
+            LogField::RequestId => value.as_str().is_some_and(|it| it.len() >= 16),
+            _ => match (self.text(field), value.as_str()) {
+                (Some(wanted), Some(text)) => wanted == text,
+                // What is not known beforehand still is a text.
+                (None, text) => text.is_some(),
+                (Some(_), None) => false,
+            },
+        }
+    }
+
+    fn says(&self, field: LogField) -> String {
+        let wanted = match field {
+            LogField::Status => self.status.to_string(),
+            LogField::Duration => "a number of seconds".to_owned(),
+            LogField::BytesIn | LogField::BytesOut => "a number of bytes".to_owned(),
+            LogField::Time => "the time by RFC 3339".to_owned(),
+            LogField::RequestId => "an id".to_owned(),
+            _ => format!("\"{}\"", self.text(field).unwrap_or_default()),
+        };
+        format!("{}: {wanted}", name(&field))
+    }
+}
+
+/// Whether a text is a moment by RFC 3339.
+fn is_moment(text: &str) -> bool {
+    const SHAPE: &str = r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})";
+    crate::ir::regex::matcher(SHAPE).is_some_and(|shape| shape.is_match(text.as_bytes()))
+}
+
+fn unlogged(lab: &Lab, route: RouteId, logged: Option<RouteId>) -> Seen {
+    let (ask, mark) = marked(lab, route)?;
+    lab.send(&ask)?;
+    // A line that comes after it shows that the log has gone on.
+    match logged {
+        Some(other) => {
+            let (other, seen) = marked(lab, other)?;
+            lab.send(&other)?;
+            lines(lab, &other, &seen);
+        }
+        None => std::thread::sleep(Duration::from_millis(300)),
+    }
+    let log = lab.logs();
+    match log.lines().find(|line| line.contains(&format!("{mark}/"))) {
+        None => Ok(()),
+        Some(line) => Err(deviation(&ask, format!("the line {line}"), "no line")),
+    }
+}
+
+/// Sends requests whose secret no log may show: one that goes well, one whose server breaks off, one that nobody takes.
+fn secrets(lab: &Lab, ask: &Ask, secret: &str) -> Seen {
+    let broken = ask.again().header("X-Drop", "1");
+    let lost = ask.again().path("/wsgen-probe/%zz");
+    for ask in [ask, &broken, &lost] {
+        // What becomes of them is not the matter here.
+        let _ = lab.send(ask);
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let log = lab.logs();
+    match log.lines().find(|line| line.contains(secret)) {
+        None => Ok(()),
+        Some(line) => Err(deviation(
+            ask,
+            format!("the secret in the line {line}"),
+            "no secret in any log",
+        )),
+    }
+}
+
+fn hidden_query(lab: &Lab, route: RouteId, names: &[String]) -> Seen {
+    let (ask, mark) = marked(lab, route)?;
+    let secret = format!("hush-{mark}");
+    let mut with = ask.again();
+    for name in names {
+        let disguised: String = name.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        with = with
+            .query(name, &secret)
+            .query("between", "1")
+            .query(&disguised, &secret);
+    }
+    let url = format!("https://else.example/{mark}?{}={secret}", names[0]);
+    let with = with.query("last", "2").header("Referer", &url);
+    secrets(lab, &with, &secret)?;
+    let shows = |field| {
+        lab.gateway.log.as_ref().is_some_and(|it| {
+            it.format.value == LogFormat::Common || it.fields.value.contains(&field)
+        })
+    };
+    if !shows(LogField::Query) {
+        return Ok(());
+    }
+    // The log of the first of them, with what is no secret.
+    let found = lines(lab, &with, &mark);
+    let first = found
+        .iter()
+        .find(|line| line.contains("between=1") && line.contains("last=2"));
+    match first {
+        Some(line) if line.contains("REDACTED") => Ok(()),
+        _ => Err(deviation(
+            &with,
+            found
+                .first()
+                .map_or("no line".to_owned(), |line| format!("the line {line}")),
+            "the query with `REDACTED` in place of each secret",
+        )),
+    }
+}
+
+fn hidden_headers(lab: &Lab, route: RouteId, names: &[String]) -> Seen {
+    let ask = good(lab, route)?;
+    let secret = format!("hush-{}", ask.mark);
+    let own = |name: &str| {
+        let value = ask.request.header(name);
+        // What lets a client in, and what it is asked for, stays.
+        value.is_none() && !["host", "upgrade", "connection"].contains(&name)
+    };
+    let sent: Vec<&String> = names.iter().filter(|name| own(name)).collect();
+    let with = sent
+        .iter()
+        .fold(ask.again(), |ask, name| ask.header(name, &secret));
+    match sent.is_empty() {
+        true => Err(Miss::Unseen(
+            "the route needs these headers as they are".to_owned(),
+        )),
+        false => secrets(lab, &with, &secret),
+    }
+}
+
+/// The page of the metrics.
+fn page(lab: &Lab, path: &str) -> Result<crate::verify::wire::Response, Miss> {
+    let at = lab
+        .places
+        .metrics
+        .ok_or_else(|| Miss::Unseen("the metrics have no place".to_owned()))?;
+    Ok(Client::new(at).try_get(path, &[])?)
+}
+
+fn wrong_page(came: String, promised: &str) -> Seen {
+    Err(Deviation::new("GET of the metrics", came, promised).into())
+}
+
+fn metrics_format(lab: &Lab) -> Seen {
+    let Some(metrics) = &lab.gateway.metrics else {
+        return Ok(());
+    };
+    let response = page(lab, &metrics.path.value)?;
+    let text = response.text();
+    let plain = response
+        .header("content-type")
+        .is_some_and(|it| it.starts_with("text/plain"));
+    let mut samples = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    if response.status != 200 || !plain {
+        return wrong_page(format!("status {}", response.status), "200 and text/plain");
+    }
+    // `name{labels} value`, perhaps with a time behind it.
+    let is_sample = |line: &str| {
+        let end = line
+            .rfind('}')
+            .map_or_else(|| line.find(' ').unwrap_or(0), |at| at + 1);
+        let mut words = line[end..].split_whitespace();
+        line.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
+            && words.next().is_some_and(|it| it.parse::<f64>().is_ok())
+    };
+    if let Some(odd) = samples.clone().find(|line| !is_sample(line)) {
+        return wrong_page(format!("the line {odd}"), "name, labels and number");
+    }
+    if samples.next().is_none() {
+        return wrong_page("no numbers".to_owned(), "numbers");
+    }
+    let elsewhere = page(lab, "/wsgen-probe")?;
+    match elsewhere.status {
+        404 => Ok(()),
+        other => wrong_page(format!("status {other} under another path"), "404"),
+    }
+}
+
+fn metrics_of(lab: &Lab, upstream: &str) -> Seen {
+    let Some(metrics) = &lab.gateway.metrics else {
+        return Ok(());
+    };
+    let text = page(lab, &metrics.path.value)?.text();
+    let about = |line: &str| line.contains('{') && line.contains(upstream);
+    match text.lines().any(about) {
+        true => Ok(()),
+        false => {
+            let count = text.lines().filter(|line| !line.starts_with('#')).count();
+            wrong_page(
+                format!("{count} numbers, none of upstream {upstream}"),
+                "numbers of each upstream",
+            )
+        }
+    }
+}
