@@ -9,6 +9,7 @@ mod beside;
 mod body_time;
 mod clients;
 mod conditions;
+mod connecting;
 mod cookie;
 mod cors;
 mod drain;
@@ -25,6 +26,7 @@ mod log;
 mod odds;
 mod ops;
 mod origins;
+mod over_http2;
 mod passive;
 mod process;
 mod protocols;
@@ -126,6 +128,10 @@ pub static FAMILIES: &[Family] = &[
         derive: upgrade::probes,
     },
     Family {
+        id: "upgrade",
+        derive: over_http2::probes,
+    },
+    Family {
         id: "frames",
         derive: frames::probes,
     },
@@ -156,6 +162,10 @@ pub static FAMILIES: &[Family] = &[
     Family {
         id: "time",
         derive: listener_time::probes,
+    },
+    Family {
+        id: "time",
+        derive: connecting::probes,
     },
     Family {
         id: "drain",

@@ -7,6 +7,7 @@
 //! The same port takes HTTP/2: chosen by ALPN where it has TLS, with prior knowledge where it has none; there `X-Drop` resets the stream.
 
 pub mod dns;
+pub mod hole;
 mod http1;
 mod http2;
 mod reply;
@@ -199,6 +200,11 @@ impl Stub {
     /// How many connections came so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many connections are open now.
+    pub fn open(&self) -> usize {
+        lock(&self.shared.open).len()
     }
 
     /// How many WebSockets are open now.
