@@ -82,7 +82,7 @@ impl Certificates {
         }
         let server_ca = file("tls/servers.pem".to_owned(), &all.servers.pem())?;
         for (number, it) in gateway.upstreams.iter_mut().enumerate() {
-            let name = own_name(it).filter(|_| !names);
+            let name = own_name(it).filter(|_| !names || it.resolve.value.is_none());
             let Some(tls) = &mut it.tls else { continue };
             match &mut tls.ca {
                 Some(ca) => ca.value.clone_from(&server_ca),
@@ -123,7 +123,7 @@ impl Certificates {
     }
 
     /// What a server of an upstream needs, known by `host` where that is its name; `None` where it speaks plain text.
-    pub(super) fn server(
+    pub(in crate::verify) fn server(
         &self,
         upstream: &Upstream,
         host: Option<&str>,

@@ -57,11 +57,13 @@ impl Places {
         let mut number = 0;
         for upstream in &mut gateway.upstreams {
             let mut servers = Vec::new();
+            // Names that are looked up once are the system's matter, which knows no name server of ours.
+            let named = names && upstream.resolve.value.is_some();
             for server in &mut upstream.servers {
                 number += 1;
                 let at = places.block.address(number, &server.address.value)?;
                 server.address.value = match &server.address.value {
-                    Address::Name { host, .. } if names => Address::Name {
+                    Address::Name { host, .. } if named => Address::Name {
                         host: host.clone(),
                         port: at.port(),
                     },

@@ -113,7 +113,18 @@ pub(super) fn support(feature: Feature) -> Support {
         UpstreamTlsClient => depends("how the files are named, before 3.0", |u, env| {
             let pair = u.on.upstream().and_then(|it| it.tls.as_ref()?.client.as_ref());
             match pair {
-                Some((cert, key)) => named_pair(&cert.value, &key.value, env),
+                Some((cert, key)) => match named_pair(&cert.value, &key.value, env) {
+                    Support::Exact => exact(),
+                    _ => unsupported(format!(
+                        "no certificate is shown: before 3.0 the key stands in its file, or beside it under the same name, and `{}` has no `{}`",
+                        cert.value, key.value
+                    ))
+                    .seen(SEEN)
+                    .help(format!(
+                        "`cat {} {} > both.pem`, and write `both.pem` as `cert` and `key`",
+                        cert.value, key.value
+                    )),
+                },
                 None => exact(),
             }
         }),

@@ -185,7 +185,12 @@ pub(super) fn support(feature: Feature) -> Support {
                 _ => exact(),
             })
         }
-        UpstreamKeepalive => approx("the number is that of idle connections of each worker process to all servers of the upstream together").seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_upstream_module.html#keepalive")),
+        UpstreamKeepalive => depends("with several servers", |used, _| match used.on.upstream() {
+            Some(upstream) if upstream.servers.len() > 1 => {
+                approx("the number is that of idle connections of each worker process to all servers of the upstream together").seen(BOTH)
+            }
+            _ => exact(),
+        }),
         UpstreamSlowStart => unsupported("a returned server takes its full share at once").seen(BOTH),
         UpstreamResolve => depends("1.27.3 and later, with `targets.nginx.resolvers`", |_, env| {
             if !env.since(1, 27, 3) {

@@ -1,6 +1,6 @@
 //! Active health checks (contract §4.5): what is asked, how many bad ones take a server out, how many good ones bring it back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::way::{Way, capped, routes, until};
 use crate::ir::{Check, Dur, Feature, Gateway, Health, Upstream, UpstreamId};
@@ -21,6 +21,11 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             && !routes(gateway, upstream.id).is_empty()
         {
             probes.push(of_upstream(upstream, health));
+        }
+        if let Some(growth) = upstream.slow_start.value
+            && !routes(gateway, upstream.id).is_empty()
+        {
+            probes.push(super::slow_start::probe(upstream, growth));
         }
         if let Some(passive) = &upstream.passive
             && !routes(gateway, upstream.id).is_empty()
@@ -53,9 +58,9 @@ fn of_upstream(upstream: &Upstream, health: &Health) -> Probe {
 }
 
 /// What one server's checks look like from its side.
-struct Checks<'a> {
-    stub: &'a Stub,
-    check: &'a Check,
+pub(super) struct Checks<'a> {
+    pub(super) stub: &'a Stub,
+    pub(super) check: &'a Check,
 }
 
 impl Checks<'_> {
@@ -66,6 +71,11 @@ impl Checks<'_> {
         }
     }
 
+    /// How many came.
+    pub(super) fn count(&self) -> usize {
+        self.all().len()
+    }
+
     /// The checks that came as requests.
     fn all(&self) -> Vec<Request> {
         let path = self.path().unwrap_or_default();
@@ -74,16 +84,8 @@ impl Checks<'_> {
             .collect()
     }
 
-    /// How many came: requests, or connections.
-    fn count(&self) -> usize {
-        match self.check {
-            Check::Tcp => self.stub.connections(),
-            Check::Http { .. } | Check::WebSocket { .. } => self.all().len(),
-        }
-    }
-
     /// From now on checks fail.
-    fn fail(&self) {
+    pub(super) fn fail(&self) {
         match self.path() {
             Some(path) => self.stub.answer(bare(path), Answer::status(599)),
             None => self.stub.stop(),
@@ -91,7 +93,7 @@ impl Checks<'_> {
     }
 
     /// From now on they succeed, by the last status that is well.
-    fn succeed(&self) -> std::io::Result<()> {
+    pub(super) fn succeed(&self) -> std::io::Result<()> {
         match (self.check, self.path()) {
             (Check::Http { status, .. }, Some(path)) => {
                 let good = status.last().map_or(200, |range| range.last);
@@ -128,6 +130,12 @@ fn checked(lab: &Lab, id: UpstreamId) -> Seen {
         Err(Miss::from(Deviation::new(sent, came, promised)))
     };
 
+    // A server starts healthy, and good checks keep it so.
+    reaches(&way, active[0])?;
+    if matches!(bad.check, Check::Tcp) {
+        return refused(&way, &bad, active[0], interval);
+    }
+
     // They come, as they are written, and about as often.
     let start = bad.count();
     if !until(interval * 3 + Duration::from_secs(2), || {
@@ -142,12 +150,6 @@ fn checked(lab: &Lab, id: UpstreamId) -> Seen {
     if let Some(check) = bad.all().last() {
         as_written(&way, health, check)?;
     }
-    // A server starts healthy, and good checks keep it so.
-    reaches(&way, active[0])?;
-    if matches!(bad.check, Check::Tcp) {
-        return refused(&way, &bad, active[0], rise, interval);
-    }
-
     // Not before `fall` bad ones, and soon after them.
     let start = bad.count();
     bad.fail();
@@ -172,21 +174,45 @@ fn checked(lab: &Lab, id: UpstreamId) -> Seen {
     returns(&way, &bad, active[0], start, rise, interval)
 }
 
-/// TCP checks: a server that has refused them stays out for `rise` good ones, though it accepts connections again.
-fn refused(
-    way: &Way<'_>,
-    bad: &Checks<'_>,
-    server: usize,
-    rise: usize,
-    interval: Duration,
-) -> Seen {
-    let fall = way.upstream.health.as_ref().map_or(1, |it| it.fall.value);
+/// TCP checks: a server that has refused them stays out for `rise` good ones, though it accepts connections again. A program may
+/// break a connection off before the server sees it: only the time tells.
+fn refused(way: &Way<'_>, bad: &Checks<'_>, server: usize, interval: Duration) -> Seen {
+    let Some(health) = &way.upstream.health else {
+        return Ok(());
+    };
+    let (fall, rise) = (u32::from(health.fall.value), u32::from(health.rise.value));
     bad.fail();
     // The longest that so many checks take.
-    std::thread::sleep(interval * (u32::from(fall) + 1) + Duration::from_millis(300));
-    let start = bad.count();
+    std::thread::sleep(interval * (fall + 1) + Duration::from_millis(300));
+    let start = Instant::now();
     bad.succeed()?;
-    returns(way, bad, server, start, rise, interval)
+    let sent = || {
+        format!(
+            "a server of {} accepts connections again",
+            way.upstream.name
+        )
+    };
+    let limit = interval * (rise + 4) + Duration::from_secs(3);
+    if !until(limit, || takes(way, server)) {
+        let promised = format!("requests again after {rise} good checks");
+        return Err(Deviation::new(sent(), "it gets no requests", promised).into());
+    }
+    let after = start.elapsed();
+    if rise == 1 {
+        return Err(Miss::Unseen(
+            "the one check that brings a server back may come at once".to_owned(),
+        ));
+    }
+    let least = interval * (rise - 1) * 9 / 10;
+    if after < least {
+        let came = format!("it gets requests after {:.2} s", after.as_secs_f64());
+        let promised = format!(
+            "none before {rise} good checks, {} apart",
+            health.interval.value
+        );
+        return Err(Deviation::new(sent(), came, promised).into());
+    }
+    Ok(())
 }
 
 /// The server gets requests again, after `rise` good checks since there were `start`, and soon.
@@ -198,29 +224,21 @@ fn returns(
     rise: usize,
     interval: Duration,
 ) -> Seen {
-    let mut before = 0;
     let limit = interval * (rise as u32 + 4) + Duration::from_secs(3);
-    let back = until(limit, || {
-        before = checks.count() - start;
-        takes(way, server)
-    });
+    let back = until(limit, || takes(way, server));
+    let good = checks.count() - start;
     let name = &way.upstream.name;
     if !back {
         return Err(Deviation::new(
-            format!("{before} good checks in a row to a server of {name}"),
+            format!("{good} good checks in a row to a server of {name}"),
             "it gets no requests",
             format!("requests again after {rise}"),
         )
         .into());
     }
-    // Of connections one may have come between the look and the request, which is one itself.
-    let good = match checks.check {
-        Check::Tcp => before + 1,
-        Check::Http { .. } | Check::WebSocket { .. } => checks.count() - start,
-    };
     if good < rise {
         return Err(Deviation::new(
-            format!("{before} good checks in a row to a server of {name}"),
+            format!("{good} good checks in a row to a server of {name}"),
             "it gets requests again",
             format!("none before {rise}"),
         )

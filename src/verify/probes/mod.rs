@@ -20,6 +20,7 @@ mod headers;
 mod health;
 mod jwt;
 mod limits;
+mod links;
 mod listener;
 mod listener_time;
 mod log;
@@ -30,15 +31,18 @@ mod over_http2;
 mod passive;
 mod process;
 mod protocols;
+mod resolve;
 mod retries;
 mod rewrite;
 mod routing;
 mod servers;
+mod slow_start;
 mod stickiness;
 mod stream;
 mod tls;
 mod tunnel_time;
 mod upgrade;
+mod upstream_tls;
 mod values;
 mod way;
 
@@ -194,6 +198,18 @@ pub static FAMILIES: &[Family] = &[
     Family {
         id: "stickiness",
         derive: stickiness::probes,
+    },
+    Family {
+        id: "links",
+        derive: links::probes,
+    },
+    Family {
+        id: "resolve",
+        derive: resolve::probes,
+    },
+    Family {
+        id: "upstream_tls",
+        derive: upstream_tls::probes,
     },
 ];
 

@@ -1,5 +1,7 @@
 //! Stickiness (contract §4.5): a client stays on its server by the proxy's cookie, the application's, or its address.
 
+use std::time::Duration;
+
 use super::cookie;
 use super::way::{Way, capped, number, routes, until, with_cookie};
 use crate::ir::{Feature, Gateway, Stickiness, Upstream, UpstreamId};
@@ -208,13 +210,18 @@ fn gone(lab: &Lab, id: UpstreamId) -> Seen {
 fn reloaded(lab: &Lab, id: UpstreamId) -> Seen {
     let way = whole(lab, id)?;
     let clients = clients(&way, 12)?;
+    if !lab.gateway.rooms.haproxy.peers.is_empty() {
+        // A process asks its peers for 5 s what they remember; until then it hands nothing on.
+        until(Duration::from_secs(6), || false);
+    }
     let text = lab.files.first().map_or("", |file| file.text.as_str());
     lab.running()
         .reload(text)
         .map_err(|why| Miss::Unseen(format!("no reload: {why}")))?;
     // Old workers may answer for a moment.
-    until(std::time::Duration::from_millis(300), || false);
-    for client in &clients {
+    until(Duration::from_millis(300), || false);
+    // In another order than they came, as a program that has forgotten everything begins its turns anew.
+    for client in clients.iter().rev() {
         stays(&way, client, "the same server as before the reload")?;
     }
     Ok(())

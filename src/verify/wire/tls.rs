@@ -12,6 +12,8 @@ use rcgen::{
 use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{
     ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, ServerConfig, ServerConnection,
     StreamOwned,
@@ -229,12 +231,39 @@ impl Pair {
     /// # Errors
     /// When the pair is not PEM, or its certificate and key do not belong together.
     pub fn server(&self) -> io::Result<Arc<ServerConfig>> {
+        self.serving(None)
+    }
+
+    /// The same, for a server that asks its clients for a certificate of this authority, and refuses those without.
+    ///
+    /// # Errors
+    /// As [`Pair::server`].
+    pub fn server_asking(&self, clients: &Authority) -> io::Result<Arc<ServerConfig>> {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(clients.issuer.der().clone())
+            .map_err(io::Error::other)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let asking = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(io::Error::other)?;
+        self.serving(Some(asking))
+    }
+
+    fn serving(
+        &self,
+        asking: Option<Arc<dyn ClientCertVerifier>>,
+    ) -> io::Result<Arc<ServerConfig>> {
         let (chain, key) = self.parsed()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .expect("ring has TLS 1.2 and 1.3")
-            .with_no_client_auth()
+            .expect("ring has TLS 1.2 and 1.3");
+        let builder = match asking {
+            Some(asking) => builder.with_client_cert_verifier(asking),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder
             .with_single_cert(chain, key)
             .map_err(io::Error::other)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

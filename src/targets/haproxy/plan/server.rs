@@ -101,7 +101,10 @@ fn common(ctx: &Ctx<'_>, it: &Group<'_>) -> Option<Line> {
         if let Some(name) = &tls.server_name {
             rule = named(rule, &name.value, tls.verify.value);
         }
-        if let Some((cert, key)) = &tls.client {
+        // Without its key the certificate would keep HAProxy from starting; the verdict says that none is shown.
+        if let Some((cert, key)) = &tls.client
+            && (ctx.env.since(3, 0, 0) || facts::reads_pair(ctx.g, &cert.value, &key.value))
+        {
             rule = rule
                 .with("crt")
                 .tok(&global::pair(ctx, &cert.value, &key.value));
