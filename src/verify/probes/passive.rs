@@ -86,7 +86,9 @@ fn ejected(lab: &Lab, id: UpstreamId) -> Seen {
     };
     let errors = passive.errors.value;
     let start = Instant::now();
+    let mut out = start;
     for number in 1..=errors {
+        out = Instant::now();
         if number > 1 && !it.meets(false) || !it.meets(true) {
             let came = "it gets no requests any more".to_owned();
             return it.wrong(
@@ -99,7 +101,6 @@ fn ejected(lab: &Lab, id: UpstreamId) -> Seen {
     if start.elapsed() > Duration::from_millis(passive.within.value.as_millis()) {
         return Err(Miss::Unseen("the errors took too long to make".to_owned()));
     }
-    let out = Instant::now();
     let sent = format!("{errors} errors with good answers between them");
     let mut back = None;
     until(most(passive.eject.value) + Duration::from_secs(2), || {

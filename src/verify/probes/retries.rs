@@ -191,7 +191,7 @@ fn refused_is_no_attempt(way: &Way<'_>, retries: &Retries, path: &str) -> Seen {
     if active.len() != 3 {
         return Ok(());
     }
-    way.lab.stubs(way.upstream.id)[*dead].stop();
+    way.lose(*dead);
     fail(way, path, &[*good], &failing(way, Some(cause)));
     for _ in 0..6 {
         way.taken_by(

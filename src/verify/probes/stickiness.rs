@@ -167,7 +167,7 @@ fn gone(lab: &Lab, id: UpstreamId) -> Seen {
     let way = whole(lab, id)?;
     let clients = clients(&way, 12)?;
     let dead = clients[0].server;
-    lab.stubs(id)[dead].stop();
+    way.lose(dead);
     let mut moved = Vec::new();
     for client in &clients {
         if client.server != dead {

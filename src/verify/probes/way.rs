@@ -124,6 +124,14 @@ impl<'a> Way<'a> {
                 stub.stop();
             }
         }
+        // An idle connection that ends must be seen to have ended, or the next request is sent into it and lost.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+
+    /// This server dies.
+    pub(super) fn lose(&self, server: usize) {
+        let all = 0..self.upstream.servers.len();
+        self.leave(&all.filter(|it| *it != server).collect::<Vec<_>>());
     }
 
     /// Every server is there again.
