@@ -1,4 +1,4 @@
-//! The cases: specs as users write them, each with what cannot be seen of it under `x-unseen`.
+//! The cases: a spec for each feature, and the examples; each with what cannot be seen of it under `x-unseen`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use wsgen::ir::Feature;
 
 use crate::bless::root;
 
-/// A spec of `tests/conformance/cases`.
+/// A spec of `tests/conformance/cases`, or of `examples`.
 pub(crate) struct Case {
     /// The file's name without `.yaml`.
     pub(crate) name: String,
@@ -26,24 +26,28 @@ struct Notes {
 }
 
 impl Case {
-    /// Every case, by name.
+    /// Every case, by name; an example's name begins with `example-`.
     pub(crate) fn all() -> Vec<Case> {
-        let folder = root().join("tests/conformance/cases");
-        let entries = std::fs::read_dir(folder).expect("there are cases");
-        let mut cases: Vec<Case> = entries
+        let mut cases = Case::of("tests/conformance/cases", "");
+        cases.extend(Case::of("examples", "example-"));
+        cases.sort_by(|a, b| a.name.cmp(&b.name));
+        cases
+    }
+
+    fn of(folder: &str, prefix: &str) -> Vec<Case> {
+        let entries = std::fs::read_dir(root().join(folder)).expect("there are cases");
+        entries
             .map(|entry| entry.expect("the folder can be read").path())
             .filter(|path| path.extension().is_some_and(|it| it == "yaml"))
             .map(|path| {
                 let text = std::fs::read_to_string(&path).expect("a case can be read");
                 let name = path.file_stem().expect("a file has a name");
-                let name = name.to_string_lossy().into_owned();
+                let name = format!("{prefix}{}", name.to_string_lossy());
                 let notes =
                     serde_yaml::from_str(&text).unwrap_or_else(|why| panic!("{name}: {why}"));
                 Case { name, text, notes }
             })
-            .collect();
-        cases.sort_by(|a, b| a.name.cmp(&b.name));
-        cases
+            .collect()
     }
 
     /// What the case asks for: its feature, or everything.

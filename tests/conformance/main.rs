@@ -1,6 +1,6 @@
 //! The conformance suite: each case is a spec, verified on every program; what is seen becomes the evidence of the matrix.
 //!
-//! A case named after a feature is asked for that feature alone; any other (`combined-…`) for everything that it promises.
+//! A case named after a feature is asked for that feature alone; an example (`example-…`) for everything that it promises.
 //! `WSGEN_CASE=timeout` runs only the cases whose name holds the word, and then the record is left alone.
 
 #[path = "../support/bless.rs"]
