@@ -87,7 +87,9 @@ impl Checks<'_> {
     /// From now on checks fail.
     pub(super) fn fail(&self) {
         match self.path() {
-            Some(path) => self.stub.answer(bare(path), Answer::status(599)),
+            Some(path) => self
+                .stub
+                .answer(bare(path), Answer::status(599).to_checks()),
             None => self.stub.stop(),
         }
     }
@@ -97,7 +99,8 @@ impl Checks<'_> {
         match (self.check, self.path()) {
             (Check::Http { status, .. }, Some(path)) => {
                 let good = status.last().map_or(200, |range| range.last);
-                self.stub.answer(bare(path), Answer::status(good));
+                self.stub
+                    .answer(bare(path), Answer::status(good).to_checks());
             }
             (_, Some(path)) => self.stub.answer_as_usual(bare(path)),
             (_, None) => self.stub.try_listen()?,

@@ -42,6 +42,7 @@ pub struct Answer {
     body: Option<Vec<u8>>,
     delay: Duration,
     broken: bool,
+    unasked: bool,
 }
 
 impl Answer {
@@ -62,6 +63,12 @@ impl Answer {
     /// In place of the echo.
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Answer {
         self.body = Some(body.as_ref().to_vec());
+        self
+    }
+
+    /// Only to requests that no probe sends: to the program's own checks.
+    pub fn to_checks(mut self) -> Answer {
+        self.unasked = true;
         self
     }
 

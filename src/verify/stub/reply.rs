@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::ask::MARK;
 use super::super::wire::{Headers, Request};
 use super::{Answer, Shared, lock};
 
@@ -26,6 +27,7 @@ impl Shared {
     pub(super) fn decide(&self, request: &Request) -> Answer {
         let mut answer = lock(&self.answers)
             .get(request.path())
+            .filter(|answer| !answer.unasked || request.header(MARK).is_none())
             .cloned()
             .unwrap_or_default();
         if let Some(status) = number(&request.headers, "x-status") {
