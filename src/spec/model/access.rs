@@ -221,7 +221,8 @@ pub struct RouteLimits {
 pub struct RequestLimit {
     /// How many requests in a period, such as `10/s`.
     pub rate: At<Rate>,
-    /// How many more may come at once, 0 to 100000; they are served at once. Default: 0.
+    /// How many more than one may come at once, 0 to 100000; they are served at once. What a second of the rate brings may
+    /// come at once in any case. Default: 0.
     #[schemars(range(min = 0, max = 100_000), extend("default" = 0))]
     pub burst: Option<At<u64>>,
     /// Who is counted. Default: `client`.

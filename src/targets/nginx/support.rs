@@ -1,6 +1,6 @@
 //! What NGINX does with each feature. Nothing is decided elsewhere.
 
-use super::plan::{hashes_for_stickiness, read_timeout, refuses_backup};
+use super::plan::{bucket_rate, hashes_for_stickiness, read_timeout, refuses_backup};
 use crate::ir::{
     AuthKind, Change, EncodedSlash, Fact, Feature, HeaderOp, HostHeader, Paths, Per, Piece,
     RetryAfter, Route, Secure, Stickiness, Upstream, Use, ValueMatch,
@@ -352,7 +352,7 @@ pub(super) fn support(feature: Feature) -> Support {
         HeaderTlsSubject => exact(),
         LimitHead => approx("one line of the head may take a quarter of the limit or 8 KiB, whichever is more; a target that is too long gets 414").seen(BOTH),
         LimitBody => exact(),
-        LimitRequests => depends("a rate per hour, or without `burst`", |used, _| {
+        LimitRequests => depends("a rate per hour, or a `burst` below the rate", |used, _| {
             let Some(limit) = used.on.route().and_then(|route| route.requests.as_ref()) else {
                 return exact();
             };
@@ -361,14 +361,25 @@ pub(super) fn support(feature: Feature) -> Support {
                     .seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_limit_req_module.html#limit_req_zone"))
                     .help("write a rate per minute");
             }
-            if limit.burst.value == 0 && limit.rate.value.count > 1 {
-                return approx("without `burst`, requests must also keep an even distance in time")
+            let second = u64::from(limit.rate.value.count).div_ceil(limit.rate.value.per.secs());
+            if u64::from(limit.burst.value) + 1 < second {
+                return approx("only `burst` and one more may come at once; others must keep an even distance in time")
                     .seen(BOTH)
                     .help("write `burst`");
             }
             exact()
         }),
-        LimitRequestsExempt | LimitRequestsBucket | LimitConnections => exact(),
+        LimitRequestsExempt | LimitConnections => exact(),
+        LimitRequestsBucket => depends("whether the routes agree on the rate", |used, env| {
+            match used.on.route().and_then(|route| route.requests.as_ref()) {
+                Some(limit) if bucket_rate(env.gateway, limit) != limit.rate.value => {
+                    approx("the slowest rate of the bucket's routes serves them all")
+                        .seen(BOTH)
+                        .help("write the same rate on each route of the bucket")
+                }
+                _ => exact(),
+            }
+        }),
         LimitListenerConnections => approx("requests and tunnels are counted, not idle connections; more get 503").seen(BOTH),
         AuthJwt | AuthJwtPlaces | AuthJwtAudience => unsupported("the route answers 503 to everybody: NGINX's core verifies no tokens")
             .seen(Seen::On("nginx 1.22.1"))

@@ -25,6 +25,7 @@ mod listener;
 mod listener_time;
 mod log;
 mod odds;
+mod open;
 mod ops;
 mod origins;
 mod over_http2;
@@ -36,6 +37,7 @@ mod retries;
 mod rewrite;
 mod routing;
 mod servers;
+mod sizes;
 mod slow_start;
 mod stickiness;
 mod stream;
@@ -90,6 +92,14 @@ pub static FAMILIES: &[Family] = &[
     Family {
         id: "limits",
         derive: limits::probes,
+    },
+    Family {
+        id: "sizes",
+        derive: sizes::probes,
+    },
+    Family {
+        id: "open",
+        derive: open::probes,
     },
     Family {
         id: "jwt",

@@ -5,7 +5,8 @@ use super::{Location, Planner};
 use crate::emit::Tok;
 use crate::emit::lang::nginx;
 use crate::ir::{
-    Auth, AuthKind, Feature, Forward, Listener, Loc, Per, PerKey, RequestLimit, Route, Subject,
+    Auth, AuthKind, Feature, Forward, Gateway, Listener, Loc, Per, PerKey, Rate, RequestLimit,
+    Route, Subject,
 };
 
 /// What a route's guards say in a location.
@@ -135,7 +136,7 @@ impl Planner<'_> {
 
     pub(super) fn requests(&mut self, route: &Route, limit: &RequestLimit, guards: &mut Guards) {
         let at = limit.rate.loc();
-        let rate = limit.rate.value;
+        let rate = bucket_rate(self.gateway, limit);
         let zone = match &limit.bucket {
             Some(bucket) => {
                 let next = self.buckets.len();
@@ -300,6 +301,23 @@ impl Planner<'_> {
         ));
         guards.authority = Some(format!("@{answer}"));
     }
+}
+
+/// The rate that counts: a zone has one, so the slowest of a bucket's routes serves them all.
+pub(in crate::targets::nginx) fn bucket_rate(gateway: &Gateway, limit: &RequestLimit) -> Rate {
+    let bucket = |it: &RequestLimit| it.bucket.as_ref().map(|it| it.value.clone());
+    let own = bucket(limit);
+    let limits = gateway
+        .routes
+        .iter()
+        .filter_map(|it| it.requests.as_deref());
+    let rates = limits
+        .filter(|it| own.is_some() && bucket(it) == own)
+        .map(|it| it.rate.value);
+    // Requests in an hour, so that no period has a fraction.
+    rates
+        .min_by_key(|it| u64::from(it.count) * (3600 / it.per.secs()))
+        .unwrap_or(limit.rate.value)
 }
 
 fn per_key(key: &PerKey) -> String {

@@ -29,6 +29,7 @@ use location::{Location, RawLine};
 use server::hoist;
 use words::{Block, Directive, Vars, word};
 
+pub(super) use access::bucket_rate;
 pub(super) use route::read_timeout;
 pub(super) use upstream::{hashes_for_stickiness, refuses_backup};
 
