@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::way::{Way, capped};
-use crate::ir::{Dur, Feature, Gateway, Retries, RetryAfter, Route, RouteId};
+use super::way::{Way, capped, routes};
+use crate::ir::{Dur, Feature, Gateway, Retries, RetryAfter, Route, RouteId, Upstream};
 use crate::verify::ask::Ask;
 use crate::verify::lab::{Lab, deviation, status};
 use crate::verify::probe::{Miss, Probe, Seen};
@@ -15,6 +15,9 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     let mut probes = Vec::new();
     for route in &gateway.routes {
         of_route(gateway, route, &mut probes);
+    }
+    for upstream in &gateway.upstreams {
+        of_upstream(gateway, upstream, &mut probes);
     }
     capped(probes)
 }
@@ -35,23 +38,57 @@ fn of_route(gateway: &Gateway, route: &Route, probes: &mut Vec<Probe>) {
         listed(retries),
         retries.attempts
     );
-    let short = Scale::to(route.response.value, Dur::from_millis(800));
     probes.push(
         Probe::new(Feature::Retries, route, at, promise, move |lab| {
             again(lab, id, &own)
         })
-        .scaled(short)
+        .scaled(short(route))
         .alone(),
     );
-    let own = retries.clone();
-    let promise = "a request that is not idempotent is sent once, whatever comes of it";
-    probes.push(
-        Probe::new(Feature::Retries, route, at, promise, move |lab| {
-            once(lab, id, &own)
-        })
-        .scaled(short)
-        .alone(),
-    );
+}
+
+/// A POST is sent once: a promise of every upstream, that no loss of retries explains away.
+fn of_upstream(gateway: &Gateway, upstream: &Upstream, probes: &mut Vec<Probe>) {
+    if upstream.servers.len() < 2 {
+        return;
+    }
+    let ways = routes(gateway, upstream.id).into_iter();
+    let mut ways: Vec<&Route> = ways.filter(|route| route.shares().len() == 1).collect();
+    let tries = |route: &&Route| retries(route).is_some();
+    if ways.iter().any(tries) {
+        ways.retain(tries);
+    } else {
+        ways.truncate(1);
+    }
+    for route in ways {
+        let id = route.id;
+        let promise = "a request that is not idempotent is sent once, whatever comes of it";
+        let run = move |lab: &Lab| once(lab, id);
+        let mut probe = Probe::new(
+            Feature::UpstreamServers,
+            upstream,
+            upstream.at,
+            promise,
+            run,
+        );
+        if retries(route).is_some() {
+            probe = probe.scaled(short(route));
+        }
+        // Errors may take servers out.
+        probes.push(match upstream.passive {
+            Some(_) => probe.alone(),
+            None => probe,
+        });
+    }
+}
+
+fn retries(route: &Route) -> Option<&Retries> {
+    route.shares().first()?.retries.value.as_ref()
+}
+
+/// A timeout that is soon over.
+fn short(route: &Route) -> Scale {
+    Scale::to(route.response.value, Dur::from_millis(800))
 }
 
 fn listed(retries: &Retries) -> String {
@@ -203,16 +240,20 @@ fn refused_is_no_attempt(way: &Way<'_>, retries: &Retries, path: &str) -> Seen {
     Ok(())
 }
 
-fn once(lab: &Lab, route: RouteId, retries: &Retries) -> Seen {
+fn once(lab: &Lab, route: RouteId) -> Seen {
     let way = way(lab, route)?;
-    let path = way.path(&asking(&way, "POST")?);
-    let named = retries.after.iter().map(Some);
-    for cause in named.chain([None]) {
-        if cause == Some(&RetryAfter::Connect) {
-            continue;
-        }
-        fail(&way, &path, &[], &failing(&way, cause));
+    let named = retries(way.route).map_or(&[][..], |it| it.after.as_slice());
+    for cause in named.iter().map(Some).chain([None]) {
         let ask = asking(&way, "POST")?.body("an order");
+        let ask = match cause {
+            Some(RetryAfter::Connect) => continue,
+            Some(RetryAfter::Status(status)) => ask.header("X-Status", &status.to_string()),
+            Some(RetryAfter::Timeout) => {
+                let late = way.route.response.value.as_millis() + 700;
+                ask.header("X-Delay", &late.to_string())
+            }
+            None => ask.header("X-Drop", "1"),
+        };
         let came = way.send(&ask);
         let times = way.seen_by(&ask).len();
         if times != 1 {

@@ -47,7 +47,7 @@ fn of_upstream(upstream: &Upstream, probes: &mut Vec<Probe>) {
             Feature::UpstreamServers,
             upstream,
             upstream.at,
-            "a server that refuses the connection is skipped, a POST is sent once, none left is 503",
+            "a server that refuses the connection is skipped; none left is 503",
             move |lab| refusing(lab, id),
         )
         .or(Feature::Retries)
@@ -116,7 +116,6 @@ fn refusing(lab: &Lab, id: UpstreamId) -> Seen {
         } else {
             3
         };
-        once(&way)?;
         for left in active.iter().rev().take(rounds) {
             way.restore()?;
             way.leave(&[*left]);
@@ -153,27 +152,6 @@ fn refusing(lab: &Lab, id: UpstreamId) -> Seen {
     Err(Miss::Unseen(
         "the split never led to the upstream".to_owned(),
     ))
-}
-
-/// A POST whose server ends the connection unanswered is not sent to another one.
-fn once(way: &Way<'_>) -> Seen {
-    for _ in 0..3 {
-        let ask = way.fresh().method("POST").body("once");
-        if ask.request.is_websocket() || !way.leads(&ask) {
-            return Ok(());
-        }
-        let ask = ask.header("X-Drop", "1");
-        let _ = way.send(&ask);
-        let times = way.lab.arrivals(&ask).len();
-        if times > 1 {
-            return Err(deviation(
-                &ask,
-                format!("servers saw it {times} times"),
-                "a POST that is sent once, as its server may have done what it asks",
-            ));
-        }
-    }
-    Ok(())
 }
 
 fn weights(lab: &Lab, id: UpstreamId) -> Seen {
