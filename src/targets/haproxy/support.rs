@@ -77,8 +77,8 @@ pub(super) fn support(feature: Feature) -> Support {
             .help("let the application close after that time"),
         TimeoutStreamIdle => depends("one timer serves before and after the head", stream_idle),
         TimeoutUpstreamKeepalive => {
-            approx("every such time half of the idle connections are closed, not each at its own time")
-                .seen(DOCS)
+            approx("idle connections close later: half of them after three times as long, and half of the rest each such time after that")
+                .seen(SEEN)
         }
 
         UpstreamServers => depends("a hash and two servers that refuse", |u, _| match u.on.upstream() {

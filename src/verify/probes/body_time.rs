@@ -43,14 +43,16 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
         let head = Feature::TimeoutResponse;
         let of = |route: &Route| route.response.value;
         let limit = response.value;
-        add(
-            head,
-            response,
-            format!("a server that does not answer within {limit} is given up with 504"),
-            true,
-            of,
-            late_head,
-        );
+        if !only {
+            add(
+                head,
+                response,
+                format!("a server that does not answer within {limit} is given up with 504"),
+                true,
+                of,
+                late_head,
+            );
+        }
         if route.websocket.is_some() {
             add(
                 head,
@@ -86,7 +88,9 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 of,
                 busy_answer,
             );
-            // On a stream its own idle time is the one that counts.
+        }
+        // On a stream its own idle time is the one that counts; where all requests are handshakes, that of tunnels.
+        if only || route.stream.is_some() {
             continue;
         }
         let limit = route.idle.value;
@@ -109,24 +113,22 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             of,
             busy_answer,
         );
-        if !only {
-            add(
-                feature,
-                idle,
-                format!("a request body that stands still is closed after {limit}"),
-                false,
-                of,
-                silent_request,
-            );
-            add(
-                feature,
-                idle,
-                "a request body may take long as long as bytes come".to_owned(),
-                false,
-                of,
-                busy_request,
-            );
-        }
+        add(
+            feature,
+            idle,
+            format!("a request body that stands still is closed after {limit}"),
+            false,
+            of,
+            silent_request,
+        );
+        add(
+            feature,
+            idle,
+            "a request body may take long as long as bytes come".to_owned(),
+            false,
+            of,
+            busy_request,
+        );
     }
     probes
 }

@@ -12,7 +12,9 @@ use crate::verify::stub::hole::Hole;
 /// Settings that are probed of each kind: each needs labs of its own.
 const CAP: usize = 3;
 /// Servers that may be black holes one after the other.
-const HOLES: usize = 3;
+const HOLES: usize = 8;
+/// How long each of several requests takes, so that each has a connection of its own.
+const SLOW: Duration = Duration::from_millis(300);
 /// Idle connections that are watched.
 const IDLE: u64 = 8;
 
@@ -27,21 +29,24 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
         }
         known.push(key);
         let (id, limit) = (route.id, share.connect.value);
-        let upstream = gateway.upstream(key.0);
+        let servers = gateway.upstream(key.0).servers.len();
+        if servers > HOLES {
+            continue;
+        }
+        // All of them in about three seconds.
+        let each = Dur::from_millis((3000 / servers.max(1) as u64).min(1000));
         let mut add = |promise: String, run: fn(&Lab, RouteId) -> Seen| {
             let at = share.connect.loc();
             let probe = Probe::new(Feature::TimeoutConnect, route, at, promise, move |lab| {
                 run(lab, id)
             });
-            probes.push(probe.scaled(Scale::to(limit, Dur::from_secs(1))).alone());
+            probes.push(probe.scaled(Scale::to(limit, each)).alone());
         };
-        if upstream.servers.len() <= HOLES {
-            add(
-                format!("when no server takes the connection within {limit}, the answer is 504"),
-                nobody,
-            );
-        }
-        if (2..=HOLES + 1).contains(&upstream.servers.len()) {
+        add(
+            format!("when no server takes the connection within {limit}, the answer is 504"),
+            nobody,
+        );
+        if servers > 1 {
             add(
                 format!(
                     "a server that does not take the connection within {limit} is passed over for the next"
@@ -166,8 +171,9 @@ fn idle(lab: &Lab, upstream: UpstreamId, route: RouteId) -> Seen {
             .sum::<usize>()
     };
     let mut waiting = Vec::new();
+    let start = Instant::now() + SLOW;
     for _ in 0..count {
-        let ask = good(lab, route)?.header("X-Delay", "300");
+        let ask = good(lab, route)?.header("X-Delay", &SLOW.as_millis().to_string());
         waiting.push((begun(lab, &ask, &[])?, ask));
     }
     for (connection, ask) in &mut waiting {
@@ -175,7 +181,6 @@ fn idle(lab: &Lab, upstream: UpstreamId, route: RouteId) -> Seen {
             .response(&ask.request.method)
             .map_err(|why| deviation(ask, why.to_string(), "an answer"))?;
     }
-    let start = Instant::now();
     std::thread::sleep(Duration::from_millis(50));
     let sent = format!("{count} requests at once");
     let first = open();

@@ -97,8 +97,9 @@ fn ended(connection: &mut Connection, limit: Duration) -> io::Result<bool> {
 
 fn unfinished(lab: &Lab, listener: ListenerId, head: &str) -> Seen {
     let limit = lab.gateway.listener(listener).head_timeout.value;
-    let mut connection = client(lab, listener)?.connect()?;
+    let client = client(lab, listener)?;
     let start = Instant::now();
+    let mut connection = client.connect()?;
     connection.write(head.as_bytes())?;
     let outcome = ended(&mut connection, most(limit))
         .map_err(|why| why.to_string())
@@ -113,8 +114,9 @@ fn unfinished(lab: &Lab, listener: ListenerId, head: &str) -> Seen {
 
 fn dribbled(lab: &Lab, listener: ListenerId) -> Seen {
     let limit = lab.gateway.listener(listener).head_timeout.value;
-    let mut connection = client(lab, listener)?.connect()?;
+    let client = client(lab, listener)?;
     let start = Instant::now();
+    let mut connection = client.connect()?;
     let mut over = None;
     connection.write(b"GET / HTTP/1.1\r\nX-Long: ")?;
     while over.is_none() && start.elapsed() < most(limit) {
@@ -173,13 +175,14 @@ fn silence(lab: &Lab, listener: ListenerId) -> Seen {
     let plain = Plain::new(lab, listener)?;
     let mut connection = plain.client.connect()?;
     let (method, target, lines) = plain.line();
+    let mut start = Instant::now();
     for pause in [Duration::ZERO, part(limit, 50)] {
         std::thread::sleep(pause);
+        start = Instant::now();
         connection
             .send(method, &target, &lines, b"")
             .map_err(|why| plain.miss(why.to_string(), "an answer on the same connection"))?;
     }
-    let start = Instant::now();
     let outcome = ended(&mut connection, most(limit))
         .map_err(|why| why.to_string())
         .and_then(|over| within(limit, over.then(|| start.elapsed())));
@@ -191,10 +194,10 @@ fn silence_over_http2(lab: &Lab, listener: ListenerId) -> Seen {
     let plain = Plain::new(lab, listener)?;
     let mut connection = plain.client.http2()?;
     let (method, target, lines) = plain.line();
+    let start = Instant::now();
     connection
         .send(method, &target, &lines, b"")
         .map_err(|why| plain.miss(why.to_string(), "an answer over HTTP/2"))?;
-    let start = Instant::now();
     let over = connection.ends_within(most(limit));
     within(limit, over.then(|| start.elapsed())).map_err(|came| {
         plain.miss(

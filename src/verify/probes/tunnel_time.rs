@@ -61,8 +61,9 @@ fn idle_of(route: &Route) -> Option<Dur> {
 /// A silent tunnel ends at its idle limit.
 fn silent(lab: &Lab, route: RouteId, limit: Dur) -> Seen {
     let (ask, mut tunnel) = tunnel(lab, route)?;
-    tunnel.try_echo("before the silence")?;
+    // The program's clock starts at the echo, which may reach a busy client late.
     let start = Instant::now();
+    tunnel.try_echo("before the silence")?;
     let ended = tunnel.ends_within(most(limit));
     within(limit, ended.map(|_| start.elapsed())).map_err(|came| {
         deviation(
@@ -144,12 +145,13 @@ fn aged(lab: &Lab, route: RouteId) -> Seen {
     let Some(limit) = limit else {
         return Ok(());
     };
+    let asked = Instant::now();
     let (ask, mut tunnel) = tunnel(lab, route)?;
     let start = Instant::now();
     let mut ended = None;
     while start.elapsed() < most(limit) {
         if tunnel.try_echo("busy").is_err() {
-            ended = Some(start.elapsed());
+            ended = Some(asked.elapsed());
             break;
         }
         std::thread::sleep(Duration::from_millis(100));

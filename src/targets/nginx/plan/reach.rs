@@ -22,11 +22,15 @@ impl Planner<'_> {
             late = retries.after.contains(&RetryAfter::Timeout);
             lines.extend(retry_lines(retries, share.retries.loc()));
         }
-        // Connecting may take two servers' time, but what came too late is not asked for again.
+        // Connecting may take every server's time, but what came too late is not asked for again.
+        let tries = upstream.servers.len().max(2) as u64;
         let bound = if late {
             0
         } else {
-            (2 * connect.as_millis()).min(timer.as_millis())
+            connect
+                .as_millis()
+                .saturating_mul(tries)
+                .min(timer.as_millis())
         };
         if bound != 2 * defaults::CONNECT.as_millis() {
             lines.push(
