@@ -50,6 +50,11 @@ impl Case {
             .collect()
     }
 
+    /// Whether it is one of `examples`.
+    pub(crate) fn is_example(&self) -> bool {
+        self.name.starts_with("example-")
+    }
+
     /// What the case asks for: its feature, or everything.
     pub(crate) fn only(&self) -> Vec<String> {
         Feature::by_id(&self.name)

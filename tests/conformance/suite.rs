@@ -13,8 +13,11 @@ use wsgen::verify::run::{self, Column, Wish};
 use crate::cases::Case;
 use crate::programs::Program;
 
-/// Cases that run at once: most of each is waiting.
-const AT_ONCE: usize = 8;
+/// Cases of a feature that run at once: most of each is waiting.
+const FEATURES_AT_ONCE: usize = 6;
+
+/// Whole specs that run at once: each has as many labs open as it has promises to see.
+const WHOLE_AT_ONCE: usize = 2;
 
 /// What came of the suite.
 pub(crate) struct Outcome {
@@ -26,38 +29,33 @@ pub(crate) struct Outcome {
     pub(crate) evidence: Evidence,
 }
 
-/// Runs each case on each program. What fails is run once more, alone.
+/// Runs each case on each program, an example on the newest of each. What fails is run once more, alone.
 pub(crate) fn run(cases: &[Case], programs: &[Program]) -> Outcome {
-    let jobs: Vec<(&Case, &Program)> = cases
-        .iter()
-        .flat_map(|case| programs.iter().map(move |program| (case, program)))
-        .collect();
-    let next = AtomicUsize::new(0);
-    let seen: Mutex<Vec<(usize, Seen)>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some((case, program)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let index = jobs.iter().position(|job| {
-                        std::ptr::eq(job.0, *case) && std::ptr::eq(job.1, *program)
-                    });
-                    let one = Seen::of(case, program);
-                    seen.lock()
-                        .expect("nobody panics with it")
-                        .push((index.unwrap_or_default(), one));
-                }
-            });
-        }
-    });
-    let mut seen = seen.into_inner().expect("nobody panics with it");
-    seen.sort_by_key(|(index, _)| *index);
+    let newest = |program: &Program| {
+        let (target, version) = (program.found().program.target(), program.found().version);
+        let same = |it: &&Program| it.found().program.target() == target;
+        programs
+            .iter()
+            .filter(same)
+            .all(|it| it.found().version <= version)
+    };
+    let jobs = |whole: bool| -> Vec<(&Case, &Program)> {
+        let cases = cases.iter().filter(|it| it.only().is_empty() == whole);
+        let each = cases.flat_map(|case| programs.iter().map(move |program| (case, program)));
+        each.filter(|(case, program)| !case.is_example() || newest(program))
+            .collect()
+    };
+    let mut seen = Vec::new();
+    for (jobs, at_once) in [(jobs(false), FEATURES_AT_ONCE), (jobs(true), WHOLE_AT_ONCE)] {
+        let columns = side_by_side(&jobs, at_once);
+        seen.extend(jobs.into_iter().zip(columns));
+    }
     let mut outcome = Outcome {
         faults: Vec::new(),
         unsteady: Vec::new(),
         evidence: Evidence::default(),
     };
-    for (index, mut one) in seen {
-        let (case, program) = jobs[index];
+    for ((case, program), mut one) in seen {
         if let Some(fault) = one.fault.take() {
             let again = Seen::of(case, program);
             match again.fault {
@@ -81,6 +79,31 @@ pub(crate) fn run(cases: &[Case], programs: &[Program]) -> Outcome {
         }
     }
     outcome
+}
+
+/// Each job's outcome, in their order.
+fn side_by_side(jobs: &[(&Case, &Program)], at_once: usize) -> Vec<Seen> {
+    let next = AtomicUsize::new(0);
+    let seen: Mutex<Vec<(usize, Seen)>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((case, program)) = jobs.get(index) else {
+                        return;
+                    };
+                    let one = Seen::of(case, program);
+                    seen.lock()
+                        .expect("nobody panics with it")
+                        .push((index, one));
+                }
+            });
+        }
+    });
+    let mut seen = seen.into_inner().expect("nobody panics with it");
+    seen.sort_by_key(|(index, _)| *index);
+    seen.into_iter().map(|(_, one)| one).collect()
 }
 
 /// What was seen of a case on a program.
