@@ -107,9 +107,18 @@ impl Planner<'_> {
         {
             let at = websocket.only.loc();
             content.lines.extend(self.hsts(listener));
-            content
-                .lines
-                .push(Directive::fixed("add_header Upgrade websocket always").at(at));
+            // HTTP/2 knows no such header, and clients take an answer with it for broken.
+            let protocols = vec![entry_regex("^HTTP/1", word("websocket")), default("")];
+            let asked = self
+                .vars
+                .map("$server_protocol", "upgrade_to", protocols, at);
+            content.lines.push(
+                Directive::new(
+                    "add_header Upgrade",
+                    vec![variable(&asked), Tok::fixed("always")],
+                )
+                .at(at),
+            );
             content.lines.push(Directive::fixed("return 426").at(at));
             return content;
         }
