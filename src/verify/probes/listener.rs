@@ -1,13 +1,17 @@
 //! Listeners (contract §3): what connects, what is redirected, what a listener does with odd hosts, paths and headers.
 
+use std::io;
+
 use super::beside::{compare, fresh, on};
 use crate::ir::{
-    EncodedSlash, Feature, Gateway, HeaderNames, HostMatch, Listener, ListenerId, PathMatch, Paths,
+    EncodedSlash, Feature, Gateway, HeaderNames, HostMatch, Listener, ListenerId, Paths, Route,
     UnknownHost,
 };
-use crate::verify::ask::Ask;
+use crate::request::{Request, Router};
+use crate::verify::ask::{Ask, hosts, paths as paths_of};
 use crate::verify::lab::{Lab, deviation, status};
 use crate::verify::probe::{Miss, Probe, Seen};
+use crate::verify::wire::{Client, Response};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     gateway
@@ -80,13 +84,8 @@ fn of(gateway: &Gateway, it: &Listener) -> Vec<Probe> {
         let at = it.paths.loc();
         all.push(Probe::new(Feature::ListenerPaths, it, at, promise, run));
     }
-    let below_root = gateway.routes.iter().any(|route| {
-        let root = |path: &PathMatch| matches!(path, PathMatch::Prefix(path) if path == "/");
-        gateway.serves(it, route) && route.paths.iter().any(|path| !root(&path.value))
-    });
     let keep = it.encoded_slash.value == EncodedSlash::Keep;
-    // Where every path is the root's, `%2F` makes no difference.
-    if below_root || !keep {
+    if !keep || slash_matters(gateway, it) {
         let promise = match keep {
             true => "`%2F` in a path is no slash",
             false => "a path with `%2F` gets 400",
@@ -101,20 +100,76 @@ fn of(gateway: &Gateway, it: &Listener) -> Vec<Probe> {
             run,
         ));
     }
-    let promise = match it.header_names.value {
-        HeaderNames::Strict => "a header with an underscore in its name does not reach the server",
-        HeaderNames::Lenient => "headers with underscores and dots in their names reach the server",
-    };
-    let run = move |lab: &Lab| header_names(lab, id);
-    let at = it.header_names.loc();
-    all.push(Probe::new(
-        Feature::ListenerHeaderNames,
-        it,
-        at,
-        promise,
-        run,
-    ));
+    let leads_on = |route: &Route| gateway.serves(it, route) && !route.shares().is_empty();
+    if gateway.routes.iter().any(leads_on) {
+        let promise = match it.header_names.value {
+            HeaderNames::Strict => {
+                "a header with an underscore in its name does not reach the server"
+            }
+            HeaderNames::Lenient => {
+                "headers with underscores and dots in their names reach the server"
+            }
+        };
+        let run = move |lab: &Lab| header_names(lab, id);
+        let at = it.header_names.loc();
+        all.push(Probe::new(
+            Feature::ListenerHeaderNames,
+            it,
+            at,
+            promise,
+            run,
+        ));
+    }
     all
+}
+
+/// The forms in which `%2F` stands in a path: where a slash would end a segment, and where it would lead out of one.
+fn with_slashes(path: &str) -> Vec<String> {
+    let bare = path.trim_end_matches('/');
+    let mut all = vec![
+        format!("{bare}%2Fx"),
+        format!("{bare}%2f"),
+        format!("{bare}/a%2Fb"),
+        bare.replacen('/', "/x%2F..%2F", 1),
+    ];
+    all.retain(|path| path.starts_with('/'));
+    all
+}
+
+/// Whether some path would come to something else if `%2F` were a slash.
+fn slash_matters(gateway: &Gateway, listener: &Listener) -> bool {
+    let router = Router::new(gateway);
+    let leads_to = |host: &str, path: String| {
+        let request = Request {
+            method: "GET".to_owned(),
+            tls: listener.tls.is_some(),
+            host: host.to_owned(),
+            port: (!listener.has_scheme_port()).then_some(listener.public_port.value),
+            path,
+            query: None,
+            headers: Vec::new(),
+            client: None,
+            upgrade: None,
+        };
+        let outcome = router.outcome(&request).ok()?;
+        Some((outcome.status, outcome.location, outcome.upstreams))
+    };
+    gateway
+        .table
+        .iter()
+        .filter(|entry| gateway.serves(listener, gateway.route(entry.route)))
+        .take(50)
+        .any(|entry| {
+            let hosts = hosts(entry.host(gateway));
+            let paths = paths_of(entry.path(gateway));
+            let (Some(host), Some(path)) = (hosts.first(), paths.first()) else {
+                return false;
+            };
+            with_slashes(path).into_iter().any(|path| {
+                let slash = path.replace("%2F", "/").replace("%2f", "/");
+                leads_to(host, path) != leads_to(host, slash)
+            })
+        })
 }
 
 /// Requests that routes take on this listener, at most a few.
@@ -144,8 +199,17 @@ pub(super) fn passed_on(lab: &Lab, listener: ListenerId) -> Result<Ask, Miss> {
     let asker = lab.asker();
     let passes = |ask: &Ask| asker.outcome(ask).is_some_and(|it| it.status.is_none());
     let mut all = taken(lab, listener).into_iter();
-    all.find(|ask| passes(ask) && !ask.request.is_websocket())
+    all.find(passes)
         .ok_or_else(|| Miss::Unseen("no route of this listener leads to a server".to_owned()))
+}
+
+/// What an ask comes to by a client: the answer, or what opened the tunnel.
+pub(super) fn sent(client: &Client, ask: &Ask) -> io::Result<Response> {
+    if !ask.request.is_websocket() {
+        return client.try_send(&ask.request.method, &ask.target(), &ask.lines(), &ask.body);
+    }
+    let came = client.try_websocket(&ask.target(), &ask.lines())?;
+    Ok(came.map_or_else(|refused| refused, |tunnel| tunnel.response.clone()))
 }
 
 fn bound(lab: &Lab, listener: ListenerId) -> Seen {
@@ -261,17 +325,9 @@ fn encoded_slash(lab: &Lab, listener: ListenerId) -> Seen {
         let Some(entry) = lab.asker().outcome(&ask).and_then(|it| it.entry) else {
             continue;
         };
-        let bare = ask.request.path.trim_end_matches('/').to_owned();
-        for path in [
-            format!("{bare}%2Fx"),
-            format!("{bare}%2f"),
-            format!("{bare}/a%2Fb"),
-            bare.replacen('/', "/x%2F..%2F", 1),
-        ] {
+        for path in with_slashes(&ask.request.path) {
             let other = fresh(lab, &ask, entry.route).path(&path);
-            if path.starts_with('/') {
-                compare(lab, &other, entry.route)?;
-            }
+            compare(lab, &other, entry.route)?;
         }
     }
     Ok(())
@@ -282,7 +338,7 @@ fn header_names(lab: &Lab, listener: ListenerId) -> Seen {
     let ask = passed_on(lab, listener)?
         .header("X_Wsgen_Probe", "1")
         .header("X-Wsgen.Probe", "2");
-    let response = lab.send(&ask)?;
+    let response = sent(&lab.client_of(&ask)?, &ask)?;
     let arrivals = lab.arrivals(&ask);
     let Some((_, _, request)) = arrivals.first() else {
         return Err(deviation(&ask, status(&response), "an answer of a server"));

@@ -112,23 +112,25 @@ fn marked(lab: &Lab, route: RouteId) -> Result<(Ask, String), Miss> {
     Ok((ask, mark))
 }
 
-/// The lines that show the request, once there is one; waits for at most 3 s.
+/// The lines that show the request.
+fn shown(lab: &Lab, ask: &Ask, mark: &str) -> Vec<String> {
+    let client = ask.client().map(|it| format!("\"{it}\""));
+    // Behind the mark something ends it, or a longer number would be taken for it.
+    let ends = ["/", "\\/", "\"", " ", "&"];
+    let shows = |line: &&str| {
+        ends.iter()
+            .any(|end| line.contains(&format!("{mark}{end}")))
+            || line.starts_with('{') && client.as_ref().is_some_and(|it| line.contains(it))
+    };
+    let log = lab.logs();
+    log.lines().filter(shows).map(str::to_owned).collect()
+}
+
+/// The same, once there is one; waits for at most 3 s.
 fn lines(lab: &Lab, ask: &Ask, mark: &str) -> Vec<String> {
-    let client = ask
-        .client()
-        .map(|it| format!("\"{it}\""))
-        .unwrap_or_default();
     let start = Instant::now();
     loop {
-        let log = lab.logs();
-        let shows = |line: &&str| {
-            line.contains(&format!("{mark}/"))
-                || line.contains(&format!("{mark}\""))
-                || line.contains(&format!("{mark} "))
-                || line.contains(&format!("{mark}&"))
-                || !client.is_empty() && line.starts_with('{') && line.contains(&client)
-        };
-        let found: Vec<String> = log.lines().filter(shows).map(str::to_owned).collect();
+        let found = shown(lab, ask, mark);
         if !found.is_empty() || start.elapsed() > Duration::from_secs(3) {
             return found;
         }
@@ -338,8 +340,7 @@ fn unlogged(lab: &Lab, route: RouteId, logged: Option<RouteId>) -> Seen {
         }
         None => std::thread::sleep(Duration::from_millis(300)),
     }
-    let log = lab.logs();
-    match log.lines().find(|line| line.contains(&format!("{mark}/"))) {
+    match shown(lab, &ask, &mark).first() {
         None => Ok(()),
         Some(line) => Err(deviation(&ask, format!("the line {line}"), "no line")),
     }

@@ -162,16 +162,8 @@ pub static FAMILIES: &[Family] = &[
         derive: stream::probes,
     },
     Family {
-        id: "log",
-        derive: log::probes,
-    },
-    Family {
         id: "time",
         derive: body_time::probes,
-    },
-    Family {
-        id: "log",
-        derive: log::probes,
     },
     Family {
         id: "time",

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use super::listener::{passed_on, some};
+use super::listener::{passed_on, sent, some};
 use crate::ir::{Dur, Feature, Gateway, Listener, ListenerId};
 use crate::verify::lab::{Lab, deviation, status};
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
@@ -88,7 +88,11 @@ fn http2(lab: &Lab, listener: ListenerId) -> Seen {
         Err(why) => return said(why.to_string(), "HTTP/2"),
     };
     let http1 = lab.send(&ask.again())?;
-    let response = connection.send(&ask.request.method, &ask.target(), &ask.lines(), &ask.body)?;
+    let came = connection.send(&ask.request.method, &ask.target(), &ask.lines(), &ask.body);
+    let response = match came {
+        Ok(response) => response,
+        Err(why) => return said(why.to_string(), "an answer over HTTP/2"),
+    };
     if response.status == http1.status && response.server().is_empty() == http1.server().is_empty()
     {
         return Ok(());
@@ -164,7 +168,7 @@ fn proxy_protocol(lab: &Lab, listener: ListenerId) -> Seen {
             None => to,
             Some(bytes) => to.opening(bytes),
         };
-        let answer = to.try_send(&ask.request.method, &ask.target(), &ask.lines(), &ask.body)?;
+        let answer = sent(&to, &ask)?;
         let arrivals = lab.arrivals(&ask);
         let Some((_, _, request)) = arrivals.first() else {
             return Err(deviation(&ask, status(&answer), "an answer of a server"));
