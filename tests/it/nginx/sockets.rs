@@ -68,28 +68,6 @@ fn upgrades_pass_where_a_route_says_so() {
 }
 
 #[test]
-fn a_refused_handshake_reaches_the_client() {
-    each(|at| {
-        let stub = Stub::start("a");
-        let gate = Gate::start(at, &plain(SOCKETS), &[&stub], &[]);
-        for status in ["401", "403", "404", "503"] {
-            let answer = gate
-                .websocket("/ws", &[("X-Status", status), ("X-Reply", "X-Why: no")])
-                .expect_err("refused");
-            assert_eq!(answer.status.to_string(), status);
-            assert_eq!(answer.header("x-why"), Some("no"));
-        }
-        let tunnel = gate
-            .websocket("/ws", &[("Sec-WebSocket-Protocol", "chat, x")])
-            .expect("upgraded");
-        assert_eq!(
-            tunnel.response.header("sec-websocket-protocol"),
-            Some("chat")
-        );
-    });
-}
-
-#[test]
 fn origins_are_checked_before_a_server_is_asked() {
     each(|at| {
         let stub = Stub::start("a");
@@ -144,26 +122,6 @@ fn idle_tunnels_end_and_pings_keep_them() {
     });
 }
 
-const LOST: &str = r#"
-upstreams: { a: { servers: ["@a"] } }
-routes: [{ name: ws, path: /, upstream: a, websocket: { max_message: 1KiB, messages: { rate: 1/min }, ping: 300ms, max_duration: 1s } }]
-targets: { nginx: { on_loss: warn } }
-"#;
-
-/// What is lost of a tunnel: nobody reads its frames, nobody pings, and no age ends it.
-#[test]
-fn a_tunnel_is_only_bytes() {
-    each(|at| {
-        let stub = Stub::start("a");
-        let gate = Gate::start(at, &plain(LOST), &[&stub], &[]);
-        let mut tunnel = gate.websocket("/", &[]).expect("upgraded");
-        (0..10).for_each(|_| tunnel.echo(&"x".repeat(4000)));
-        let event = tunnel.read_within(Duration::from_millis(1500));
-        assert_eq!(event, Event::Quiet);
-        tunnel.echo("still here");
-    });
-}
-
 const STREAM: &str = r#"
 upstreams: { a: { servers: ["@a"] } }
 routes:
@@ -210,27 +168,5 @@ fn streams_arrive_as_they_are_sent() {
                 .header("content-encoding"),
             None
         );
-    });
-}
-
-const DRAIN: &str = r#"
-upstreams: { a: { servers: ["@a"] } }
-routes: [{ name: ws, path: /, upstream: a, websocket: true }]
-runtime: { drain: { timeout: 1s }, max_connections: 100, workers: 1 }
-"#;
-
-#[test]
-fn a_stop_ends_tunnels_in_time() {
-    each(|at| {
-        let stub = Stub::start("a");
-        let mut gate = Gate::start(at, &plain(DRAIN), &[&stub], &[]);
-        let mut tunnel = gate.websocket("/", &[]).expect("upgraded");
-        let start = Instant::now();
-        gate.run.stop_soft();
-        tunnel.echo("still here");
-        let (how, _) = tunnel.ends_within(Duration::from_secs(3)).expect("ended");
-        assert_eq!(how, Event::End);
-        assert!(start.elapsed() > Duration::from_millis(700));
-        assert!(gate.run.gone_within(Duration::from_secs(3)).is_some());
     });
 }
