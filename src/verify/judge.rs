@@ -90,15 +90,13 @@ impl<'a> Losses<'a> {
             loss.used.feature == probe.feature && About::from(loss.used.on) == probe.about
         };
         let exact = |loss: &&Finding<'_>| own(loss) && loss.used.at.loc == probe.at;
-        let all = self.all();
-        all.iter()
+        let told = |loss: &&Finding<'_>| !probe.strict || loss.verdict.is_unsupported();
+        let all = || self.all().iter().filter(told);
+        all()
             .find(exact)
-            .or_else(|| all.iter().find(own))
-            .or_else(|| {
-                all.iter()
-                    .find(|loss| probe.excused_by.contains(&loss.used.feature))
-            })
-            .or_else(|| all.iter().find(|loss| self.closes(loss, &probe.about)))
+            .or_else(|| all().find(own))
+            .or_else(|| all().find(|loss| probe.excused_by.contains(&loss.used.feature)))
+            .or_else(|| all().find(|loss| self.closes(loss, &probe.about)))
     }
 
     /// Whether a guard is lost, so that nobody passes: nothing else that is promised behind it can be kept then.

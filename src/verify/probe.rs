@@ -133,6 +133,8 @@ pub struct Probe {
     pub promise: String,
     /// The lab that it needs.
     pub setup: Setup,
+    /// Whether only a loss that leaves the feature out explains a deviation, not one that approximates it.
+    pub strict: bool,
     run: Run,
 }
 
@@ -152,6 +154,7 @@ impl Probe {
             at,
             promise: promise.into(),
             setup: Setup::default(),
+            strict: false,
             run: Box::new(run),
         }
     }
@@ -195,6 +198,13 @@ impl Probe {
     #[must_use]
     pub fn few_connections(mut self) -> Self {
         self.setup.few_connections = true;
+        self
+    }
+
+    /// What an approximation of the feature says does not touch this promise: such a loss explains no deviation of it.
+    #[must_use]
+    pub fn strictly(mut self) -> Self {
+        self.strict = true;
         self
     }
 

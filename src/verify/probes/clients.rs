@@ -50,10 +50,11 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
 
 /// A client of each range, and one of none, compared with what the contract says.
 fn everybody(lab: &Lab, route: RouteId, change: fn(&Lab, Ask) -> Option<Ask>) -> Seen {
-    let good = super::beside::good(lab, route)?;
-    for client in addresses(lab, route) {
-        if let Some(ask) = change(lab, good.again().from(client)) {
-            lab.behaves(&ask)?;
+    for good in lab.asker().every_good(route) {
+        for client in addresses(lab, route) {
+            if let Some(ask) = change(lab, good.again().from(client)) {
+                lab.behaves(&ask)?;
+            }
         }
     }
     Ok(())

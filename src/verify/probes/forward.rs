@@ -31,7 +31,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
         probes.push(probe(
             "the service is asked with the headers to send and `X-Forwarded-*`, and its 2xx lets in",
             question,
-        ));
+        ).strictly());
         count += 1;
         if count > ALONE {
             continue;
@@ -41,6 +41,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 "headers of its 2xx reach server and client, and any other answer reaches the client as it is",
                 answers,
             )
+            .strictly()
             .alone(),
         );
         probes.push(probe("its 403 reaches the client as it is", forbids).alone());
@@ -50,6 +51,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 "where it is silent or unreachable the client gets 503",
                 silence,
             )
+            .strictly()
             .scaled(Scale::to(it.timeout.value, crate::ir::Dur::from_secs(1)))
             .alone(),
         );
