@@ -28,10 +28,11 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             let seen = move |lab: &Lab| run(&Case::new(lab, id, route)?);
             Probe::new(Feature::AuthForward, auth, it.upstream.loc(), promise, seen)
         };
-        probes.push(probe(
+        let asked = probe(
             "the service is asked with the headers to send and `X-Forwarded-*`, and its 2xx lets in",
             question,
-        ).strictly());
+        );
+        probes.push(asked.strictly());
         count += 1;
         if count > ALONE {
             continue;
