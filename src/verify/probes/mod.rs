@@ -42,6 +42,7 @@ mod slow_start;
 mod stickiness;
 mod stream;
 mod tls;
+mod tokens;
 mod tunnel_time;
 mod upgrade;
 mod upstream_tls;
