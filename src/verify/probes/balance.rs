@@ -117,7 +117,7 @@ fn fewest(lab: &Lab, id: UpstreamId) -> Seen {
     }
     // Each of the others takes one at most, and the free one the rest.
     let mut counts = vec![0_usize; way.upstream.servers.len()];
-    let total = 10.max(active.len() * 3);
+    let total = 40.max(active.len() * 3);
     std::thread::scope(|scope| {
         let way = &way;
         for _ in 0..total {
