@@ -1,15 +1,14 @@
-//! The access log and the metrics (contract §3, §4.6): a line for each request, the chosen fields, and no secret anywhere.
+//! The access log (contract §3, §4.6): a line for each request, the chosen fields, and no secret anywhere.
 
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::beside::{behind_auth, good};
-use crate::ir::{Feature, Gateway, Log, LogField, LogFormat, Origin, Route, RouteId, Subject};
+use crate::ir::{Feature, Gateway, Log, LogField, LogFormat, Route, RouteId, Subject};
 use crate::verify::ask::Ask;
 use crate::verify::lab::{Lab, deviation};
-use crate::verify::probe::{Deviation, Miss, Probe, Seen};
-use crate::verify::wire::Client;
+use crate::verify::probe::{Miss, Probe, Seen};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     let mut all = Vec::new();
@@ -33,39 +32,17 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             ));
         }
     }
-    if let Some(metrics) = &gateway.metrics {
-        let at = metrics.port.loc();
-        all.push(Probe::new(
-            Feature::Metrics,
-            Subject::Gateway,
-            at,
-            "numbers in Prometheus' format, under this path alone",
-            metrics_format,
-        ));
-        if let Some(upstream) = gateway.upstreams.first() {
-            let name = upstream.name.clone();
-            all.push(Probe::new(
-                Feature::Metrics,
-                Subject::Gateway,
-                at,
-                "the numbers tell the upstreams apart",
-                move |lab| metrics_of(lab, &name),
-            ));
-        }
-    }
     all
 }
 
 fn of(log: &Log, route: &Route) -> Vec<Probe> {
     let id = route.id;
-    let at = match log.format.is_written() {
-        true => log.format.from,
-        false => Origin::written(log.at),
-    };
+    let written = log.format.is_written();
+    let at = if written { log.format.loc() } else { log.at };
     let mut all = vec![Probe::new(
         Feature::LogAccess,
         Subject::Gateway,
-        at.loc,
+        at,
         "each request is one line in the access log",
         move |lab| one_line(lab, id),
     )];
@@ -205,7 +182,7 @@ fn fields(lab: &Lab, route: RouteId) -> Seen {
         .first()
         .ok_or_else(|| Miss::Unseen("no chosen field tells one request from another".to_owned()))?;
     let wrong = |came: String, promised: String| Err(deviation(&ask, came, promised));
-    let Ok(Value::Object(object)) = serde_json::from_str::<Value>(line) else {
+    let Ok(Value::Object(object)) = serde_json::from_str(line) else {
         return wrong(format!("the line {line}"), "a JSON object".to_owned());
     };
     let mut chosen: Vec<String> = log.fields.value.iter().map(name).collect();
@@ -271,10 +248,8 @@ impl Facts {
         }
         if let Some((upstream, server, _)) = arrivals.first() {
             let at = lab.places.servers[upstream.index()][*server];
-            texts.push((
-                LogField::Upstream,
-                lab.gateway.upstream(*upstream).name.clone(),
-            ));
+            let name = &lab.gateway.upstream(*upstream).name;
+            texts.push((LogField::Upstream, name.clone()));
             texts.push((LogField::Server, at.to_string()));
         }
         if let Some(log) = &lab.gateway.log {
@@ -351,7 +326,6 @@ fn secrets(lab: &Lab, ask: &Ask, secret: &str) -> Seen {
     let broken = ask.again().header("X-Drop", "1");
     let lost = ask.again().path("/wsgen-probe/%zz");
     for ask in [ask, &broken, &lost] {
-        // What becomes of them is not the matter here.
         let _ = lab.send(ask);
     }
     std::thread::sleep(Duration::from_millis(200));
@@ -422,73 +396,5 @@ fn hidden_headers(lab: &Lab, route: RouteId, names: &[String]) -> Seen {
             "the route needs these headers as they are".to_owned(),
         )),
         false => secrets(lab, &with, &secret),
-    }
-}
-
-/// The page of the metrics.
-fn page(lab: &Lab, path: &str) -> Result<crate::verify::wire::Response, Miss> {
-    let at = lab
-        .places
-        .metrics
-        .ok_or_else(|| Miss::Unseen("the metrics have no place".to_owned()))?;
-    Ok(Client::new(at).try_get(path, &[])?)
-}
-
-fn wrong_page(came: String, promised: &str) -> Seen {
-    Err(Deviation::new("GET of the metrics", came, promised).into())
-}
-
-fn metrics_format(lab: &Lab) -> Seen {
-    let Some(metrics) = &lab.gateway.metrics else {
-        return Ok(());
-    };
-    let response = page(lab, &metrics.path.value)?;
-    let text = response.text();
-    let plain = response
-        .header("content-type")
-        .is_some_and(|it| it.starts_with("text/plain"));
-    let mut samples = text
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    if response.status != 200 || !plain {
-        return wrong_page(format!("status {}", response.status), "200 and text/plain");
-    }
-    // `name{labels} value`, perhaps with a time behind it.
-    let is_sample = |line: &str| {
-        let end = line
-            .rfind('}')
-            .map_or_else(|| line.find(' ').unwrap_or(0), |at| at + 1);
-        let mut words = line[end..].split_whitespace();
-        line.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
-            && words.next().is_some_and(|it| it.parse::<f64>().is_ok())
-    };
-    if let Some(odd) = samples.clone().find(|line| !is_sample(line)) {
-        return wrong_page(format!("the line {odd}"), "name, labels and number");
-    }
-    if samples.next().is_none() {
-        return wrong_page("no numbers".to_owned(), "numbers");
-    }
-    let elsewhere = page(lab, "/wsgen-probe")?;
-    match elsewhere.status {
-        404 => Ok(()),
-        other => wrong_page(format!("status {other} under another path"), "404"),
-    }
-}
-
-fn metrics_of(lab: &Lab, upstream: &str) -> Seen {
-    let Some(metrics) = &lab.gateway.metrics else {
-        return Ok(());
-    };
-    let text = page(lab, &metrics.path.value)?.text();
-    let about = |line: &str| line.contains('{') && line.contains(upstream);
-    match text.lines().any(about) {
-        true => Ok(()),
-        false => {
-            let count = text.lines().filter(|line| !line.starts_with('#')).count();
-            wrong_page(
-                format!("{count} numbers, none of upstream {upstream}"),
-                "numbers of each upstream",
-            )
-        }
     }
 }

@@ -24,6 +24,7 @@ mod links;
 mod listener;
 mod listener_time;
 mod log;
+mod metrics;
 mod odds;
 mod open;
 mod ops;
@@ -153,6 +154,10 @@ pub static FAMILIES: &[Family] = &[
     Family {
         id: "log",
         derive: log::probes,
+    },
+    Family {
+        id: "metrics",
+        derive: metrics::probes,
     },
     Family {
         id: "time",
