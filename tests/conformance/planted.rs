@@ -128,7 +128,7 @@ fn bugs_in_nginx_are_caught() {
                 plant: |text| without(text, "proxy_buffering off"),
             },
             Bug {
-                feature: "upstream.retries",
+                feature: "upstream.servers",
                 plant: |text| {
                     text.replace(
                         "proxy_next_upstream ",
@@ -172,7 +172,7 @@ fn bugs_in_haproxy_are_caught() {
                 plant: |text| text.replace(" httponly", ""),
             },
             Bug {
-                feature: "upstream.retries",
+                feature: "upstream.servers",
                 plant: |text| without(text, "disable-l7-retry"),
             },
         ],

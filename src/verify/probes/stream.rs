@@ -84,8 +84,33 @@ fn events(lab: &Lab, route: RouteId) -> Seen {
     }
     // From the first to the last there are two pauses; held back, they come together.
     match first {
-        Some(first) if first.elapsed() >= PAUSE => Ok(()),
+        Some(first) if first.elapsed() >= PAUSE => halves(lab, route),
         _ => Err(deviation(&ask, "all events at once, at the end", promised)),
+    }
+}
+
+/// An answer whose length is known, with a pause in its middle: some programs hold back what is not whole.
+fn halves(lab: &Lab, route: RouteId) -> Seen {
+    let pause = (PAUSE * 2).as_millis().to_string();
+    let ask = plain(lab, route)?
+        .header("X-Size", "4000")
+        .header("X-Pause", &pause);
+    let mut connection = lab.client_of(&ask)?.connect()?;
+    connection.begin(&ask.request.method, &ask.target(), &ask.lines())?;
+    let head = connection.head()?;
+    let promised = "the first half before the pause, and the second after it";
+    if head.status != 200 {
+        return Err(deviation(&ask, status(&head), promised));
+    }
+    let mut got = connection.piece()?.len();
+    let first = Instant::now();
+    while got < 4000 {
+        got += connection.piece()?.len();
+    }
+    if first.elapsed() >= PAUSE {
+        Ok(())
+    } else {
+        Err(deviation(&ask, "both halves at once, at the end", promised))
     }
 }
 

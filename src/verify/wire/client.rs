@@ -256,6 +256,14 @@ impl Connection {
         self.wire.chunk()
     }
 
+    /// Reads what has come, at least one byte, whatever it is a part of.
+    ///
+    /// # Errors
+    /// When nothing comes.
+    pub fn piece(&mut self) -> io::Result<Vec<u8>> {
+        self.wire.piece()
+    }
+
     /// One request and its answer.
     ///
     /// # Errors

@@ -238,6 +238,17 @@ impl<S: Read> Wire<S> {
         }
     }
 
+    /// What has come, at least one byte, whatever it is a part of.
+    ///
+    /// # Errors
+    /// When nothing comes.
+    pub fn piece(&mut self) -> io::Result<Vec<u8>> {
+        if self.early.is_empty() {
+            self.need()?;
+        }
+        Ok(std::mem::take(&mut self.early))
+    }
+
     fn chunks(&mut self) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {
