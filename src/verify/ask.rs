@@ -1,9 +1,8 @@
-//! Requests made from the gateway itself: one that a route takes and lets in, and what a probe changes in it.
+//! A request with everything that its sending needs, and what a probe changes in it.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use super::asker::{Asker, hosts, paths, sample};
 use super::keyring::Pass;
 use crate::ir::{Auth, AuthKind, ListenerId, TokenPlace};
 use crate::request::Request;

@@ -131,11 +131,11 @@ fn normalized(target: &str) -> Option<String> {
 }
 
 /// A deviation of what an ask came to.
-pub fn deviation(ask: &Ask, came: impl Into<String>, promised: impl Into<String>) -> Miss {
+pub(super) fn deviation(ask: &Ask, came: impl Into<String>, promised: impl Into<String>) -> Miss {
     Deviation::new(ask.says(), came, promised).into()
 }
 
 /// An answer in a word.
-pub fn status(response: &Response) -> String {
+pub(super) fn status(response: &Response) -> String {
     format!("status {}", response.status)
 }

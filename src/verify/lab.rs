@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::ask::Ask;
 use super::asker::Asker;
-pub use super::behave::{deviation, status};
 use super::behind;
 use super::certificates::Certificates;
 use super::folder::Folder;

@@ -5,7 +5,8 @@ use crate::ir::{
     Action, ErrorPage, ErrorPages, Feature, Gateway, Replace, Respond, Route, RouteId,
 };
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::scale::Scale;
 use crate::verify::wire::Response;

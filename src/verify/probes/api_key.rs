@@ -2,8 +2,9 @@
 
 use crate::ir::{Auth, AuthId, AuthKind, Feature, Gateway, RouteId, Secret, TokenPlace};
 use crate::verify::ask::{Ask, encoded};
+use crate::verify::behave::{deviation, status};
 use crate::verify::keyring::{Pass, REMARK};
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::ir::{Dur, RouteId};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::Miss;
 use crate::verify::wire::{Connection, Response, Tunnel};
 

@@ -7,7 +7,8 @@ use super::odds;
 use super::way::{Way, capped, number, routes, until};
 use crate::ir::{Balance, Feature, Gateway, HashKey, Stickiness, UpstreamId};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation};
+use crate::verify::behave::deviation;
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
 use crate::verify::stub::Answer;
 

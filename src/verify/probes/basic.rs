@@ -2,8 +2,9 @@
 
 use crate::ir::{Auth, AuthId, AuthKind, Basic, Feature, Gateway, RouteId};
 use crate::verify::ask::Ask;
+use crate::verify::behave::{deviation, status};
 use crate::verify::keyring::{USER, basic};
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {

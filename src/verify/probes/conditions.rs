@@ -2,7 +2,8 @@
 
 use super::beside::{behind_auth, compare, fresh, good, on};
 use crate::ir::{Condition, Feature, Gateway, Loc, RouteId, ValueMatch};
-use crate::verify::ask::{Ask, encoded, sample};
+use crate::verify::ask::{Ask, encoded};
+use crate::verify::asker::sample;
 use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 
@@ -167,7 +168,7 @@ fn allowed(lab: &Lab, route: RouteId, ask: &Ask, own: &[String]) -> Seen {
         .collect();
     match (missing.is_empty(), response.headers.lists("allow", method)) {
         (true, false) => Ok(()),
-        _ => Err(crate::verify::lab::deviation(
+        _ => Err(crate::verify::behave::deviation(
             &ask,
             format!(
                 "status {}, Allow: {}",

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::approach::{begun, good, most, part, within};
 use crate::ir::{Dur, Feature, Gateway, Route, RouteId, Upstream, UpstreamId};
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
 use crate::verify::scale::Scale;
 use crate::verify::stub::hole::Hole;

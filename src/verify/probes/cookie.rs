@@ -3,7 +3,8 @@
 use super::way::{Way, with_cookie};
 use crate::ir::{Feature, Listener, SameSite, Secure, StickyCookie, Upstream, UpstreamId};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::wire::Response;
 

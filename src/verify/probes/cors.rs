@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::ir::{Cors, Feature, Gateway, RouteId};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::wire::Response;
 

@@ -2,7 +2,8 @@
 
 use crate::ir::{AuthId, Gateway, Route};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::Miss;
 use crate::verify::wire::Request;
 

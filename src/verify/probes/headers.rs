@@ -7,7 +7,8 @@ use crate::ir::{
     Feature, Gateway, HeaderNames, HostHeader, ListenerId, Route, RouteId, UpstreamId,
 };
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::wire::Request;
 

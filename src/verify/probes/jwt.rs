@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::basic::unauthorized;
 use crate::ir::{Auth, AuthId, AuthKind, Feature, Gateway, Jwt, JwtKeys, RouteId, TokenPlace};
 use crate::verify::ask::Ask;
+use crate::verify::behave::{deviation, status};
 use crate::verify::keyring::{Pass, now};
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {

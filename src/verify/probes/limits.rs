@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use super::beside::good;
 use crate::ir::{Dur, Feature, Gateway, Per, PerKey, Rate, RequestLimit, Route, RouteId};
 use crate::verify::ask::Ask;
+use crate::verify::behave::{deviation, status};
 use crate::verify::counts::Counts;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::scale::Scale;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::way::{Way, capped, routes, until};
 use crate::ir::{Dur, Feature, Gateway, Protocol, Upstream, UpstreamId};
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
 use crate::verify::stub::Answer;
 

@@ -8,8 +8,10 @@ use crate::ir::{
     UnknownHost,
 };
 use crate::request::{Request, Router};
-use crate::verify::ask::{Ask, hosts, paths as paths_of};
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::ask::Ask;
+use crate::verify::asker::{hosts, paths as paths_of};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::wire::{Client, Response};
 

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::beside::{behind_auth, good};
 use crate::ir::{Feature, Gateway, Log, LogField, LogFormat, Route, RouteId, Subject};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation};
+use crate::verify::behave::deviation;
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {

@@ -7,8 +7,9 @@ use super::approach::good_tunnel;
 use super::beside::{fresh, good};
 use crate::ir::{ConnectionLimit, Feature, Gateway, ListenerId, PerKey, RouteId};
 use crate::verify::ask::Ask;
+use crate::verify::behave::{deviation, status};
 use crate::verify::counts::Counts;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::wire::{Connection, Tunnel};
 

@@ -6,7 +6,8 @@ use super::guarded::arrival;
 use super::values::{About, facts, pattern, supplied};
 use crate::ir::{Change, Fact, Feature, Gateway, HeaderOp, RouteId};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::wire::Headers;
 

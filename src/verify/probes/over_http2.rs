@@ -2,7 +2,8 @@
 
 use crate::ir::{Feature, Gateway, ListenerId};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {

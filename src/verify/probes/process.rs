@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::ir::{Feature, Gateway, RouteId, Subject, Workers};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation};
+use crate::verify::behave::deviation;
+use crate::verify::lab::Lab;
 use crate::verify::places::open_files;
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
 use crate::verify::process::members;

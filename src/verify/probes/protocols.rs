@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::listener::{passed_on, sent, some};
 use crate::ir::{Dur, Feature, Gateway, Listener, ListenerId};
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {

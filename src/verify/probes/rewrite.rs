@@ -3,7 +3,8 @@
 use super::beside::{behind_auth, compare, fresh, good};
 use crate::ir::{Feature, Gateway, PathMatch, PathRewrite, Rewrite, Route, RouteId};
 use crate::verify::ask::{Ask, encoded};
-use crate::verify::lab::{Lab, deviation};
+use crate::verify::behave::deviation;
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::wire::Response;
 

@@ -5,7 +5,8 @@ use std::io;
 use super::beside::{fresh, good};
 use crate::ir::{Feature, Gateway, ListenerId, RouteId};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::wire::Response;
 

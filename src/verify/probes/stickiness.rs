@@ -6,7 +6,8 @@ use super::cookie;
 use super::way::{Way, capped, number, routes, until, with_cookie};
 use crate::ir::{Feature, Gateway, Stickiness, Upstream, UpstreamId};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
 use crate::verify::wire::Response;
 

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::ir::{Feature, Gateway, RouteId};
 use crate::verify::ask::{Ask, MARK};
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 
 /// Between two events: long enough that a busy machine does not put them together.

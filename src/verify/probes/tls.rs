@@ -5,7 +5,8 @@ use crate::ir::{
     CertificateSource, ClientAuthMode, Feature, Gateway, Listener, ListenerId, ListenerTls,
     Subject, TlsProfile, UnknownHost,
 };
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
 use crate::verify::wire::Client;
 use crate::verify::wire::hello::{Offered, SUITES, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, suite};

@@ -4,7 +4,8 @@ use super::approach::{good, good_tunnel, handshake, tunnel_with};
 use super::upgrade::arrival;
 use crate::ir::RouteId;
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::Seen;
 
 /// An upgrade where none is allowed.

@@ -8,7 +8,8 @@ use super::approach::{handshake, tunnel, tunnel_with};
 use super::tokens::{methods, only, plain_route, tokens};
 use crate::ir::{Feature, Gateway, Route, RouteId};
 use crate::verify::ask::Ask;
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::wire::{Event, Request};
 

@@ -6,7 +6,8 @@ use rustls::ServerConfig;
 
 use super::way::{Way, capped, routes, until};
 use crate::ir::{Feature, Gateway, UpstreamId};
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::stub::Stub;
 

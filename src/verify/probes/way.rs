@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::ir::{Balance, Gateway, HashKey, Route, RouteId, Upstream, UpstreamId};
 use crate::verify::ask::{Ask, encoded};
-use crate::verify::lab::{Lab, deviation, status};
+use crate::verify::behave::{deviation, status};
+use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe};
 use crate::verify::wire::Response;
 
