@@ -32,7 +32,7 @@ pub struct Wish<'a> {
 
 /// What came of one program.
 pub struct Column {
-    /// The target's id.
+    /// The target that was rendered.
     pub target: &'static dyn Target,
     /// The program.
     pub found: Found,
@@ -123,7 +123,7 @@ pub fn gateway_for(compiled: &Compiled, found: &Found) -> Option<Gateway> {
 pub fn chosen(gateway: &Gateway, only: &[String]) -> Vec<Probe> {
     let mut all = Vec::new();
     for family in probes::FAMILIES {
-        let probes = (family.derive)(gateway);
+        let probes = family.probes(gateway);
         let asked = |probe: &Probe| {
             only.is_empty()
                 || only.iter().any(|word| {

@@ -218,7 +218,7 @@ fn headers(ask: &Ask, condition: &Condition, good: Option<String>) -> Vec<Ask> {
 /// Requests that meet or miss a condition on a query parameter.
 fn queries(ask: &Ask, condition: &Condition, good: Option<String>) -> Vec<Ask> {
     let name = encoded(&condition.name);
-    let bare = without(ask, &condition.name);
+    let bare = ask.again().without_query(&condition.name);
     let with = |query: String| {
         let mut ask = bare.again();
         ask.request.query = Some(match ask.request.query.take() {
@@ -252,20 +252,6 @@ fn queries(ask: &Ask, condition: &Condition, good: Option<String>) -> Vec<Ask> {
         asks.push(with(format!("{name}={}", value.replace("%20", "+"))));
     }
     asks
-}
-
-/// The request without a query parameter.
-fn without(ask: &Ask, name: &str) -> Ask {
-    let mut ask = ask.again();
-    let prefix = format!("{}=", encoded(name));
-    ask.request.query = ask.request.query.take().and_then(|query| {
-        let kept: Vec<&str> = query
-            .split('&')
-            .filter(|pair| !pair.starts_with(&prefix))
-            .collect();
-        (!kept.is_empty()).then(|| kept.join("&"))
-    });
-    ask
 }
 
 /// Text with every byte encoded, which means the same.

@@ -1,8 +1,8 @@
 //! Connections to servers (contract §4.5): kept and reused, kept alive, by which protocol, and with how large an answer's head.
 
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::keepalive;
 use super::way::{Way, capped, routes, until};
 use crate::ir::{Dur, Feature, Gateway, Protocol, Upstream, UpstreamId};
 use crate::verify::behave::{deviation, status};
@@ -213,7 +213,7 @@ fn tried(lab: &Lab, id: UpstreamId) -> Seen {
     let slow = ask.header("X-Delay", &wait.as_millis().to_string());
     let slow = slow.again();
     let mut timer = None;
-    let mut known = true;
+    let mut unlisted = None;
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| way.send(&slow));
         until(Duration::from_secs(3), || {
@@ -225,20 +225,21 @@ fn tried(lab: &Lab, id: UpstreamId) -> Seen {
                 let at = stub.address();
                 stub.peers().into_iter().map(move |peer| (peer, at))
             });
-            let Ok(rows) = std::fs::read_to_string("/proc/net/tcp") else {
-                known = false;
-                return true;
+            let table = match keepalive::table() {
+                Ok(table) => table,
+                Err(why) => {
+                    unlisted = Some(why);
+                    return true;
+                }
             };
             timer = ends
-                .filter_map(|(from, to)| keepalive(&rows, from, to))
+                .filter_map(|(from, to)| keepalive::left(&table, from, to))
                 .next();
             timer.is_some()
         });
     });
-    if !known {
-        return Err(Miss::Unseen(
-            "the system has no list of its sockets with their timers".to_owned(),
-        ));
+    if let Some(why) = unlisted {
+        return Err(why);
     }
     let sent = "a connection to its server that stands still";
     let came = timer.map_or_else(
@@ -267,31 +268,4 @@ fn tried(lab: &Lab, id: UpstreamId) -> Seen {
 /// The system counts whole seconds.
 fn whole(after: Dur) -> u64 {
     after.as_secs_ceil() * 1000
-}
-
-/// The time that is left of a socket's keep-alive timer.
-fn keepalive(rows: &str, from: SocketAddr, to: SocketAddr) -> Option<Duration> {
-    let (from, to) = (hex(from)?, hex(to)?);
-    rows.lines().find_map(|row| {
-        let mut words = row.split_whitespace().skip(1);
-        let (own, far) = (words.next()?, words.next()?);
-        let timer = words.nth(2)?;
-        let (kind, ticks) = timer.split_once(':')?;
-        // 2 is the timer of keep-alive; a tick is a hundredth of a second.
-        let ours = own == from && far == to && kind == "02";
-        let ticks = u64::from_str_radix(ticks, 16).ok()?;
-        ours.then(|| Duration::from_millis(ticks * 10))
-    })
-}
-
-/// An address as the list has it: the bytes of the IP in the machine's order.
-fn hex(at: SocketAddr) -> Option<String> {
-    match at.ip() {
-        IpAddr::V4(ip) => Some(format!(
-            "{:08X}:{:04X}",
-            u32::from_ne_bytes(ip.octets()),
-            at.port()
-        )),
-        IpAddr::V6(_) => None,
-    }
 }

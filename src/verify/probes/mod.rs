@@ -19,6 +19,7 @@ mod guarded;
 mod headers;
 mod health;
 mod jwt;
+mod keepalive;
 mod limits;
 mod links;
 mod listener;
@@ -57,174 +58,79 @@ use crate::ir::Gateway;
 pub struct Family {
     /// One word.
     pub id: &'static str,
-    /// Makes the probes of a gateway.
-    pub derive: fn(&Gateway) -> Vec<Probe>,
+    derive: &'static [Derive],
+}
+
+type Derive = fn(&Gateway) -> Vec<Probe>;
+
+impl Family {
+    /// The family's probes of a gateway.
+    pub fn probes(&self, gateway: &Gateway) -> Vec<Probe> {
+        let each = self.derive.iter();
+        each.flat_map(|derive| derive(gateway)).collect()
+    }
+}
+
+const fn family(id: &'static str, derive: &'static [Derive]) -> Family {
+    Family { id, derive }
 }
 
 /// Every family, in the order of the evidence.
 pub static FAMILIES: &[Family] = &[
-    Family {
-        id: "listener",
-        derive: listener::probes,
-    },
-    Family {
-        id: "protocols",
-        derive: protocols::probes,
-    },
-    Family {
-        id: "tls",
-        derive: tls::probes,
-    },
-    Family {
-        id: "routing",
-        derive: routing::probes,
-    },
-    Family {
-        id: "conditions",
-        derive: conditions::probes,
-    },
-    Family {
-        id: "headers",
-        derive: headers::probes,
-    },
-    Family {
-        id: "header_changes",
-        derive: ops::probes,
-    },
-    Family {
-        id: "limits",
-        derive: limits::probes,
-    },
-    Family {
-        id: "sizes",
-        derive: sizes::probes,
-    },
-    Family {
-        id: "open",
-        derive: open::probes,
-    },
-    Family {
-        id: "jwt",
-        derive: jwt::probes,
-    },
-    Family {
-        id: "basic",
-        derive: basic::probes,
-    },
-    Family {
-        id: "api_key",
-        derive: api_key::probes,
-    },
-    Family {
-        id: "forward",
-        derive: forward::probes,
-    },
-    Family {
-        id: "origins",
-        derive: origins::probes,
-    },
-    Family {
-        id: "clients",
-        derive: clients::probes,
-    },
-    Family {
-        id: "cors",
-        derive: cors::probes,
-    },
-    Family {
-        id: "rewrite",
-        derive: rewrite::probes,
-    },
-    Family {
-        id: "answers",
-        derive: answers::probes,
-    },
-    Family {
-        id: "upgrade",
-        derive: upgrade::probes,
-    },
-    Family {
-        id: "upgrade",
-        derive: over_http2::probes,
-    },
-    Family {
-        id: "frames",
-        derive: frames::probes,
-    },
-    Family {
-        id: "log",
-        derive: log::probes,
-    },
-    Family {
-        id: "metrics",
-        derive: metrics::probes,
-    },
-    Family {
-        id: "time",
-        derive: tunnel_time::probes,
-    },
-    Family {
-        id: "streaming",
-        derive: stream::probes,
-    },
-    Family {
-        id: "time",
-        derive: body_time::probes,
-    },
-    Family {
-        id: "time",
-        derive: listener_time::probes,
-    },
-    Family {
-        id: "time",
-        derive: connecting::probes,
-    },
-    Family {
-        id: "drain",
-        derive: drain::probes,
-    },
-    Family {
-        id: "process",
-        derive: process::probes,
-    },
-    Family {
-        id: "servers",
-        derive: servers::probes,
-    },
-    Family {
-        id: "balance",
-        derive: balance::probes,
-    },
-    Family {
-        id: "retries",
-        derive: retries::probes,
-    },
-    Family {
-        id: "health",
-        derive: health::probes,
-    },
-    Family {
-        id: "stickiness",
-        derive: stickiness::probes,
-    },
-    Family {
-        id: "links",
-        derive: links::probes,
-    },
-    Family {
-        id: "resolve",
-        derive: resolve::probes,
-    },
-    Family {
-        id: "upstream_tls",
-        derive: upstream_tls::probes,
-    },
+    family("listener", &[listener::probes]),
+    family("protocols", &[protocols::probes]),
+    family("tls", &[tls::probes]),
+    family("routing", &[routing::probes]),
+    family("conditions", &[conditions::probes]),
+    family("headers", &[headers::probes]),
+    family("header_changes", &[ops::probes]),
+    family("limits", &[limits::probes]),
+    family("sizes", &[sizes::probes]),
+    family("open", &[open::probes]),
+    family("jwt", &[jwt::probes]),
+    family("basic", &[basic::probes]),
+    family("api_key", &[api_key::probes]),
+    family("forward", &[forward::probes]),
+    family("origins", &[origins::probes]),
+    family("clients", &[clients::probes]),
+    family("cors", &[cors::probes]),
+    family("rewrite", &[rewrite::probes]),
+    family("answers", &[answers::probes]),
+    family("upgrade", &[upgrade::probes, over_http2::probes]),
+    family("frames", &[frames::probes]),
+    family("log", &[log::probes]),
+    family("metrics", &[metrics::probes]),
+    family(
+        "time",
+        &[
+            tunnel_time::probes,
+            body_time::probes,
+            listener_time::probes,
+            connecting::probes,
+        ],
+    ),
+    family("streaming", &[stream::probes]),
+    family("drain", &[drain::probes]),
+    family("process", &[process::probes]),
+    family("servers", &[servers::probes]),
+    family("balance", &[balance::probes]),
+    family("retries", &[retries::probes]),
+    family("health", &[health::probes]),
+    family("stickiness", &[stickiness::probes]),
+    family("links", &[links::probes]),
+    family("resolve", &[resolve::probes]),
+    family("upstream_tls", &[upstream_tls::probes]),
 ];
 
-/// Every probe of a gateway, in the order of the families.
-pub fn of(gateway: &Gateway) -> Vec<Probe> {
-    FAMILIES
-        .iter()
-        .flat_map(|family| (family.derive)(gateway))
-        .collect()
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::FAMILIES;
+
+    #[test]
+    fn families_have_ids_of_their_own() {
+        let ids: BTreeSet<&str> = FAMILIES.iter().map(|family| family.id).collect();
+        assert_eq!(ids.len(), FAMILIES.len());
+    }
 }

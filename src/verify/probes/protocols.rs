@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
+use super::keepalive;
 use super::listener::{passed_on, sent, some};
 use crate::ir::{Dur, Feature, Gateway, Listener, ListenerId};
 use crate::verify::behave::{deviation, status};
@@ -193,7 +194,7 @@ fn tcp_keepalive(lab: &Lab, listener: ListenerId, time: Dur) -> Seen {
     let start = Instant::now();
     let mut seen = None;
     while seen.is_none() && start.elapsed() < Duration::from_secs(2) {
-        seen = keepalive_timer(at, ours)?;
+        seen = keepalive::left(&keepalive::table()?, at, ours);
         std::thread::sleep(Duration::from_millis(20));
     }
     let wanted = Duration::from_millis(time.as_millis());
@@ -211,34 +212,5 @@ fn tcp_keepalive(lab: &Lab, listener: ListenerId, time: Dur) -> Seen {
             "no keep-alive timer runs on it",
             format!("a sign of life after {time}"),
         ))),
-    }
-}
-
-/// What is left of the keep-alive timer of the connection's other end, as Linux lists it; `None` where none runs.
-fn keepalive_timer(at: SocketAddr, peer: SocketAddr) -> Result<Option<Duration>, Miss> {
-    let table = std::fs::read_to_string("/proc/net/tcp")
-        .map_err(|_| Miss::Unseen("this system does not list its TCP timers".to_owned()))?;
-    let (at, peer) = (listed(at), listed(peer));
-    let line = table.lines().find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let ours =
-            words.get(1).copied() == at.as_deref() && words.get(2).copied() == peer.as_deref();
-        ours.then(|| words.get(5).copied().unwrap_or_default().to_owned())
-    });
-    // `02:000016A3`: the kind of the timer, 2 for keep-alive, and hundredths of a second.
-    let left = line.as_deref().and_then(|timer| timer.strip_prefix("02:"));
-    let hundredths = left.and_then(|left| u64::from_str_radix(left, 16).ok());
-    Ok(hundredths.map(|it| Duration::from_millis(it * 10)))
-}
-
-/// An IPv4 address as `/proc/net/tcp` has it.
-fn listed(at: SocketAddr) -> Option<String> {
-    match at.ip() {
-        IpAddr::V4(ip) => Some(format!(
-            "{:08X}:{:04X}",
-            u32::from_le_bytes(ip.octets()),
-            at.port()
-        )),
-        IpAddr::V6(_) => None,
     }
 }

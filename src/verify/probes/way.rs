@@ -181,12 +181,7 @@ impl<'a> Way<'a> {
 
     /// Sends a request, or a handshake whose tunnel then ends.
     pub(super) fn send(&self, ask: &Ask) -> io::Result<Response> {
-        if ask.request.is_websocket() {
-            let came = self.lab.upgrade(ask)?;
-            Ok(came.map_or_else(|refused| refused, |tunnel| tunnel.response.clone()))
-        } else {
-            self.lab.send(ask)
-        }
+        self.lab.answer(ask)
     }
 
     /// The server that answered; `None` where none of the upstream did.
