@@ -7,19 +7,22 @@
 //! | [`port`] | loopback ports that nobody listens on |
 //! | [`folder`] | private folders that are gone when their owner is |
 //! | [`programs`] | each real program: where it is found, how it is started, checked, reloaded, and how it complains |
+//! | `command` | a command run to its end, or to a limit |
 //! | [`process`] | a running program, and that nothing of it is left behind, however we end |
 //! | [`wire`] | clients: HTTP/1.1 as it stands on the wire, HTTP/2, WebSocket, TLS, and the private authority |
 //! | [`stub`] | upstream servers that record what arrives and answer as they are asked, and a name server |
-//!
 //! | [`scale`] | durations brought down to what can be waited for |
 //! | [`counts`] | limits raised where probes would be counted together |
 //! | [`places`], [`ranges`] | ports, addresses and client ranges on loopback |
 //! | [`certificates`], [`keyring`] | certificates, secrets and tokens made on the spot |
-//! | `signing` | keys that sign tokens |
+//! | `signing`, `base64` | keys that sign tokens, and how tokens are written |
 //! | [`lab`] | one program with a gateway moved to loopback, and a stub for every server |
 //! | `behind` | what stands behind the program: stubs for servers and checks, names |
-//! | [`asker`] | requests made from the gateway itself: one that a route takes and lets in |
+//! | `form` | whether the probed file says the same as the rendered one |
 //! | [`ask`] | a request, and what a probe changes in it |
+//! | [`asker`] | requests made from the gateway itself: one that a route takes and lets in |
+//! | `exchange` | how a lab sends a request: the connection that it needs, a plain exchange, a tunnel |
+//! | `behave` | what became of a request beside what the contract says becomes of it |
 //! | [`probe`] | one promise of the contract and how to see it |
 //! | [`probes`] | every family of probes: each makes, from a gateway, the probes of its promises |
 //! | [`engine`] | every probe in the lab that it needs, side by side, within a bounded time |

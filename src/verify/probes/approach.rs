@@ -21,7 +21,7 @@ pub(super) fn good_tunnel(lab: &Lab, route: RouteId) -> Result<Ask, Miss> {
 
 /// A request that a server of the route answers with something else than a tunnel. Where the route takes handshakes only, it is
 /// one that the server refuses.
-pub(super) fn good(lab: &Lab, route: RouteId) -> Result<Ask, Miss> {
+pub(super) fn plain(lab: &Lab, route: RouteId) -> Result<Ask, Miss> {
     let asks = lab.asker().every_good(route);
     let plain = asks.iter().find(|ask| ask.request.upgrade.is_none());
     if let Some(ask) = plain {
@@ -85,7 +85,7 @@ pub(super) fn answer(
 ) -> Result<(Ask, io::Result<Response>, Duration), Miss> {
     let start = Instant::now();
     loop {
-        let ask = change(good(lab, route)?);
+        let ask = change(plain(lab, route)?);
         let sent = Instant::now();
         match lab.send(&ask) {
             Ok(refused) if is_limit(&refused) && start.elapsed() < PATIENCE => pause(),

@@ -99,7 +99,7 @@ pub(super) fn unauthorized(lab: &Lab, ask: &Ask, challenge: &str) -> Seen {
 
 fn password(lab: &Lab, route: RouteId, wanted: Option<&str>) -> Seen {
     let ask = super::beside::good(lab, route)?;
-    let seen = super::guarded::arrival(lab, &ask)?;
+    let seen = super::arrival::deliver(lab, &ask)?;
     let came = seen.header("authorization");
     if came == wanted {
         return Ok(());

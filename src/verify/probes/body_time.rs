@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::approach::{answer, begun, good, good_tunnel, most, part, within};
+use super::approach::{answer, begun, good_tunnel, most, part, plain, within};
 use crate::ir::{Dur, Feature, Gateway, Route, RouteId, Set};
 use crate::verify::ask::Ask;
 use crate::verify::behave::{deviation, status};
@@ -174,7 +174,7 @@ fn late_head(lab: &Lab, route: RouteId, limit: Dur) -> Seen {
             ));
         }
     }
-    let ask = good(lab, route)?.header("X-Delay", &beyond(limit));
+    let ask = plain(lab, route)?.header("X-Delay", &beyond(limit));
     given_up(lab, route, &ask, limit)
 }
 
@@ -216,14 +216,14 @@ fn read_within(lab: &Lab, ask: &Ask, limit: Duration) -> io::Result<Response> {
 }
 
 fn silent_answer(lab: &Lab, route: RouteId, limit: Dur) -> Seen {
-    let ask = good(lab, route)?
+    let ask = plain(lab, route)?
         .header("X-Size", "20000")
         .header("X-Pause", &beyond(limit));
     stands_still(lab, &ask, limit)
 }
 
 fn silent_stream(lab: &Lab, route: RouteId, limit: Dur) -> Seen {
-    let ask = good(lab, route)?
+    let ask = plain(lab, route)?
         .header("X-Ticks", "2")
         .header("X-Every", &beyond(limit));
     stands_still(lab, &ask, limit)
@@ -275,7 +275,7 @@ fn busy_answer(lab: &Lab, route: RouteId, limit: Dur) -> Seen {
 }
 
 fn silent_request(lab: &Lab, route: RouteId, limit: Dur) -> Seen {
-    let ask = good(lab, route)?;
+    let ask = plain(lab, route)?;
     let mut connection = begun(lab, &ask, &[("Content-Length", "10")])?;
     connection.write(b"half ")?;
     let start = Instant::now();
@@ -302,7 +302,7 @@ fn silent_request(lab: &Lab, route: RouteId, limit: Dur) -> Seen {
 }
 
 fn busy_request(lab: &Lab, route: RouteId, limit: Dur) -> Seen {
-    let ask = good(lab, route)?;
+    let ask = plain(lab, route)?;
     let mut connection = begun(lab, &ask, &[("Content-Length", "5")])?;
     let promised = "a body of 5 bytes at the server";
     for _ in 0..5 {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::approach::{begun, good, most, part, within};
+use super::approach::{begun, most, part, plain, within};
 use crate::ir::{Dur, Feature, Gateway, Route, RouteId, Upstream, UpstreamId};
 use crate::verify::behave::{deviation, status};
 use crate::verify::lab::Lab;
@@ -104,7 +104,7 @@ fn single(lab: &Lab, route: RouteId) -> Result<(UpstreamId, Dur), Miss> {
 
 fn nobody(lab: &Lab, route: RouteId) -> Seen {
     let (upstream, limit) = single(lab, route)?;
-    let ask = good(lab, route)?;
+    let ask = plain(lab, route)?;
     let _holes = holes(lab, upstream, None)?;
     let servers = lab.gateway.upstream(upstream).servers.len() as u64;
     let all = Dur::from_millis(limit.as_millis() * servers);
@@ -143,7 +143,7 @@ fn next(lab: &Lab, route: RouteId) -> Seen {
         let asking: Vec<_> = (0..2 * servers.len())
             .map(|_| {
                 scope.spawn(|| {
-                    let ask = good(lab, route)?;
+                    let ask = plain(lab, route)?;
                     let client = lab.client_of(&ask)?.patience(most(all));
                     let answered =
                         client.try_send(&ask.request.method, &ask.target(), &ask.lines(), b"");
@@ -174,7 +174,7 @@ fn idle(lab: &Lab, upstream: UpstreamId, route: RouteId) -> Seen {
     let mut waiting = Vec::new();
     let start = Instant::now() + SLOW;
     for _ in 0..count {
-        let ask = good(lab, route)?.header("X-Delay", &SLOW.as_millis().to_string());
+        let ask = plain(lab, route)?.header("X-Delay", &SLOW.as_millis().to_string());
         waiting.push((begun(lab, &ask, &[])?, ask));
     }
     for (connection, ask) in &mut waiting {

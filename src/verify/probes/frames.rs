@@ -5,7 +5,6 @@ use std::time::Duration;
 use tungstenite::Message;
 
 use super::approach::{most, tunnel};
-use super::upgrade::said;
 use crate::ir::{Feature, Gateway, RouteId};
 use crate::verify::behave::deviation;
 use crate::verify::lab::Lab;
@@ -78,7 +77,7 @@ fn too_long(lab: &Lab, route: RouteId) -> Seen {
         other => {
             return Err(deviation(
                 &ask,
-                format!("a message of {longest}, then {}", said(&other)),
+                format!("a message of {longest}, then {}", other.says()),
                 "its echo",
             ));
         }
@@ -96,7 +95,7 @@ fn too_long(lab: &Lab, route: RouteId) -> Seen {
                 } else {
                     "was not taken"
                 },
-                said(&other)
+                other.says()
             ),
             "a close frame 1009",
         )),
@@ -129,7 +128,7 @@ fn too_many(lab: &Lab, route: RouteId) -> Seen {
             other => {
                 return Err(deviation(
                     &ask,
-                    format!("{passed} echoes, then {}", said(&other)),
+                    format!("{passed} echoes, then {}", other.says()),
                     format!("a close frame 1008 after {} messages", rate.count),
                 ));
             }
@@ -156,7 +155,7 @@ fn pinged(lab: &Lab, route: RouteId) -> Seen {
         Event::Ping => Ok(()),
         other => Err(deviation(
             &ask,
-            format!("{} within {:.1} s", said(&other), limit.as_secs_f64()),
+            format!("{} within {:.1} s", other.says(), limit.as_secs_f64()),
             format!("a ping after {after}"),
         )),
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::guarded::arrival;
+use super::arrival::deliver;
 use crate::ir::{
     Feature, Gateway, HeaderNames, HostHeader, ListenerId, Route, RouteId, UpstreamId,
 };
@@ -191,7 +191,7 @@ fn forwarded(lab: &Lab, route: RouteId) -> Seen {
 
 /// Compares the forwarded headers at the server: the chain of `X-Forwarded-For`, and the client.
 fn told(lab: &Lab, route: RouteId, ask: &Ask, chain: &str, client: &str) -> Seen {
-    let seen = arrival(lab, ask)?;
+    let seen = deliver(lab, ask)?;
     let listener = lab.gateway.listener(ask.listener);
     let scheme = if ask.request.tls { "https" } else { "http" };
     let values = [
@@ -241,7 +241,7 @@ fn unknown(lab: &Lab, ask: &Ask, seen: &Request) -> Seen {
 fn unforwarded(lab: &Lab, route: RouteId) -> Seen {
     let own = super::beside::fresh(lab, &super::beside::good(lab, route)?, route);
     for ask in [own.again(), lying(own)] {
-        let seen = arrival(lab, &ask)?;
+        let seen = deliver(lab, &ask)?;
         for name in FORWARDED {
             if let Some(value) = seen.header(name).filter(|_| !changes(lab, route, name)) {
                 let came = format!("a server that sees {name}: {value}");

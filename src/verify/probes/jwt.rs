@@ -310,7 +310,7 @@ fn stripped(case: &Case<'_>) -> Seen {
         if !removed {
             continue;
         }
-        let seen = super::guarded::arrival(case.lab, &ask)?;
+        let seen = super::arrival::deliver(case.lab, &ask)?;
         let offered = seen.header("sec-websocket-protocol").unwrap_or_default();
         let kept = match place {
             TokenPlace::Query(_) => seen.target.contains("page=2"),
@@ -354,7 +354,7 @@ fn passed(case: &Case<'_>, index: usize) -> Seen {
         other => other.to_string(),
     };
     let ask = spoofed(good.clone())?;
-    let seen = super::guarded::arrival(case.lab, &ask)?;
+    let seen = super::arrival::deliver(case.lab, &ask)?;
     if seen.headers.all(header) != [wanted.as_str()] {
         let came = format!(
             "a server that sees {header}: {}",

@@ -3,6 +3,7 @@
 mod answers;
 mod api_key;
 mod approach;
+mod arrival;
 mod balance;
 mod basic;
 mod beside;

@@ -2,8 +2,8 @@
 
 use regex::Regex;
 
-use super::guarded::arrival;
-use super::values::{About, facts, pattern, supplied};
+use super::arrival::deliver;
+use super::values::{Tested, facts, pattern, supplied};
 use crate::ir::{Change, Fact, Feature, Gateway, HeaderOp, RouteId};
 use crate::verify::ask::Ask;
 use crate::verify::behave::{deviation, status};
@@ -40,9 +40,9 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
         for (ops, side) in both {
             for (index, op) in ops.iter().enumerate() {
                 let id = route.id;
-                let mut add = |feature, promise: String, about: About| {
+                let mut add = |feature, promise: String, tested: Tested| {
                     probes.push(Probe::new(feature, route, op.at, promise, move |lab| {
-                        changed(lab, id, side, index, about)
+                        changed(lab, id, side, index, tested)
                     }));
                 };
                 add(side.feature(), side.promise(op), |_| false);
@@ -120,7 +120,7 @@ impl Side {
 }
 
 /// What comes of a header with nothing, one line and two lines of it sent.
-fn changed(lab: &Lab, route: RouteId, side: Side, index: usize, about: About) -> Seen {
+fn changed(lab: &Lab, route: RouteId, side: Side, index: usize, tested: Tested) -> Seen {
     let Some(op) = side.ops(lab, route).get(index) else {
         return Ok(());
     };
@@ -138,7 +138,7 @@ fn changed(lab: &Lab, route: RouteId, side: Side, index: usize, about: About) ->
             continue;
         }
         let came = match side {
-            Side::Request => arrival(lab, &ask)?.headers,
+            Side::Request => deliver(lab, &ask)?.headers,
             Side::Response => {
                 let answer = lab.answer(&ask)?;
                 let forwards = !lab.gateway.route(route).shares().is_empty();
@@ -149,7 +149,7 @@ fn changed(lab: &Lab, route: RouteId, side: Side, index: usize, about: About) ->
             }
         };
         let own = side == Side::Response && OWN.iter().any(|own| op.name.eq_ignore_ascii_case(own));
-        let wanted = expected(lab, &ask, side, route, &op.name, lines, about);
+        let wanted = expected(lab, &ask, side, route, &op.name, lines, tested);
         compare(&ask, op, &came, wanted, own && !is_final(op), side)?;
     }
     Ok(())
@@ -210,7 +210,7 @@ fn expected(
     route: RouteId,
     name: &str,
     lines: &[&str],
-    about: About,
+    tested: Tested,
 ) -> Vec<String> {
     let mut now: Vec<String> = lines.iter().map(|line| regex::escape(line)).collect();
     // What the forwarded headers hold is their own probes' matter.
@@ -231,7 +231,7 @@ fn expected(
         let value = op
             .change
             .value()
-            .map(|value| pattern(lab, ask, value, about));
+            .map(|value| pattern(lab, ask, value, tested));
         match (&op.change, value) {
             (Change::Set(_), Some(value)) => now = vec![value],
             (Change::Add(_), Some(value)) => now.push(value),

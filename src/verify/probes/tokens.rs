@@ -1,7 +1,7 @@
 //! Which requests become tunnels (contract §4.2): plain routes, plain requests, other tokens and other methods.
 
-use super::approach::{good, good_tunnel, handshake, tunnel_with};
-use super::upgrade::arrival;
+use super::approach::{good_tunnel, handshake, plain, tunnel_with};
+use super::arrival::arrival;
 use crate::ir::RouteId;
 use crate::verify::ask::Ask;
 use crate::verify::behave::{deviation, status};
@@ -10,7 +10,7 @@ use crate::verify::probe::Seen;
 
 /// An upgrade where none is allowed.
 pub(super) fn plain_route(lab: &Lab, route: RouteId) -> Seen {
-    let ask = good(lab, route)?.websocket();
+    let ask = plain(lab, route)?.websocket();
     let listed = lab.gateway.route(route).methods.as_ref();
     if listed.is_some_and(|list| !list.value.iter().any(|method| method == "GET")) {
         // Its 405 is seen beside the methods.

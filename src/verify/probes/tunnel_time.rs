@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use tungstenite::Message;
 
 use super::approach::{most, part, tunnel, within};
-use super::upgrade::said;
 use crate::ir::{Dur, Feature, Gateway, Route, RouteId};
 use crate::verify::behave::deviation;
 use crate::verify::lab::Lab;
@@ -88,7 +87,7 @@ fn pinged(lab: &Lab, route: RouteId, limit: Dur) -> Seen {
         let sent = tunnel.send(Message::Ping("probe".into()));
         let event = sent.map_or(Event::End, |()| tunnel.read());
         if event != Event::Pong {
-            let came = format!("{} in place of a pong", said(&event));
+            let came = format!("{} in place of a pong", event.says());
             return Err(deviation(&ask, came, "a tunnel that pings keep"));
         }
     }
@@ -122,7 +121,7 @@ fn server_only(lab: &Lab, route: RouteId, limit: Dur) -> Seen {
             other => {
                 return Err(deviation(
                     &ask,
-                    said(&other),
+                    other.says(),
                     "a tunnel that bytes from the server keep",
                 ));
             }

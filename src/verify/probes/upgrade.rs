@@ -5,13 +5,14 @@ use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::approach::{handshake, tunnel, tunnel_with};
+use super::arrival::arrival;
 use super::tokens::{methods, only, plain_route, tokens};
 use crate::ir::{Feature, Gateway, Route, RouteId};
 use crate::verify::ask::Ask;
 use crate::verify::behave::{deviation, status};
 use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
-use crate::verify::wire::{Event, Request};
+use crate::verify::wire::Event;
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     let mut probes = Vec::new();
@@ -138,7 +139,7 @@ fn echo(lab: &Lab, route: RouteId) -> Seen {
                 other => {
                     return Err(deviation(
                         &ask,
-                        format!("{what}, then {}", said(&other)),
+                        format!("{what}, then {}", other.says()),
                         "its echo",
                     ));
                 }
@@ -168,7 +169,7 @@ fn echo(lab: &Lab, route: RouteId) -> Seen {
             other => {
                 return Err(deviation(
                     &ask,
-                    format!("a text in three fragments, then {}", said(&other)),
+                    format!("a text in three fragments, then {}", other.says()),
                     "its echo",
                 ));
             }
@@ -264,30 +265,9 @@ fn refused(lab: &Lab, route: RouteId) -> Seen {
     Ok(())
 }
 
-/// The request as a server saw it.
-pub(super) fn arrival(lab: &Lab, ask: &Ask) -> Result<Request, Miss> {
-    let found = lab.arrivals(ask).into_iter().next();
-    found
-        .map(|(.., request)| request)
-        .ok_or_else(|| deviation(ask, "no server saw it", "a request at a server"))
-}
-
 fn own_header(ask: &Ask, name: &str) -> Option<String> {
     let mut named = ask.request.headers.iter();
     named
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.clone())
-}
-
-/// An event in words.
-pub(super) fn said(event: &Event) -> String {
-    match event {
-        Event::Text(_) => "a text".to_owned(),
-        Event::Binary(_) => "a binary message".to_owned(),
-        Event::Ping => "a ping".to_owned(),
-        Event::Pong => "a pong".to_owned(),
-        Event::Close(code) => format!("a close frame {code}"),
-        Event::End => "the end, with no close frame".to_owned(),
-        Event::Quiet => "nothing".to_owned(),
-    }
 }

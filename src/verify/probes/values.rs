@@ -32,14 +32,14 @@ pub(super) fn facts(value: &Value) -> impl Iterator<Item = &Fact> {
     })
 }
 
-/// Which facts a probe is about: others stand for anything.
-pub(super) type About = fn(&Fact) -> bool;
+/// Which facts a probe tests: others stand for anything.
+pub(super) type Tested = fn(&Fact) -> bool;
 
 /// A regex for the value of a request.
-pub(super) fn pattern(lab: &Lab, ask: &Ask, value: &Value, about: About) -> String {
+pub(super) fn pattern(lab: &Lab, ask: &Ask, value: &Value, tested: Tested) -> String {
     let pieces = value.0.iter().map(|piece| match piece {
         Piece::Text(text) => regex::escape(text),
-        Piece::Fact(fact) if !about(fact) => ".*".to_owned(),
+        Piece::Fact(fact) if !tested(fact) => ".*".to_owned(),
         Piece::Fact(fact) => known(lab, ask, fact),
     });
     pieces.collect()

@@ -41,6 +41,21 @@ pub enum Event {
     Quiet,
 }
 
+impl Event {
+    /// The event in words.
+    pub fn says(&self) -> String {
+        match self {
+            Self::Text(_) => "a text".to_owned(),
+            Self::Binary(_) => "a binary message".to_owned(),
+            Self::Ping => "a ping".to_owned(),
+            Self::Pong => "a pong".to_owned(),
+            Self::Close(code) => format!("a close frame {code}"),
+            Self::End => "the end, with no close frame".to_owned(),
+            Self::Quiet => "nothing".to_owned(),
+        }
+    }
+}
+
 impl Tunnel {
     /// What follows a 101: `early` came with it.
     ///
