@@ -230,21 +230,33 @@ impl Ask {
             .query
             .iter()
             .fold(self, |ask, (name, value)| ask.query(name, value));
-        pass.headers.iter().fold(with, |ask, (name, value)| {
-            match ask
-                .request
-                .headers
-                .iter()
-                .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            {
-                // Cookies share one line.
-                Some((_, old)) if name.eq_ignore_ascii_case("cookie") => {
-                    let both = format!("{old}; {value}");
-                    ask.header(name, &both)
-                }
-                _ => ask.header(name, value),
+        let lines = pass.headers.iter();
+        lines.fold(with, |ask, (name, value)| {
+            if name.eq_ignore_ascii_case("cookie") {
+                ask.cookies(value)
+            } else {
+                ask.header(name, value)
             }
         })
+    }
+
+    /// More cookies, behind those that are there: all share one line.
+    #[must_use]
+    pub fn cookies(self, more: &str) -> Self {
+        let own = self.request.headers.iter();
+        let lines = own.filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+        let all: Vec<&str> = lines
+            .map(|(_, value)| value.as_str())
+            .chain([more])
+            .collect();
+        let all = all.join("; ");
+        self.header("Cookie", &all)
+    }
+
+    /// One more cookie.
+    #[must_use]
+    pub fn cookie(self, name: &str, value: &str) -> Self {
+        self.cookies(&format!("{name}={value}"))
     }
 }
 

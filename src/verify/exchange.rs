@@ -71,11 +71,7 @@ impl Lab {
     /// # Errors
     /// Where no answer came.
     pub fn answer(&self, ask: &Ask) -> io::Result<Response> {
-        if !ask.request.is_websocket() {
-            return self.send(ask);
-        }
-        let came = self.upgrade(ask)?;
-        Ok(came.map_or_else(|refused| refused, |tunnel| tunnel.response.clone()))
+        answer_by(&self.client_of(ask)?, ask)
     }
 
     /// Asks for a WebSocket that has to come about.
@@ -89,6 +85,19 @@ impl Lab {
             Err(why) => Err(deviation(ask, why.to_string(), "101 and a tunnel")),
         }
     }
+}
+
+/// [`Lab::answer`] by a client that a probe has made itself.
+///
+/// # Errors
+/// Where no answer came.
+pub(super) fn answer_by(client: &Client, ask: &Ask) -> io::Result<Response> {
+    let (target, lines) = (ask.target(), ask.lines());
+    if !ask.request.is_websocket() {
+        return client.try_send(&ask.request.method, &target, &lines, &ask.body);
+    }
+    let came = client.try_websocket(&target, &lines)?;
+    Ok(came.map_or_else(|refused| refused, |tunnel| tunnel.response.clone()))
 }
 
 /// An authority without its port.

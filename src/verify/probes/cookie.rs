@@ -1,6 +1,6 @@
 //! The proxy's own cookie (contract §4.5): its name, how long it lives, its attributes, and that nobody can forge harm.
 
-use super::way::{Way, with_cookie};
+use super::way::Way;
 use crate::ir::{Feature, Listener, SameSite, Secure, StickyCookie, Upstream, UpstreamId};
 use crate::verify::ask::Ask;
 use crate::verify::behave::{deviation, status};
@@ -157,7 +157,7 @@ fn named(lab: &Lab, id: UpstreamId) -> Seen {
         "%00",
         long.as_str(),
     ] {
-        let ask = with_cookie(way.fresh(), &it.name.value, forged);
+        let ask = way.fresh().cookie(&it.name.value, forged);
         way.taken(&ask)?;
     }
     Ok(())

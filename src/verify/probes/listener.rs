@@ -1,7 +1,5 @@
 //! Listeners (contract §3): what connects, what is redirected, what a listener does with odd hosts, paths and headers.
 
-use std::io;
-
 use super::beside::{compare, fresh, on};
 use crate::ir::{
     EncodedSlash, Feature, Gateway, HeaderNames, HostMatch, Listener, ListenerId, Paths, Route,
@@ -11,9 +9,9 @@ use crate::request::{Request, Router};
 use crate::verify::ask::Ask;
 use crate::verify::asker::{hosts, paths as paths_of};
 use crate::verify::behave::{deviation, status};
+use crate::verify::exchange::answer_by;
 use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
-use crate::verify::wire::{Client, Response};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     gateway
@@ -205,15 +203,6 @@ pub(super) fn passed_on(lab: &Lab, listener: ListenerId) -> Result<Ask, Miss> {
         .ok_or_else(|| Miss::Unseen("no route of this listener leads to a server".to_owned()))
 }
 
-/// What an ask comes to by a client: the answer, or what opened the tunnel.
-pub(super) fn sent(client: &Client, ask: &Ask) -> io::Result<Response> {
-    if !ask.request.is_websocket() {
-        return client.try_send(&ask.request.method, &ask.target(), &ask.lines(), &ask.body);
-    }
-    let came = client.try_websocket(&ask.target(), &ask.lines())?;
-    Ok(came.map_or_else(|refused| refused, |tunnel| tunnel.response.clone()))
-}
-
 fn bound(lab: &Lab, listener: ListenerId) -> Seen {
     let ask = some(lab, listener)?;
     match lab.send(&ask) {
@@ -340,7 +329,7 @@ fn header_names(lab: &Lab, listener: ListenerId) -> Seen {
     let ask = passed_on(lab, listener)?
         .header("X_Wsgen_Probe", "1")
         .header("X-Wsgen.Probe", "2");
-    let response = sent(&lab.client_of(&ask)?, &ask)?;
+    let response = answer_by(&lab.client_of(&ask)?, &ask)?;
     let arrivals = lab.arrivals(&ask);
     let Some((_, _, request)) = arrivals.first() else {
         return Err(deviation(&ask, status(&response), "an answer of a server"));

@@ -5,9 +5,10 @@ use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::keepalive;
-use super::listener::{passed_on, sent, some};
+use super::listener::{passed_on, some};
 use crate::ir::{Dur, Feature, Gateway, Listener, ListenerId};
 use crate::verify::behave::{deviation, status};
+use crate::verify::exchange::answer_by;
 use crate::verify::lab::Lab;
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
 
@@ -170,7 +171,7 @@ fn proxy_protocol(lab: &Lab, listener: ListenerId) -> Seen {
             None => to,
             Some(bytes) => to.opening(bytes),
         };
-        let answer = sent(&to, &ask)?;
+        let answer = answer_by(&to, &ask)?;
         let arrivals = lab.arrivals(&ask);
         let Some((_, _, request)) = arrivals.first() else {
             return Err(deviation(&ask, status(&answer), "an answer of a server"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cookie;
-use super::way::{Way, capped, number, routes, until, with_cookie};
+use super::way::{Way, capped, number, routes, until};
 use crate::ir::{Feature, Gateway, Stickiness, Upstream, UpstreamId};
 use crate::verify::ask::Ask;
 use crate::verify::behave::{deviation, status};
@@ -74,7 +74,7 @@ pub(super) fn arrive(way: &Way<'_>) -> Result<Client, Miss> {
             let line = format!("Set-Cookie: {}={value}; Path=/", name.value);
             let first = ask.again().header("X-Reply", &line);
             let server = way.taken(&first)?;
-            let ask = with_cookie(ask, &name.value, &value);
+            let ask = ask.cookie(&name.value, &value);
             Ok(Client { ask, server })
         }
         Some(Stickiness::Cookie(it)) => {
@@ -84,7 +84,7 @@ pub(super) fn arrive(way: &Way<'_>) -> Result<Client, Miss> {
                 let promised = format!("a cookie {}", it.name.value);
                 return Err(deviation(&ask, "no such cookie in the answer", promised));
             };
-            let ask = with_cookie(ask, &it.name.value, &value);
+            let ask = ask.cookie(&it.name.value, &value);
             Ok(Client { ask, server })
         }
         Some(Stickiness::Source { .. }) | None => {
@@ -193,7 +193,7 @@ fn gone(lab: &Lab, id: UpstreamId) -> Seen {
         if let Some(Stickiness::Cookie(it)) = &way.upstream.stickiness
             && let Some(value) = cookie::value(&came, &it.name.value)
         {
-            ask = with_cookie(cookie::without(ask, &it.name.value), &it.name.value, &value);
+            ask = cookie::without(ask, &it.name.value).cookie(&it.name.value, &value);
         }
         moved.push(Client { ask, server: now });
     }

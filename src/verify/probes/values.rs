@@ -13,11 +13,7 @@ pub(super) fn supplied(ask: Ask, value: &Value) -> Ask {
         Fact::Query(name) if ask.request.query_value(name).is_none() => {
             ask.query(&encoded(name), &encoded(QUERY))
         }
-        Fact::Cookie(name) if ask.request.cookie(name).is_none() => {
-            let own = ask.request.header("cookie");
-            let before = own.map_or_else(String::new, |own| format!("{own}; "));
-            ask.header("Cookie", &format!("{before}{name}=of-probe"))
-        }
+        Fact::Cookie(name) if ask.request.cookie(name).is_none() => ask.cookie(name, "of-probe"),
         Fact::Header(name) if ask.request.header(name).is_none() => ask.header(name, "of probe"),
         Fact::QueryString if ask.request.query.is_none() => ask.query("page", "2"),
         _ => ask,

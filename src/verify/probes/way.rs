@@ -157,7 +157,7 @@ impl<'a> Way<'a> {
         let ask = match place {
             HashKey::Source => ask.again(),
             HashKey::Header(name) => ask.again().header(name, key),
-            HashKey::Cookie(name) => with_cookie(ask.again(), name, key),
+            HashKey::Cookie(name) => ask.again().cookie(name, key),
             HashKey::Query(name) => ask.again().query(&encoded(name), key),
             HashKey::Path => {
                 let path = format!("{}/{key}", ask.request.path.trim_end_matches('/'));
@@ -296,16 +296,4 @@ pub(super) fn until(limit: Duration, mut is: impl FnMut() -> bool) -> bool {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// A request with one more cookie.
-pub(super) fn with_cookie(ask: Ask, name: &str, value: &str) -> Ask {
-    let pair = format!("{name}={value}");
-    let own = ask.request.headers.iter();
-    let sent = own
-        .filter(|(name, _)| name.eq_ignore_ascii_case("cookie"))
-        .map(|(_, value)| value.as_str());
-    let all: Vec<&str> = sent.chain([pair.as_str()]).collect();
-    let all = all.join("; ");
-    ask.header("Cookie", &all)
 }
