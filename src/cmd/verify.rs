@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use wsgen::compile::Compiled;
+use wsgen::diag::Report;
 use wsgen::names;
 use wsgen::targets::{self, Target};
 use wsgen::verify::evidence;
@@ -31,19 +32,16 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
     let mut spec =
         Spec::read(args.spec.spec.as_deref(), &args.spec.over)?.asks_for(&args.spec.over)?;
     let compiled = spec.compile();
-    let mut findings = Findings::default();
-    findings.add(compiled.report.clone(), compiled);
-    findings.tell(Format::Human, screen);
+    tell(&compiled.report, compiled, screen);
     let Some(gateway) = &compiled.gateway else {
         return Ok(Status::Wrong);
     };
+    known_words(gateway, &args.only)?;
     if args.list {
         let probes = run::chosen(gateway, &args.only);
-        known_words(gateway, &args.only)?;
         output::print(&evidence::list(compiled, &probes))?;
         return Ok(Status::Clean);
     }
-    known_words(gateway, &args.only)?;
     for target in absent {
         note(&format!(
             "no {target} here: install it, or name it with `--program {target}=PATH`"
@@ -69,9 +67,7 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
             .map(|one| (one, spec.compile_for(compiled, one.program.target())))
             .collect();
         if let Some((_, own)) = owns.iter().find(|(_, own)| own.gateway.is_none()) {
-            let mut findings = Findings::default();
-            findings.add(own.report.clone(), own);
-            findings.tell(Format::Human, screen);
+            tell(&own.report, own, screen);
             return Ok(Status::Wrong);
         }
         let done: Vec<Option<Column>> = std::thread::scope(|scope| {
@@ -97,9 +93,7 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
     progress.clear();
     for (column, own) in &columns {
         if let Err(Failure::Losses(report)) = &column.outcome {
-            let mut findings = Findings::default();
-            findings.add(report.clone(), own);
-            findings.tell(Format::Human, screen);
+            tell(report, own, screen);
         }
     }
     let refused = columns.iter().any(|(column, _)| column.outcome.is_err());
@@ -170,6 +164,13 @@ fn known_words(gateway: &wsgen::ir::Gateway, only: &[String]) -> Result<(), Faul
         }
     }
     Ok(())
+}
+
+/// Findings go to standard error whatever the format: that is for the evidence alone.
+fn tell(report: &Report, compiled: &Compiled, screen: &Screen) {
+    let mut findings = Findings::default();
+    findings.add(report.clone(), compiled);
+    findings.tell(Format::Human, screen);
 }
 
 fn note(text: &str) {

@@ -40,13 +40,13 @@ impl Judgement {
 /// One promise on one program.
 #[derive(Clone, Debug)]
 pub struct Result {
-    /// The feature.
+    /// The feature that the promise belongs to.
     pub feature: Feature,
     /// What it is about.
     pub about: About,
     /// Its place in the spec.
     pub at: Loc,
-    /// The promise.
+    /// The promise: a clause of the contract, lower case, no full stop.
     pub promise: String,
     /// What became of it.
     pub judgement: Judgement,

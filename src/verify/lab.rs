@@ -31,9 +31,9 @@ const FEW_CONNECTIONS: u32 = 24;
 pub struct Job<'a> {
     /// The gateway as its target gets it, the version of the target's room that of the program.
     pub gateway: &'a Gateway,
-    /// The target.
+    /// What the gateway is rendered for.
     pub target: &'static dyn Target,
-    /// The program.
+    /// The program that loads the files.
     pub found: &'a Found,
     /// The files as they are rendered for use.
     pub written: &'a [OutFile],
@@ -167,7 +167,7 @@ impl Lab {
         }
     }
 
-    /// The program.
+    /// The program, to be asked, told or ended; nobody else can meanwhile.
     pub fn running(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }

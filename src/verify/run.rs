@@ -34,7 +34,7 @@ pub struct Wish<'a> {
 pub struct Column {
     /// The target that was rendered.
     pub target: &'static dyn Target,
-    /// The program.
+    /// The program that was asked.
     pub found: Found,
     /// Each promise, in the order of the families; or why the program could not be asked.
     pub outcome: std::result::Result<Vec<Result>, Failure>,

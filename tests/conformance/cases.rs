@@ -70,14 +70,17 @@ impl Case {
 
     /// The case as a target gets it; panics where it is no spec.
     pub(crate) fn compiled(&self, target: &str) -> Compiled {
-        let input = Input::new(format!("{}.yaml", self.name), self.text.as_str());
-        let compiled = compile::compile(vec![input], World::EMPTY);
-        assert!(
-            compiled.gateway.is_some(),
-            "{}: {:#?}",
-            self.name,
-            compiled.report.diags
-        );
-        compile::for_target(&compiled, target, World::EMPTY).unwrap_or(compiled)
+        compiled(&self.name, &self.text, target)
     }
+}
+
+/// A spec as a target gets it; panics where it is none.
+pub(crate) fn compiled(name: &str, text: &str, target: &str) -> Compiled {
+    let compiled = compile::compile(vec![Input::new(format!("{name}.yaml"), text)], World::EMPTY);
+    assert!(
+        compiled.gateway.is_some(),
+        "{name}: {:#?}",
+        compiled.report.diags
+    );
+    compile::for_target(&compiled, target, World::EMPTY).unwrap_or(compiled)
 }

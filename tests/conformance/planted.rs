@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use wsgen::compile::{self, Compiled, Input, World};
 use wsgen::verify::judge::Judgement;
 use wsgen::verify::run::{self, Wish};
 
+use crate::cases::compiled;
 use crate::programs::{HAPROXY, NGINX, Program, present};
 
 const SPEC: &str = r#"
@@ -24,12 +24,6 @@ targets:
   haproxy: { on_loss: warn }
 "#;
 
-fn compiled(target: &str) -> Compiled {
-    let compiled = compile::compile(vec![Input::new("planted.yaml", SPEC)], World::EMPTY);
-    assert!(compiled.gateway.is_some(), "{:#?}", compiled.report.diags);
-    compile::for_target(&compiled, target, World::EMPTY).unwrap_or(compiled)
-}
-
 /// What is broken of a feature, once the file was changed.
 fn broken(
     program: &Program,
@@ -37,7 +31,7 @@ fn broken(
     patch: &(dyn Fn(&str) -> String + Sync),
 ) -> Vec<String> {
     let found = program.found();
-    let compiled = compiled(found.program.target());
+    let compiled = compiled("planted", SPEC, found.program.target());
     let only = [feature.to_owned()];
     let wish = Wish {
         only: &only,
