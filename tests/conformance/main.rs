@@ -27,6 +27,7 @@ fn every_promise_is_kept_or_reported() {
         .into_iter()
         .filter(|case| wanted.as_ref().is_none_or(|word| case.name.contains(word)))
         .collect();
+    assert!(!cases.is_empty(), "no case's name holds {wanted:?}");
     let programs = present(&[NGINX, HAPROXY].concat());
     let outcome = suite::run(&cases, &programs);
     unsteady(&outcome.unsteady);

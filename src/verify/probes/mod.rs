@@ -26,6 +26,7 @@ mod links;
 mod listener;
 mod listener_time;
 mod log;
+mod log_line;
 mod metrics;
 mod odds;
 mod open;
