@@ -28,7 +28,6 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
         .limit
         .parse()
         .map_err(|why: String| Fault::new(why).help("write `--limit 2m`"))?;
-    let (found, absent) = programs(args)?;
     let mut spec =
         Spec::read(args.spec.spec.as_deref(), &args.spec.over)?.asks_for(&args.spec.over)?;
     let compiled = spec.compile();
@@ -42,6 +41,7 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
         output::print(&evidence::list(compiled, &probes))?;
         return Ok(Status::Clean);
     }
+    let (found, absent) = programs(args)?;
     for target in absent {
         note(&format!(
             "no {target} here: install it, or name it with `--program {target}=PATH`"

@@ -15,8 +15,8 @@ pub struct Evidence(pub BTreeMap<String, BTreeMap<String, BTreeMap<String, Sight
 /// What was seen of a feature on one version of a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sight {
-    /// How many promises were kept.
-    pub held: usize,
+    /// Whether a promise was kept.
+    pub kept: bool,
     /// The sentences of the loss report that were seen to be true: a promise was not kept, and they say so.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub deviates: BTreeSet<String>,
@@ -59,7 +59,7 @@ impl Evidence {
         target: &str,
         feature: Feature,
         version: &str,
-        held: usize,
+        kept: bool,
         deviates: impl IntoIterator<Item = String>,
     ) {
         let sight = self
@@ -70,7 +70,7 @@ impl Evidence {
             .or_default()
             .entry(version.to_owned())
             .or_default();
-        sight.held += held;
+        sight.kept |= kept;
         sight.deviates.extend(deviates);
     }
 

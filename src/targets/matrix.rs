@@ -147,7 +147,7 @@ fn sights(target: &dyn Target, feature: Feature) -> String {
     }
     let told = groups.iter().map(|(sight, versions)| {
         let mut parts = Vec::new();
-        if sight.held > 0 {
+        if sight.kept {
             parts.push("kept".to_owned());
         }
         parts.extend(

@@ -30,11 +30,16 @@ pub struct Certificates {
 
 impl Certificates {
     /// Certifies everything that the gateway needs; its paths then lead into the folder. With `names`, servers are known by
-    /// host names that they keep.
+    /// host names that they keep; with `acme`, certificates of an ACME authority are left to the program.
     ///
     /// # Errors
     /// Where the folder cannot be written, or a name cannot stand in a certificate.
-    pub(super) fn apply(gateway: &mut Gateway, folder: &Folder, names: bool) -> io::Result<Self> {
+    pub(super) fn apply(
+        gateway: &mut Gateway,
+        folder: &Folder,
+        names: bool,
+        acme: bool,
+    ) -> io::Result<Self> {
         let clients = Authority::new();
         let client = clients.try_issue(&["client.example"])?;
         let mut all = Self {
@@ -49,6 +54,9 @@ impl Certificates {
             Ok(folder.write(&name, text)?.to_string_lossy().into_owned())
         };
         for it in &mut gateway.certificates {
+            if acme && matches!(it.source, CertificateSource::Acme { .. }) {
+                continue;
+            }
             let hosts: Vec<&str> = it.hosts.value.iter().map(String::as_str).collect();
             let pair = all.site.try_issue(&hosts)?;
             let cert = file(format!("tls/{}.crt", it.id.0), &pair.cert)?;

@@ -68,12 +68,15 @@ pub fn run(
         }
         let lab = match Lab::open(job, *setup) {
             Ok(lab) => Arc::new(lab),
-            Err(NoLab::Program(why, _)) if setup.names => {
-                // That names have no address yet is no reason not to start.
+            Err(NoLab::Program(why, _)) if setup.names || setup.acme => {
+                // That names have no address, or hosts no certificate, yet is no reason not to start.
                 for index in members {
                     let probe = &probes[*index];
                     let seen = Err(Deviation::new(
-                        "names that only a name server knows",
+                        match setup.acme {
+                            true => "a start without the certificates that are still to be issued",
+                            false => "names that only a name server knows",
+                        },
                         why.what.clone(),
                         probe.promise.clone(),
                     )

@@ -104,7 +104,7 @@ impl Lab {
             folder.keep();
         }
         let mut gateway = job.gateway.clone();
-        let certificates = Certificates::apply(&mut gateway, &folder, setup.names)?;
+        let certificates = Certificates::apply(&mut gateway, &folder, setup.names, setup.acme)?;
         let keyring = Keyring::apply(&mut gateway, &folder, setup.many_keys)?;
         let ranges = Ranges::apply(&mut gateway);
         let places = Places::apply(&mut gateway, setup.names)?;

@@ -61,6 +61,8 @@ pub struct Setup {
     pub many_keys: bool,
     /// Whether servers keep their host names, which the lab's DNS server then knows.
     pub names: bool,
+    /// Whether certificates of an ACME authority are left to the program; else a private authority issues them.
+    pub acme: bool,
     /// Whether the most client connections are so few that a probe can open them all.
     pub few_connections: bool,
     /// Whether the probe is alone: it stops servers, counts who answers, reloads. Others share a lab and run side by side.
@@ -191,6 +193,13 @@ impl Probe {
     #[must_use]
     pub fn with_names(mut self) -> Self {
         self.setup.names = true;
+        self
+    }
+
+    /// With certificates that the program has to get from an ACME authority.
+    #[must_use]
+    pub fn with_acme(mut self) -> Self {
+        self.setup.acme = true;
         self
     }
 

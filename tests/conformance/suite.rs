@@ -67,13 +67,16 @@ pub(crate) fn run(cases: &[Case], programs: &[Program]) -> Outcome {
                 ..again
             };
         }
-        for (feature, held, deviates) in one.sights {
+        for (feature, kept, deviates) in one.sights {
+            if !kept && deviates.is_empty() {
+                continue;
+            }
             let found = program.found();
             outcome.evidence.add(
                 found.program.target(),
                 feature,
                 &found.version.to_string(),
-                held,
+                kept,
                 deviates,
             );
         }
@@ -109,7 +112,7 @@ fn side_by_side(jobs: &[(&Case, &Program)], at_once: usize) -> Vec<Seen> {
 /// What was seen of a case on a program.
 struct Seen {
     fault: Option<String>,
-    sights: Vec<(Feature, usize, Vec<String>)>,
+    sights: Vec<(Feature, bool, Vec<String>)>,
 }
 
 impl Seen {
@@ -143,7 +146,7 @@ impl Seen {
             let deviates = ours()
                 .filter(|it| it.judgement == Judgement::Reported)
                 .filter_map(|it| it.loss.clone());
-            (feature, held, deviates.collect())
+            (feature, kept, deviates.collect())
         });
         Seen {
             fault: why.map(shown),

@@ -27,7 +27,7 @@ pub(super) fn support(feature: Feature) -> Support {
         TlsTermination => depends("how the files are named, before 3.0", termination),
         TlsProfile | TlsHsts | TlsClientAuth => exact(),
         TlsAcme => unsupported("HAProxy obtains no certificate, and does not start without the file")
-            .seen(DOCS)
+            .seen(SEEN)
             .help("run an ACME client beside it and name its files: `cert` and `key`"),
 
         HostExact | HostWildcard => exact(),

@@ -48,7 +48,7 @@ pub(super) fn support(feature: Feature) -> Support {
         // Without the group X25519MLKEM768: OpenSSL before 3.5 would refuse to start with it.
         TlsProfile => exact(),
         TlsAcme => unsupported("handshakes for these hosts are refused: NGINX's core issues no certificates")
-            .seen(Seen::Docs("nginx.org/en/docs/"))
+            .seen(BOTH)
             .help("let a program such as certbot renew files, and write `cert` and `key`"),
         HostExact | HostWildcard => exact(),
         HostRegex => exact(),
