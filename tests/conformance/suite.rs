@@ -142,7 +142,7 @@ impl Seen {
         let sights = feature.map(|feature| {
             let results = column.outcome.as_ref().map_or(&[][..], Vec::as_slice);
             let ours = || results.iter().filter(|it| it.feature == feature);
-            let held = ours().filter(|it| it.judgement == Judgement::Held).count();
+            let kept = ours().any(|it| it.judgement == Judgement::Held);
             let deviates = ours()
                 .filter(|it| it.judgement == Judgement::Reported)
                 .filter_map(|it| it.loss.clone());
