@@ -117,14 +117,12 @@ pub fn page() -> String {
                 family.title()
             );
             for feature in features {
-                let support = target.support(feature);
-                let said = sentence(&support).unwrap_or_else(|| word(&support).to_owned());
                 let _ = writeln!(
                     out,
                     "| `{}` {} | {} | {} |",
                     feature.id(),
                     cell(feature.meaning()),
-                    cell(&said),
+                    cell(&line(*target, feature)),
                     cell(&sights(*target, feature))
                 );
             }
@@ -230,10 +228,7 @@ pub fn json() -> String {
 /// What a target does with a feature, in one line: `exact`, or the word and the note.
 pub fn line(target: &dyn Target, feature: Feature) -> String {
     let support = target.support(feature);
-    match sentence(&support) {
-        None => word(&support).to_owned(),
-        Some(sentence) => sentence,
-    }
+    sentence(&support).unwrap_or_else(|| word(&support).to_owned())
 }
 
 /// The families in order, each with its features.
