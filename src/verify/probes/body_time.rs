@@ -3,7 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::approach::{answer, begun, good_tunnel, most, part, plain, within};
+use super::approach::{answer, begun, good_tunnel, plain};
+use super::ends::{most, part, within};
 use crate::ir::{Dur, Feature, Gateway, Route, RouteId, Set};
 use crate::verify::ask::Ask;
 use crate::verify::behave::{deviation, status};

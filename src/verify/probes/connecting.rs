@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::approach::{begun, most, part, plain, within};
+use super::approach::{begun, plain};
+use super::ends::{most, part, within};
 use crate::ir::{Dur, Feature, Gateway, Route, RouteId, Upstream, UpstreamId};
 use crate::verify::behave::{deviation, status};
 use crate::verify::lab::Lab;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::approach::{most, within};
+use super::ends::{most, within};
 use crate::ir::{Dur, Feature, Gateway, RouteId, Subject};
 use crate::verify::ask::Ask;
 use crate::verify::behave::deviation;

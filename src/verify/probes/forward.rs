@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::approach::most;
+use super::ends::most;
 use crate::ir::{AuthId, AuthKind, Feature, Forward, Gateway, RouteId};
 use crate::verify::ask::Ask;
 use crate::verify::behave::{deviation, status};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tungstenite::Message;
 
-use super::approach::{most, tunnel};
+use super::approach::tunnel;
+use super::ends::most;
 use crate::ir::{Feature, Gateway, RouteId};
 use crate::verify::behave::deviation;
 use crate::verify::lab::Lab;

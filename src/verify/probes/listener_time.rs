@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use super::approach::{most, part, within};
+use super::ends::{most, part, within};
 use crate::ir::{Dur, Feature, Gateway, ListenerId};
 use crate::verify::ask::Ask;
 use crate::verify::behave::status;

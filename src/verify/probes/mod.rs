@@ -14,6 +14,7 @@ mod connecting;
 mod cookie;
 mod cors;
 mod drain;
+mod ends;
 mod forward;
 mod frames;
 mod guarded;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::approach::most;
+use super::ends::most;
 use super::way::{Way, until};
 use crate::ir::{Feature, Passive, Upstream, UpstreamId};
 use crate::verify::ask::Ask;

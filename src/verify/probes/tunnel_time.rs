@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use tungstenite::Message;
 
-use super::approach::{most, part, tunnel, within};
+use super::approach::tunnel;
+use super::ends::{most, part, within};
 use crate::ir::{Dur, Feature, Gateway, Route, RouteId};
 use crate::verify::behave::deviation;
 use crate::verify::lab::Lab;
