@@ -12,7 +12,7 @@ use crate::bless::root;
 
 /// Both ends of the NGINX range.
 pub(crate) const NGINX: [&str; 2] = ["nginx-1.22", "nginx-1.31"];
-/// Both ends of the HAProxy range.
+/// The old end of the HAProxy range, and the newest that a package of a registry holds.
 pub(crate) const HAPROXY: [&str; 2] = ["haproxy-2.6", "haproxy-2.8"];
 /// What people connect with: node stands for its npm packages, `websockets` for Python's package.
 const CLIENTS: [&str; 3] = ["node", "websockets", "chromium"];
