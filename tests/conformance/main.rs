@@ -7,6 +7,7 @@
 mod bless;
 mod cases;
 mod clients;
+mod notes;
 mod planted;
 #[path = "../support/programs.rs"]
 #[allow(dead_code, reason = "the other test binary uses the rest")]
