@@ -115,10 +115,13 @@ impl Places {
         };
         if runtime.files.value > allowed {
             let most = u32::try_from(allowed / 4).unwrap_or(u32::MAX);
-            self.changes.push(format!(
-                "this machine allows {allowed} open files, not {}: at most {most} connections",
-                runtime.files.value
-            ));
+            // Nobody promised the derived numbers.
+            if runtime.max_connections.is_written() || runtime.files.is_written() {
+                self.changes.push(format!(
+                    "this machine allows {allowed} open files, not {}: at most {most} connections",
+                    runtime.files.value
+                ));
+            }
             runtime.files.value = allowed;
             runtime.max_connections.value = runtime.max_connections.value.min(most);
         }

@@ -35,12 +35,13 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     let files = &runtime.files;
     // A derived ceiling that the machine does not allow is no promise that anybody wrote.
     if files.is_written() {
+        let wanted = files.value;
         probes.push(Probe::new(
             Feature::Files,
             Subject::Gateway,
             files.loc(),
             format!("{} files may be open", files.value),
-            ceiling,
+            move |lab| ceiling(lab, wanted),
         ));
     }
     if let Workers::Count(count) = runtime.workers.value {
@@ -106,15 +107,14 @@ impl Held {
     }
 }
 
-fn ceiling(lab: &Lab) -> Seen {
-    let wanted = lab.gateway.runtime.files.value;
-    let written = lab.places.changes.is_empty();
+fn ceiling(lab: &Lab, wanted: u64) -> Seen {
+    let fits = lab.gateway.runtime.files.value == wanted;
     let all = members(lab.running().pid()).into_iter();
     let best = all
         .filter_map(|process| open_files(&process.to_string()))
         .map(|(soft, _)| soft);
     match best.max() {
-        _ if !written => Err(Miss::Unseen("this machine allows fewer files".to_owned())),
+        _ if !fits => Err(Miss::Unseen("this machine allows fewer files".to_owned())),
         None => Err(Miss::Unseen(
             "this system does not tell the limits of a process".to_owned(),
         )),
