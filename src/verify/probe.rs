@@ -104,6 +104,13 @@ pub enum Miss {
     Unseen(String),
 }
 
+impl Miss {
+    /// The lab's gateway lacks what the probe was made for: a fault of the lab, never a promise kept.
+    pub fn gone() -> Self {
+        Self::Unseen("the lab has no such thing".to_owned())
+    }
+}
+
 impl From<Deviation> for Miss {
     fn from(it: Deviation) -> Self {
         Self::Broken(it)

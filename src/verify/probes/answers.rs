@@ -119,7 +119,7 @@ fn of_program(route: &Route, pages: &ErrorPages) -> Vec<Probe> {
     let run = move |lab: &Lab| {
         let route = lab.gateway.route(id);
         let Some(pages) = route.error_pages.as_deref() else {
-            return Ok(());
+            return Err(Miss::gone());
         };
         let ask = good(lab, id)?;
         compare(lab, &ask, id)?;
@@ -236,7 +236,7 @@ fn of_server(route: &Route, pages: &ErrorPages) -> Option<Probe> {
     let run = move |lab: &Lab| {
         let ask = good(lab, id)?;
         let Some(pages) = lab.gateway.route(id).error_pages.as_deref() else {
-            return Ok(());
+            return Err(Miss::gone());
         };
         for code in &ranges {
             let ask = fresh(lab, &ask, id).header("X-Status", &code.to_string());
@@ -289,7 +289,7 @@ fn unreachable(route: &Route, pages: &ErrorPages) -> Option<Probe> {
         }
         let route = lab.gateway.route(id);
         let Some(pages) = route.error_pages.as_deref() else {
-            return Ok(());
+            return Err(Miss::gone());
         };
         let came = lab.send(&ask)?;
         match (page_of(pages, 503), pages.replace.value) {

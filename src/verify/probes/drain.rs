@@ -138,7 +138,7 @@ fn lives_on(lab: &Lab, ask: &Ask, mut tunnel: Tunnel, start: Instant, what: &str
 
 fn spreading(lab: &Lab, route: RouteId) -> Seen {
     let Some(spread) = lab.gateway.runtime.drain_spread.value else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let mut open = Vec::new();
     for _ in 0..TUNNELS {

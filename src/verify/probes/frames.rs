@@ -62,10 +62,10 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
 
 fn too_long(lab: &Lab, route: RouteId) -> Seen {
     let Some(websocket) = &lab.gateway.route(route).websocket else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let Some(longest) = websocket.max_message.value else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let size = usize::try_from(longest.as_bytes()).unwrap_or(usize::MAX);
     if size >= LONG {
@@ -105,10 +105,10 @@ fn too_long(lab: &Lab, route: RouteId) -> Seen {
 
 fn too_many(lab: &Lab, route: RouteId) -> Seen {
     let Some(websocket) = &lab.gateway.route(route).websocket else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let Some(rate) = websocket.messages.value else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     // Twice the rate, as a window may have just begun anew.
     let count = rate.count.saturating_mul(2).saturating_add(2);
@@ -144,10 +144,10 @@ fn too_many(lab: &Lab, route: RouteId) -> Seen {
 
 fn pinged(lab: &Lab, route: RouteId) -> Seen {
     let Some(websocket) = &lab.gateway.route(route).websocket else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let Some(after) = websocket.ping.value else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     // A tunnel whose own idle time is shorter ends first.
     let limit = most(after).min(most(websocket.idle.value));

@@ -98,7 +98,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
 fn host(lab: &Lab, route: RouteId, upstream: UpstreamId) -> Seen {
     let shares = lab.gateway.route(route).shares();
     let Some(share) = shares.iter().find(|share| share.upstream.value == upstream) else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let addresses = &lab.places.servers[upstream.index()];
     let mut unseen = match share.host_header.value {

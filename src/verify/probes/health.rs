@@ -117,7 +117,7 @@ fn bare(path: &str) -> &str {
 fn checked(lab: &Lab, id: UpstreamId) -> Seen {
     let way = Way::to(lab, id)?;
     let Some(health) = &way.upstream.health else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let active = way.active();
     let (interval, fall) = (
@@ -182,7 +182,7 @@ fn checked(lab: &Lab, id: UpstreamId) -> Seen {
 /// break a connection off before the server sees it: only the time tells.
 fn refused(way: &Way<'_>, bad: &Checks<'_>, server: usize, interval: Duration) -> Seen {
     let Some(health) = &way.upstream.health else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let (fall, rise) = (u32::from(health.fall.value), u32::from(health.rise.value));
     bad.fail();

@@ -316,7 +316,7 @@ fn exempt(lab: &Lab, route: RouteId) -> Seen {
 /// What another route of the bucket has used up is missing here; the time that brings one more is this route's own.
 fn shared(lab: &Lab, route: RouteId) -> Seen {
     let Some(other) = partner(&lab.gateway, lab.gateway.route(route)) else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let (own, theirs) = (limit(lab, route)?, limit(lab, other)?);
     let ask = counted(lab, route)?;

@@ -129,7 +129,7 @@ fn one_line(lab: &Lab, route: RouteId) -> Seen {
         return Err(deviation(&ask, came, "one line"));
     };
     let Some(log) = &lab.gateway.log else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let fits = match log.format.value {
         LogFormat::Json => serde_json::from_str::<Value>(line).is_ok_and(|it| it.is_object()),
@@ -150,7 +150,7 @@ fn one_line(lab: &Lab, route: RouteId) -> Seen {
 
 fn fields(lab: &Lab, route: RouteId) -> Seen {
     let Some(log) = &lab.gateway.log else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let (ask, mark) = marked(lab, route)?;
     let response = lab.send(&ask)?;

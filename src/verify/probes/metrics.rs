@@ -45,7 +45,7 @@ fn wrong_page(came: String, promised: &str) -> Seen {
 
 fn metrics_format(lab: &Lab) -> Seen {
     let Some(metrics) = &lab.gateway.metrics else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let response = page(lab, &metrics.path.value)?;
     let text = response.text();
@@ -82,7 +82,7 @@ fn metrics_format(lab: &Lab) -> Seen {
 
 fn metrics_of(lab: &Lab, upstream: &str) -> Seen {
     let Some(metrics) = &lab.gateway.metrics else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let text = page(lab, &metrics.path.value)?.text();
     let about = |line: &str| line.contains('{') && line.contains(upstream);

@@ -122,7 +122,7 @@ impl Side {
 /// What comes of a header with nothing, one line and two lines of it sent.
 fn changed(lab: &Lab, route: RouteId, side: Side, index: usize, tested: Tested) -> Seen {
     let Some(op) = side.ops(lab, route).get(index) else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let good = super::beside::good(lab, route)?;
     for lines in [&[][..], &["theirs"], &["first", "second"]] {

@@ -82,7 +82,7 @@ impl<'a> Patient<'a> {
 fn ejected(lab: &Lab, id: UpstreamId) -> Seen {
     let it = Patient::new(lab, id)?;
     let Some(passive) = &it.way.upstream.passive else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let errors = passive.errors.value;
     let start = Instant::now();
@@ -128,7 +128,7 @@ fn ejected(lab: &Lab, id: UpstreamId) -> Seen {
 fn apart(lab: &Lab, id: UpstreamId) -> Seen {
     let it = Patient::new(lab, id)?;
     let Some(passive) = &it.way.upstream.passive else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let within = Duration::from_millis(passive.within.value.as_millis());
     if within > Duration::from_secs(3) {

@@ -131,7 +131,7 @@ fn ceiling(lab: &Lab, wanted: u64) -> Seen {
 /// Workers are processes beside the first, or threads of one process.
 fn workers(lab: &Lab) -> Seen {
     let Workers::Count(wanted) = lab.gateway.runtime.workers.value else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let first = lab.running().pid();
     let all = members(first);

@@ -223,7 +223,7 @@ fn split(lab: &Lab, id: RouteId) -> Seen {
     let route = lab.gateway.route(id);
     let shares = route.shares();
     let Some(first) = shares.first() else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let way = Way::by(lab, id, first.upstream.value)?;
     let weights: Vec<u32> = shares.iter().map(|share| share.weight.value).collect();

@@ -158,7 +158,7 @@ fn broken(sent: String, came: impl Into<String>, promised: impl Into<String>) ->
 fn certificates(lab: &Lab, listener: ListenerId) -> Seen {
     let ask = some(lab, listener)?;
     let Some(tls) = &lab.gateway.listener(listener).tls else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let closed = |name: &str| {
         let outcome = lab.asker().outcome(&ask.again().host(name));
@@ -207,7 +207,7 @@ fn certificates(lab: &Lab, listener: ListenerId) -> Seen {
 fn profile(lab: &Lab, listener: ListenerId) -> Seen {
     let ask = some(lab, listener)?;
     let Some(tls) = &lab.gateway.listener(listener).tls else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let intermediate = tls.profile.value == TlsProfile::Intermediate;
     let name = ask.request.host.clone();
@@ -296,7 +296,7 @@ fn client_auth(lab: &Lab, listener: ListenerId) -> Seen {
         .as_ref()
         .and_then(|tls| tls.client_auth.as_ref())
     else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let foreign = lab.certificates.stranger.try_issue(&["client.example"])?;
     let good = &lab.certificates.client;

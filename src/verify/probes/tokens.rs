@@ -6,7 +6,7 @@ use crate::ir::RouteId;
 use crate::verify::ask::Ask;
 use crate::verify::behave::{deviation, status};
 use crate::verify::lab::Lab;
-use crate::verify::probe::Seen;
+use crate::verify::probe::{Miss, Seen};
 
 /// An upgrade where none is allowed.
 pub(super) fn plain_route(lab: &Lab, route: RouteId) -> Seen {
@@ -41,7 +41,7 @@ pub(super) fn only(lab: &Lab, route: RouteId) -> Seen {
 
 pub(super) fn tokens(lab: &Lab, route: RouteId) -> Seen {
     let Some(websocket) = &lab.gateway.route(route).websocket else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let named = &websocket.tokens.value;
     for other in ["h2c", "TLS/1.0", "websocket, h2c", "echo"] {
@@ -92,7 +92,7 @@ pub(super) fn tokens(lab: &Lab, route: RouteId) -> Seen {
 pub(super) fn methods(lab: &Lab, route: RouteId) -> Seen {
     let it = lab.gateway.route(route);
     let Some(websocket) = &it.websocket else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     for method in ["GET", "POST", "PUT", "DELETE"] {
         let lists = [&it.methods, &it.when.methods];

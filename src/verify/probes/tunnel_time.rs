@@ -9,7 +9,7 @@ use super::ends::{most, part, within};
 use crate::ir::{Dur, Feature, Gateway, Route, RouteId};
 use crate::verify::behave::deviation;
 use crate::verify::lab::Lab;
-use crate::verify::probe::{Probe, Seen};
+use crate::verify::probe::{Miss, Probe, Seen};
 use crate::verify::scale::Scale;
 use crate::verify::wire::{Event, Tunnel};
 
@@ -144,7 +144,7 @@ fn aged(lab: &Lab, route: RouteId) -> Seen {
         None => None,
     };
     let Some(limit) = limit else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let asked = Instant::now();
     let (ask, mut tunnel) = tunnel(lab, route)?;

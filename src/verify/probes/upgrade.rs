@@ -101,7 +101,7 @@ fn tunnels(gateway: &Gateway, route: &Route) -> Vec<Probe> {
 /// Messages of many sizes, in both kinds, and one in fragments.
 fn echo(lab: &Lab, route: RouteId) -> Seen {
     let Some(websocket) = &lab.gateway.route(route).websocket else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let longest = match websocket.max_message.value {
         Some(size) => usize::try_from(size.as_bytes()).unwrap_or(usize::MAX),

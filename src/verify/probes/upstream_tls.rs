@@ -83,7 +83,7 @@ impl<'a> Others<'a> {
 fn verified(lab: &Lab, id: UpstreamId) -> Seen {
     let way = Way::to(lab, id)?;
     let Some(tls) = &way.upstream.tls else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     if way.route.shares().len() > 1 {
         return Err(Miss::Unseen("the route leads elsewhere too".to_owned()));
@@ -178,7 +178,7 @@ fn judged(way: &Way<'_>, verify: bool, why: &str) -> Seen {
 fn shown(lab: &Lab, id: UpstreamId) -> Seen {
     let way = Way::to(lab, id)?;
     let Some(tls) = &way.upstream.tls else {
-        return Ok(());
+        return Err(Miss::gone());
     };
     let config = |index: usize| {
         let asked = tls.server_name.as_ref().map(|it| it.value.as_str());
