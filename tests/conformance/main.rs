@@ -37,7 +37,7 @@ fn every_promise_is_kept_or_reported() {
         let path = root().join("src/targets/evidence.json");
         if let Err(why) = fresh(&path, &outcome.evidence.text()) {
             panic!(
-                "{why}\nThe record is rewritten by WSGEN_BLESS=1 cargo test --test conformance, then `cargo bless` writes the matrix."
+                "{why}\nThe record is rewritten by cargo record, then `cargo bless` writes the matrix."
             );
         }
     }
