@@ -105,7 +105,24 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
         VerifyFormat::Junit => evidence::junit(compiled, &columns),
         VerifyFormat::Markdown => evidence::markdown(compiled, &columns),
     })?;
-    Ok(match (refused, broken) {
+    let late: usize = columns.iter().map(Column::late).sum();
+    if late > 0 {
+        note(&format!(
+            "{late} promises were not seen, as the time was up: give a longer `--limit`"
+        ));
+    }
+    if args.keep {
+        for column in &columns {
+            for folder in &column.folders {
+                note(&format!(
+                    "{} ran in {}",
+                    column.found.name(),
+                    folder.display()
+                ));
+            }
+        }
+    }
+    Ok(match (refused, broken || late > 0) {
         (true, _) => Status::Wrong,
         (false, true) => Status::Findings,
         (false, false) => Status::Clean,
@@ -129,6 +146,14 @@ fn programs(args: &VerifyArgs) -> Result<(Vec<Found>, Vec<&'static str>), Fault>
                 Some(close) => fault.help(format!("did you mean `{close}`?")),
                 None => fault.help(format!("it is one of {}", known.join(", "))),
             });
+        }
+        if !wanted(target) {
+            return Err(Fault::new(format!(
+                "`--program` names {target}, and `--target` leaves it out"
+            ))
+            .help(format!(
+                "write `--target {target}` too, or take one of the two out"
+            )));
         }
         found.push(programs::at(target, Path::new(path)).map_err(Fault::new)?);
     }

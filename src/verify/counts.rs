@@ -10,8 +10,10 @@ pub enum Counts {
     /// None.
     #[default]
     None,
-    /// Those of routes; more open at once than [`MOST`] count as that.
+    /// Those of routes, on requests and on what is open at once.
     Routes,
+    /// Those of routes on what is open at once; more than [`MOST`] count as that.
+    Connections,
     /// Those of listeners; more open at once than [`MOST`] count as that.
     Listeners,
 }
@@ -40,7 +42,10 @@ impl Counts {
         }
         for it in &mut gateway.routes {
             if let Some(limit) = &mut it.connections {
-                limit.max.value = raised(limit.max.value, self == Self::Routes);
+                limit.max.value = raised(
+                    limit.max.value,
+                    matches!(self, Self::Routes | Self::Connections),
+                );
             }
             if let Some(limit) = it.requests.as_mut().filter(|_| self != Self::Routes) {
                 limit.rate.value.count = limit.rate.value.count.max(OUT_OF_REACH);

@@ -1,6 +1,7 @@
 //! The run: every probe in the lab that it needs, labs side by side, within a bounded time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,11 +23,23 @@ pub struct Limits<'a> {
 pub struct Outcome {
     /// What became of each probe, in their order.
     pub results: Vec<Result>,
+    /// What was other than written.
+    pub moved: Moved,
+}
+
+/// What was other than written, in all labs of a run.
+#[derive(Default)]
+pub struct Moved {
     /// How the probed gateway differs from the written one beyond ports, addresses and durations; a clause each.
     pub changes: BTreeSet<String>,
     /// Lines of the probed files that the written ones have in no form, a `#` for each number, address and path.
     pub strange_lines: BTreeSet<String>,
+    /// The folders that the program ran in, where they are kept.
+    pub folders: BTreeSet<PathBuf>,
 }
+
+/// Why a probe saw nothing, where the run was over.
+pub const TIME_UP: &str = "the time was up";
 
 /// Labs that are open at once: each mostly waits.
 const LABS: usize = 8;
@@ -46,7 +59,7 @@ pub fn run(
     let groups = groups(probes);
     let results: Mutex<Vec<(usize, Result)>> = Mutex::default();
     let failed: Mutex<Option<NoLab>> = Mutex::default();
-    let moved: Mutex<(BTreeSet<String>, BTreeSet<String>)> = Mutex::default();
+    let moved: Mutex<Moved> = Mutex::default();
     let open = Open::default();
     let done = AtomicUsize::new(0);
     let keep = |index: usize, result: Result| {
@@ -93,8 +106,13 @@ pub fn run(
         open.enter(at, &lab);
         {
             let mut moved = lock(&moved);
-            moved.0.extend(lab.changes().cloned());
-            moved.1.extend(lab.strange_lines(job));
+            moved.changes.extend(lab.changes().cloned());
+            moved.strange_lines.extend(lab.strange_lines(job));
+            if job.keep {
+                moved
+                    .folders
+                    .insert(lab.running().folder().path().to_owned());
+            }
         }
         let scaled = Losses::of(job.target, &lab.gateway);
         side_by_side(TOGETHER, members.len(), |member| {
@@ -125,16 +143,14 @@ pub fn run(
     results.sort_by_key(|(index, _)| *index);
     let mut results: Vec<Result> = results.into_iter().map(|(_, result)| result).collect();
     losses.find_modest(&mut results);
-    let (changes, strange_lines) = moved.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Outcome {
         results,
-        changes,
-        strange_lines,
+        moved: moved.into_inner().unwrap_or_else(PoisonError::into_inner),
     })
 }
 
 fn time_up() -> Seen {
-    Err(Miss::Unseen("the time was up".to_owned()))
+    Err(Miss::Unseen(TIME_UP.to_owned()))
 }
 
 /// The labs that are open, so that a program that hangs can be ended under its probes.

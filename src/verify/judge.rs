@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::probe::{About, Deviation, Miss, Probe, Seen};
-use crate::ir::{Feature, Gateway, Loc, Route, uses};
+use crate::ir::{Feature, Gateway, Loc, Route, RouteId, Subject, uses};
 use crate::targets::{self, Env, Finding, Layout, Target, Verdicts};
 
 /// What became of a promise on a program.
@@ -77,6 +77,17 @@ impl<'a> Losses<'a> {
             gateway,
             verdicts: targets::judge(target, gateway, &uses, &env),
         }
+    }
+
+    /// The routes that nobody may pass, as a guard of theirs is not rendered.
+    pub(super) fn closed(&self, gateway: &Gateway) -> Vec<RouteId> {
+        let lost = |route: &&Route| {
+            let auth = gateway.auth_of(route).map(Subject::Auth);
+            let subjects = [Some(Subject::Route(route)), auth];
+            let mut subjects = subjects.into_iter().flatten();
+            subjects.any(|on| !self.verdicts.renders_guards(on))
+        };
+        gateway.routes.iter().filter(lost).map(|it| it.id).collect()
     }
 
     /// Every loss.

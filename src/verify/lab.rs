@@ -9,6 +9,7 @@ use super::behind;
 use super::certificates::Certificates;
 use super::folder::Folder;
 use super::form;
+use super::judge::Losses;
 use super::keyring::Keyring;
 use super::places::Places;
 use super::probe::Setup;
@@ -20,7 +21,7 @@ use super::stub::dns::NameServer;
 use super::wire::Request;
 use crate::compile::{Options, render_gateway};
 use crate::emit::OutFile;
-use crate::ir::{Gateway, Set, UpstreamId, Workers};
+use crate::ir::{Gateway, Route, RouteId, Set, UpstreamId, Workers};
 use crate::targets::Target;
 
 /// The most client connections, where a probe opens them all.
@@ -76,6 +77,8 @@ pub struct Lab {
     pub files: Vec<OutFile>,
     /// Knows the servers' host names, where they keep them.
     pub names: Option<NameServer>,
+    /// Routes that nobody may pass.
+    closed: Vec<RouteId>,
     running: Mutex<Running>,
     stubs: Vec<Vec<Stub>>,
     checks: Vec<Vec<Stub>>,
@@ -114,6 +117,11 @@ impl Lab {
             *most = FEW_CONNECTIONS.min(*most);
         }
         setup.counts.apply(&mut gateway);
+        if !setup.error_pages {
+            for route in &mut gateway.routes {
+                route.error_pages = None;
+            }
+        }
         own_files(&mut gateway, &folder);
         let names = match setup.names {
             true => Some(behind::names(&mut gateway, &places)?),
@@ -122,6 +130,7 @@ impl Lab {
         let stubs = behind::servers(&gateway, &places, &certificates)?;
         let checks = behind::checks(&gateway, &places, &certificates)?;
 
+        let closed = Losses::of(job.target, &gateway).closed(&gateway);
         let rendered = render_gateway(&gateway, job.target, Options::default(), &|_| String::new());
         if rendered.files.is_empty() {
             let said = rendered.report.diags.iter();
@@ -150,6 +159,7 @@ impl Lab {
             places,
             ranges,
             files,
+            closed,
             names,
             running: Mutex::new(running),
             stubs,
@@ -165,6 +175,12 @@ impl Lab {
             ranges: &self.ranges,
             keyring: &self.keyring,
         }
+    }
+
+    /// The routes that requests can pass: those whose every guard the target can do. The others are closed, as the losses say.
+    pub fn open_routes(&self) -> impl Iterator<Item = &Route> {
+        let routes = self.gateway.routes.iter();
+        routes.filter(|route| !self.closed.contains(&route.id))
     }
 
     /// The program, to be asked, told or ended; nobody else can meanwhile.

@@ -57,6 +57,8 @@ pub struct Setup {
     pub scale: Scale,
     /// Which limits count as written.
     pub counts: Counts,
+    /// Whether the answers in place of errors are there; elsewhere they would hide the errors that probes look for.
+    pub error_pages: bool,
     /// Whether a variable that holds API keys has several, one a line; else it has one.
     pub many_keys: bool,
     /// Whether servers keep their host names, which the lab's DNS server then knows.
@@ -162,7 +164,10 @@ impl Probe {
             about: about.into(),
             at,
             promise: promise.into(),
-            setup: Setup::default(),
+            setup: Setup {
+                error_pages: matches!(feature, Feature::ErrorPages | Feature::ErrorPagesServer),
+                ..Setup::default()
+            },
             strict: false,
             run: Box::new(run),
         }

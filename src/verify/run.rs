@@ -1,6 +1,7 @@
 //! A verification: a compiled spec on each program, and everything that is told of it.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::engine::{self, Limits};
@@ -42,6 +43,8 @@ pub struct Column {
     pub files: Vec<OutFile>,
     /// How the probed gateway differs from the written one beyond ports, addresses and durations; a clause each.
     pub changes: BTreeSet<String>,
+    /// The folders that the program ran in, where they were kept.
+    pub folders: BTreeSet<PathBuf>,
     /// Lines of the probed files that the written ones have in no form, a `#` for each number, address and path.
     pub strange_lines: BTreeSet<String>,
     /// How long it took.
@@ -55,6 +58,15 @@ impl Column {
         results
             .iter()
             .filter(|it| it.judgement == judgement)
+            .count()
+    }
+
+    /// How many promises were not seen because the time was up.
+    pub fn late(&self) -> usize {
+        let results = self.outcome.as_ref().map_or(&[][..], Vec::as_slice);
+        results
+            .iter()
+            .filter(|it| it.unseen.as_deref() == Some(engine::TIME_UP))
             .count()
     }
 
@@ -167,17 +179,18 @@ pub fn verify(compiled: &Compiled, found: &Found, wish: Wish<'_>) -> Option<Colu
         };
         engine::run(&job, &probes, limits).map_err(failure)
     };
-    let (outcome, changes, strange_lines) = match outcome {
-        Ok(it) => (Ok(it.results), it.changes, it.strange_lines),
-        Err(why) => (Err(why), BTreeSet::new(), BTreeSet::new()),
+    let (outcome, moved) = match outcome {
+        Ok(it) => (Ok(it.results), it.moved),
+        Err(why) => (Err(why), engine::Moved::default()),
     };
     Some(Column {
         target,
         found: found.clone(),
         outcome,
         files: rendered.files,
-        changes,
-        strange_lines,
+        changes: moved.changes,
+        folders: moved.folders,
+        strange_lines: moved.strange_lines,
         took: start.elapsed(),
     })
 }

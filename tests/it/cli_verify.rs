@@ -127,6 +127,10 @@ fn verify_tells_a_slip_in_its_arguments() {
         .run()
         .status(2)
         .stderr_has("did you mean `nginx`?");
+    verify("spec.yaml --target haproxy --program nginx=/usr/sbin/nginx")
+        .run()
+        .status(2)
+        .stderr_has("leaves it out");
     verify("spec.yaml --program nginx")
         .run()
         .status(2)
@@ -167,7 +171,8 @@ fn verify_ends_at_its_limit() {
         verify("spec.yaml --only timeout --limit 500ms --program")
             .arg(named(&program))
             .run()
-            .status(0)
+            .status(1)
+            .stderr_has("give a longer `--limit`")
             .stdout_has("the time was up");
         assert!(
             start.elapsed() < Duration::from_secs(20),

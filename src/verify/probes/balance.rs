@@ -31,9 +31,9 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             Balance::LeastConnections => {
                 let promise = "the server with the fewest open requests and tunnels is next";
                 let feature = Feature::BalanceLeastConnections;
-                probes.push(Probe::new(feature, upstream, at, promise, move |lab| {
-                    fewest(lab, id)
-                }));
+                let run = move |lab: &Lab| fewest(lab, id);
+                // What others hold open counts, too.
+                probes.push(Probe::new(feature, upstream, at, promise, run).alone());
             }
             Balance::Random => {
                 let promise = "servers are chosen at random";

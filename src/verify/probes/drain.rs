@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ends::{most, within};
-use crate::ir::{Dur, Feature, Gateway, RouteId, Subject};
+use crate::ir::{Dur, Feature, Gateway, Route, Subject};
 use crate::verify::ask::Ask;
 use crate::verify::behave::deviation;
 use crate::verify::lab::Lab;
@@ -17,18 +17,17 @@ const TUNNELS: usize = 6;
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     let timeout = &gateway.runtime.drain_timeout;
     let spread = &gateway.runtime.drain_spread;
-    let leads = |it: &&crate::ir::Route| it.websocket.is_some() && !it.shares().is_empty();
-    let Some(route) = gateway.routes.iter().find(leads).map(|it| it.id) else {
+    if !gateway.routes.iter().any(leads) {
         return Vec::new();
-    };
+    }
     let scale = Scale::around(timeout.value);
-    let probe = |promise: String, run: fn(&Lab, RouteId) -> Seen| {
+    let probe = |promise: String, run: fn(&Lab) -> Seen| {
         Probe::new(
             Feature::DrainTimeout,
             Subject::Gateway,
             timeout.loc(),
             promise,
-            move |lab| run(lab, route),
+            run,
         )
         .scaled(scale)
         .alone()
@@ -56,7 +55,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 Subject::Gateway,
                 spread.loc(),
                 format!("tunnels end with a close frame 1001, spread over {over}"),
-                move |lab| spreading(lab, route),
+                spreading,
             )
             .scaled(Scale::around(over))
             .alone(),
@@ -65,19 +64,24 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     probes
 }
 
+fn leads(route: &Route) -> bool {
+    route.websocket.is_some() && !route.shares().is_empty()
+}
+
 /// An open tunnel that was seen to work.
-fn opened(lab: &Lab, route: RouteId) -> Result<(Ask, Tunnel), Miss> {
-    let ask = lab
-        .asker()
-        .good_tunnel(route)
-        .ok_or_else(|| Miss::Unseen("no handshake was found that the route takes".to_owned()))?;
+fn opened(lab: &Lab) -> Result<(Ask, Tunnel), Miss> {
+    let asker = lab.asker();
+    let mut routes = lab.open_routes().filter(|route| leads(route));
+    let ask = routes
+        .find_map(|route| asker.good_tunnel(route.id))
+        .ok_or_else(|| Miss::Unseen("no handshake was found that a route takes".to_owned()))?;
     let mut tunnel = lab.tunnel(&ask)?;
     tunnel.try_echo("before the end")?;
     Ok((ask, tunnel))
 }
 
-fn stopping(lab: &Lab, route: RouteId) -> Seen {
-    let (ask, tunnel) = opened(lab, route)?;
+fn stopping(lab: &Lab) -> Seen {
+    let (ask, tunnel) = opened(lab)?;
     let start = Instant::now();
     lab.running().stop_soft();
     let limit = lab.gateway.runtime.drain_timeout.value;
@@ -94,8 +98,8 @@ fn stopping(lab: &Lab, route: RouteId) -> Seen {
     }
 }
 
-fn reloading(lab: &Lab, route: RouteId) -> Seen {
-    let (ask, tunnel) = opened(lab, route)?;
+fn reloading(lab: &Lab) -> Seen {
+    let (ask, tunnel) = opened(lab)?;
     let text = lab.files.first().map_or("", |file| file.text.as_str());
     let start = Instant::now();
     if let Err(why) = lab.running().reload(text) {
@@ -103,7 +107,7 @@ fn reloading(lab: &Lab, route: RouteId) -> Seen {
             Deviation::new("a reload", why.to_string(), "the same file taken again").into(),
         );
     }
-    opened(lab, route)?;
+    opened(lab)?;
     lives_on(lab, &ask, tunnel, start, "reload")
 }
 
@@ -136,13 +140,13 @@ fn lives_on(lab: &Lab, ask: &Ask, mut tunnel: Tunnel, start: Instant, what: &str
     }
 }
 
-fn spreading(lab: &Lab, route: RouteId) -> Seen {
+fn spreading(lab: &Lab) -> Seen {
     let Some(spread) = lab.gateway.runtime.drain_spread.value else {
         return Err(Miss::gone());
     };
     let mut open = Vec::new();
     for _ in 0..TUNNELS {
-        open.push(opened(lab, route)?);
+        open.push(opened(lab)?);
     }
     let start = Instant::now();
     lab.running().stop_soft();

@@ -175,7 +175,7 @@ fn slash_matters(gateway: &Gateway, listener: &Listener) -> bool {
 /// Requests that routes take on this listener, at most a few.
 pub(super) fn taken(lab: &Lab, listener: ListenerId) -> Vec<Ask> {
     let asker = lab.asker();
-    let all = lab.gateway.routes.iter();
+    let all = lab.open_routes();
     all.flat_map(|route| asker.every_good(route.id))
         .filter(|ask| ask.listener == listener)
         .take(6)

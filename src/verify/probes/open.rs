@@ -41,7 +41,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 promise,
                 move |lab| run(lab, id),
             );
-            let probe = probe.counted(Counts::Routes);
+            let probe = probe.counted(Counts::Connections);
             probes.push(if together { probe.alone() } else { probe });
         };
         if route.websocket.is_some() {

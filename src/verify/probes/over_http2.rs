@@ -37,9 +37,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
 fn good(lab: &Lab, listener: ListenerId) -> Result<Ask, Miss> {
     let asker = lab.asker();
     let taken = |ask: &Ask| asker.outcome(ask).is_some_and(|it| it.tunnel);
-    lab.gateway
-        .routes
-        .iter()
+    lab.open_routes()
         .filter(|route| route.websocket.is_some())
         .find_map(|route| {
             let first = asker.good_tunnel(route.id)?;

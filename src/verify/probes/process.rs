@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::ir::{Feature, Gateway, RouteId, Subject, Workers};
+use crate::ir::{Feature, Gateway, Subject, Workers};
 use crate::verify::ask::Ask;
 use crate::verify::behave::deviation;
 use crate::verify::lab::Lab;
@@ -15,8 +15,8 @@ use crate::verify::wire::{Connection, Tunnel};
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     let runtime = &gateway.runtime;
     let mut probes = Vec::new();
-    if let Some(route) = gateway.routes.iter().find(|it| !it.shares().is_empty()) {
-        let (most, route) = (&runtime.max_connections, route.id);
+    if gateway.routes.iter().any(|it| !it.shares().is_empty()) {
+        let most = &runtime.max_connections;
         probes.push(
             Probe::new(
                 Feature::MaxConnections,
@@ -26,7 +26,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                     "{} client connections are open at once, and one more waits",
                     most.value
                 ),
-                move |lab| connections(lab, route),
+                connections,
             )
             .alone()
             .few_connections(),
@@ -57,11 +57,13 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
 }
 
 /// As many connections as there may be are served; the next is not, until one of them is gone.
-fn connections(lab: &Lab, route: RouteId) -> Seen {
+fn connections(lab: &Lab) -> Seen {
     let most = lab.gateway.runtime.max_connections.value as usize;
-    let Some(ask) = lab.asker().good(route) else {
+    let asker = lab.asker();
+    let mut routes = lab.open_routes().filter(|it| !it.shares().is_empty());
+    let Some(ask) = routes.find_map(|route| asker.good(route.id)) else {
         return Err(Miss::Unseen(
-            "no request was found that the route takes".to_owned(),
+            "no request was found that a route takes".to_owned(),
         ));
     };
     let mut open = Vec::new();

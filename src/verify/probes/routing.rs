@@ -2,6 +2,7 @@
 
 use super::beside::{behind_auth, compare, fresh};
 use crate::ir::{Action, Feature, Gateway, HostMatch, Loc, PathMatch, Route, RouteId};
+use crate::verify::ask::Ask;
 use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
 
@@ -115,6 +116,13 @@ fn host_probe(route: &Route, host: &HostMatch, at: Loc) -> Option<Probe> {
     }))
 }
 
+/// Whether the request has to come from a page of its own host.
+fn same_host(lab: &Lab, ask: &Ask, route: RouteId) -> bool {
+    let websocket = lab.gateway.route(route).websocket.as_deref();
+    let origins = websocket.and_then(|it| it.origins.as_ref());
+    ask.request.is_websocket() && origins.is_some_and(|it| it.value.same_host)
+}
+
 fn hosts(lab: &Lab, route: RouteId, host: &HostMatch, redirects: bool) -> Seen {
     let asks = lab.asker().every_good(route);
     let mut any = false;
@@ -130,8 +138,8 @@ fn hosts(lab: &Lab, route: RouteId, host: &HostMatch, redirects: bool) -> Seen {
         }
         any = true;
         compare(lab, &fresh(lab, ask, route), route)?;
-        // A redirect repeats the host as it was written: only its own form is compared.
-        if !redirects {
+        // A redirect repeats the host as it was written, and so does the origin of a page on it: only the own form is compared.
+        if !redirects && !same_host(lab, ask, route) {
             for written in [
                 own.to_ascii_uppercase(),
                 format!("{own}."),
