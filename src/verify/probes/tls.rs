@@ -5,11 +5,13 @@ use crate::ir::{
     CertificateId, CertificateSource, ClientAuthMode, Feature, Gateway, Listener, ListenerId,
     ListenerTls, Subject, TlsProfile, UnknownHost,
 };
+use crate::verify::ask::Ask;
 use crate::verify::behave::{deviation, status};
+use crate::verify::exchange::answer_by;
 use crate::verify::lab::Lab;
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
-use crate::verify::wire::Client;
 use crate::verify::wire::hello::{Offered, SUITES, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, suite};
+use crate::verify::wire::{Client, Response};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     let mut all = Vec::new();
@@ -315,8 +317,8 @@ fn client_auth(lab: &Lab, listener: ListenerId) -> Seen {
         let name = &ask.request.host;
         let client = plain.clone().tls_with(config).server_name(name);
         let ask = ask.again();
-        let came = client.try_send(&ask.request.method, &ask.target(), &ask.lines(), &ask.body);
-        let in_there = came.as_ref().is_ok_and(|it| it.status < 400);
+        let came = answer_by(&client, &ask);
+        let in_there = came.as_ref().is_ok_and(|it| !refuses(lab, &ask, it));
         let reached = !lab.arrivals(&ask).is_empty();
         if in_there != wanted || (reached && !wanted) {
             let came = came.map_or_else(|why| why.to_string(), |it| status(&it));
@@ -328,4 +330,11 @@ fn client_auth(lab: &Lab, listener: ListenerId) -> Seen {
         }
     }
     Ok(())
+}
+
+/// Whether an answer refuses the client's certificate: any other is proof that TLS let the client in, and so is one of these
+/// where the request itself gets it.
+fn refuses(lab: &Lab, ask: &Ask, came: &Response) -> bool {
+    let promised = lab.asker().outcome(ask).and_then(|it| it.status);
+    matches!(came.status, 400 | 403 | 421) && promised != Some(came.status)
 }
