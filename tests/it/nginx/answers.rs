@@ -191,3 +191,50 @@ fn answers() {
         assert_eq!(gate.get("/url", &[("Host", "")]).status, 400);
     });
 }
+
+const REFUSED: &str = r#"
+upstreams: { a: { servers: ["@a"] } }
+routes:
+  - name: tea
+    path: /tea
+    upstream: a
+    methods: [GET, POST]
+    websocket: { only: true }
+    error_pages: { 405-426: { respond: { status: 418, body: tea } } }
+  - name: kept
+    path: /kept
+    upstream: a
+    websocket: { only: true }
+    error_pages: { 426: { respond: { body: sockets } } }
+  - name: other
+    path: /other
+    upstream: a
+    websocket: { only: true }
+    error_pages: { 404: { respond: { body: lost } } }
+"#;
+
+#[test]
+fn pages_stand_for_the_refusals_of_a_route_that_only_upgrades() {
+    each(|at| {
+        let stub = Stub::start("a");
+        let gate = Gate::start(at, &plain(REFUSED), &[&stub], &[]);
+        for method in ["GET", "PATCH"] {
+            let page = gate.client().send(method, "/tea", &[], b"");
+            assert_eq!(
+                (page.status, page.text().as_str()),
+                (418, "tea"),
+                "{method}"
+            );
+        }
+        gate.websocket("/tea", &[]).expect("upgraded").echo("x");
+        // A page that keeps the status still says what to upgrade to.
+        let kept = gate.get("/kept", &[]);
+        assert_eq!((kept.status, kept.text().as_str()), (426, "sockets"));
+        assert_eq!(kept.header("upgrade"), Some("websocket"));
+        let other = gate.get("/other", &[]);
+        assert_eq!(
+            (other.status, other.header("upgrade")),
+            (426, Some("websocket"))
+        );
+    });
+}

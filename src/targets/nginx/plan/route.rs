@@ -119,6 +119,15 @@ impl Planner<'_> {
                 )
                 .at(at),
             );
+            // Its refusals are the proxy's own answers: the route's pages stand for them too.
+            let guards = Guards::default();
+            let mut answer = self.answer_headers(route, &guards);
+            answer
+                .added
+                .push(("Upgrade".to_owned(), variable(&asked), at));
+            content
+                .lines
+                .extend(self.errors(place, name, &guards, &answer, extra));
             content.lines.push(Directive::fixed("return 426").at(at));
             return content;
         }
