@@ -8,11 +8,11 @@ use super::behave::{deviation, status};
 use super::lab::Lab;
 use super::probe::Miss;
 use super::wire::{Client, Response, Tunnel};
-use crate::ir::{Gateway, ListenerId};
+use crate::ir::{Gateway, Listener, ListenerId};
 
 impl Lab {
-    /// A client of a listener at this address, speaking TLS where the listener does; `authority` is its `Host` line, and the
-    /// name in TLS where the listener has a certificate for it.
+    /// A client of a listener at this address, speaking TLS where the listener does; `authority` is its `Host` line and its
+    /// name in TLS, as with any real client: a program may refuse one that mixes them.
     pub fn client(
         &self,
         listener: ListenerId,
@@ -29,11 +29,7 @@ impl Lab {
                     .client_as(&self.certificates.client)?,
                 None => self.certificates.site.client(),
             };
-            client = client.tls_with(config).server_name(&tls_name(
-                &self.gateway,
-                listener,
-                bare(authority),
-            ));
+            client = self.named(client.tls_with(config), listener, authority);
         }
         Ok(match from {
             Some(ip) if it.proxy_protocol.value => client.from(&ip.to_string()),
@@ -41,6 +37,16 @@ impl Lab {
             _ if it.proxy_protocol.value => client.from("192.0.2.1"),
             _ => client,
         })
+    }
+
+    /// The name in TLS for an authority. No certificate need cover it: then any of the lab's own authority is taken.
+    pub(super) fn named(&self, client: Client, listener: ListenerId, authority: &str) -> Client {
+        let host = bare(authority).trim_end_matches('.').to_ascii_lowercase();
+        let client = client.server_name(&host);
+        match covered(self.gateway.listener(listener), &self.gateway, &host) {
+            true => client,
+            false => client.any_name(&self.certificates.site),
+        }
     }
 
     /// The client that an ask needs.
@@ -100,36 +106,24 @@ pub(super) fn answer_by(client: &Client, ask: &Ask) -> io::Result<Response> {
     Ok(came.map_or_else(|refused| refused, |tunnel| tunnel.response.clone()))
 }
 
-/// An authority without its port.
+/// An authority without its port, an IP address without its brackets.
 fn bare(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
+    let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
         _ => authority,
-    }
+    };
+    host.trim_matches(['[', ']'])
 }
 
-/// The name for SNI: the host, where the listener has a certificate for it; else that of its first certificate, as a client
-/// that verifies needs one it can trust.
-fn tls_name(gateway: &Gateway, listener: ListenerId, host: &str) -> String {
-    let Some(tls) = &gateway.listener(listener).tls else {
-        return host.to_owned();
-    };
-    let names = tls
-        .certificates
-        .value
-        .iter()
-        .flat_map(|id| &gateway.certificate(*id).hosts.value);
-    let covers = |name: &String| {
-        name == host
-            || name
-                .strip_prefix("*.")
-                .is_some_and(|zone| host.split_once('.').is_some_and(|(_, rest)| rest == zone))
-    };
-    let all: Vec<&String> = names.collect();
-    match all.iter().find(|name| covers(name)) {
-        Some(_) => host.to_owned(),
-        None => all
-            .first()
-            .map_or_else(|| host.to_owned(), |name| name.replacen('*', "w", 1)),
-    }
+/// Whether a certificate of the listener covers a host.
+fn covered(listener: &Listener, gateway: &Gateway, host: &str) -> bool {
+    let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates.value);
+    certificates
+        .flat_map(|id| &gateway.certificate(*id).hosts.value)
+        .any(|name| {
+            name == host
+                || name
+                    .strip_prefix("*.")
+                    .is_some_and(|zone| host.split_once('.').is_some_and(|(_, rest)| rest == zone))
+        })
 }

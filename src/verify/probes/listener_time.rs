@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use super::ends::{most, part, within};
+use super::listener::some;
 use crate::ir::{Dur, Feature, Gateway, ListenerId};
 use crate::verify::ask::Ask;
 use crate::verify::behave::status;
@@ -81,7 +82,11 @@ fn good(lab: &Lab, listener: ListenerId) -> Option<Ask> {
 fn client(lab: &Lab, listener: ListenerId) -> io::Result<Client> {
     match good(lab, listener) {
         Some(ask) => lab.client_of(&ask),
-        None => lab.client(listener, Some(lab.ranges.stranger()), "localhost"),
+        // A host of the gateway's own, as a listener may take no handshake for another.
+        None => {
+            let host = some(lab, listener).map_or("localhost".to_owned(), |ask| ask.authority());
+            lab.client(listener, Some(lab.ranges.stranger()), &host)
+        }
     }
 }
 

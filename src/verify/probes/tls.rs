@@ -314,8 +314,8 @@ fn client_auth(lab: &Lab, listener: ListenerId) -> Seen {
             false,
         ),
     ] {
-        let name = &ask.request.host;
-        let client = plain.clone().tls_with(config).server_name(name);
+        let client = plain.clone().tls_with(config);
+        let client = lab.named(client, listener, &ask.authority());
         let ask = ask.again();
         let came = answer_by(&client, &ask);
         let in_there = came.as_ref().is_ok_and(|it| !refuses(lab, &ask, it));

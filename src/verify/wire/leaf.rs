@@ -1,23 +1,45 @@
-//! The certificate that a server shows for a name, whoever has issued it and whatever name stands in it.
+//! Clients that take a server's certificate whatever name stands in it, and what it is.
 
 use std::io;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 
 use super::client::Client;
+use super::tls::Authority;
 
 impl Client {
+    /// The server must be certified by `authority`, under whatever name. Changes nothing without TLS.
+    pub fn any_name(mut self, authority: &Authority) -> Client {
+        if let Some((config, _)) = &mut self.tls {
+            let verifier = AnyName {
+                provider: Arc::new(rustls::crypto::ring::default_provider()),
+                roots: Some(authority.roots()),
+            };
+            Arc::make_mut(config)
+                .dangerous()
+                .set_certificate_verifier(Arc::new(verifier));
+        }
+        self
+    }
+
     /// The server's own certificate, DER, for this name; with `None` no name is sent. The handshake need not come to its end.
     ///
     /// # Errors
     /// The name is none, or the server shows no certificate: the handshake's failure.
     pub fn leaf(&self, name: Option<&str>) -> io::Result<Vec<u8>> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let anyone = Arc::new(Anyone(Arc::clone(&provider)));
+        let anyone = Arc::new(AnyName {
+            provider: Arc::clone(&provider),
+            roots: None,
+        });
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
@@ -43,19 +65,27 @@ impl Client {
     }
 }
 
-/// Takes every certificate, but checks that the server has its key.
+/// Takes every certificate of these roots, or every one at all, but checks that the server has its key.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct AnyName {
+    provider: Arc<CryptoProvider>,
+    roots: Option<RootCertStore>,
+}
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AnyName {
     fn verify_server_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        leaf: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
         _: &ServerName<'_>,
         _: &[u8],
-        _: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        if let Some(roots) = &self.roots {
+            let leaf = ParsedCertificate::try_from(leaf)?;
+            let known = self.provider.signature_verification_algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(&leaf, roots, between, now, known)?;
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -65,7 +95,7 @@ impl ServerCertVerifier for Anyone {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let known = &self.0.signature_verification_algorithms;
+        let known = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls12_signature(message, cert, signed, known)
     }
 
@@ -75,11 +105,13 @@ impl ServerCertVerifier for Anyone {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let known = &self.0.signature_verification_algorithms;
+        let known = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls13_signature(message, cert, signed, known)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -207,16 +207,21 @@ impl Authority {
         config.map(offering).map_err(io::Error::other)
     }
 
-    fn trusting(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    /// This authority alone, as those who trust it have it.
+    pub(super) fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots
             .add(self.issuer.der().clone())
             .expect("our own certificate parses");
+        roots
+    }
+
+    fn trusting(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring has TLS 1.2 and 1.3")
-            .with_root_certificates(roots)
+            .with_root_certificates(self.roots())
     }
 }
 
@@ -239,12 +244,9 @@ impl Pair {
     /// # Errors
     /// As [`Pair::server`].
     pub fn server_asking(&self, clients: &Authority) -> io::Result<Arc<ServerConfig>> {
-        let mut roots = RootCertStore::empty();
-        roots
-            .add(clients.issuer.der().clone())
-            .map_err(io::Error::other)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let asking = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        let roots = Arc::new(clients.roots());
+        let asking = WebPkiClientVerifier::builder_with_provider(roots, provider)
             .build()
             .map_err(io::Error::other)?;
         self.serving(Some(asking))
