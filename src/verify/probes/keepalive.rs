@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use crate::verify::probe::Miss;
 
-/// Every socket of the system over IPv4, a line each.
+/// Every socket of the system over TCP, a line each.
 pub(super) fn table() -> Result<String, Miss> {
-    std::fs::read_to_string("/proc/net/tcp").map_err(|_| {
+    let first = std::fs::read_to_string("/proc/net/tcp").map_err(|_| {
         Miss::Unseen("the system has no list of its sockets with their timers".to_owned())
-    })
+    })?;
+    // A machine may have no IPv6.
+    Ok(first + &std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default())
 }
 
 /// What is left of the timer at the end `own` of the connection to `far`; `None` where none runs.
 pub(super) fn left(table: &str, own: SocketAddr, far: SocketAddr) -> Option<Duration> {
-    let (own, far) = (listed(own)?, listed(far)?);
+    let (own, far) = (listed(own), listed(far));
     table.lines().find_map(|line| {
         let mut words = line.split_whitespace().skip(1);
         let ours = words.next()? == own && words.next()? == far;
@@ -25,14 +27,16 @@ pub(super) fn left(table: &str, own: SocketAddr, far: SocketAddr) -> Option<Dura
     })
 }
 
-/// An address as the list has it: the bytes of the IP in the machine's order.
-fn listed(at: SocketAddr) -> Option<String> {
-    match at.ip() {
-        IpAddr::V4(ip) => Some(format!(
-            "{:08X}:{:04X}",
-            u32::from_ne_bytes(ip.octets()),
-            at.port()
-        )),
-        IpAddr::V6(_) => None,
-    }
+/// An address as the list has it: the IP by words of four bytes, each in the machine's order.
+fn listed(at: SocketAddr) -> String {
+    let bytes = match at.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    let (words, _) = bytes.as_chunks::<4>();
+    let ip: String = words
+        .iter()
+        .map(|word| format!("{:08X}", u32::from_ne_bytes(*word)))
+        .collect();
+    format!("{ip}:{:04X}", at.port())
 }
