@@ -25,6 +25,7 @@ use serde::Serialize;
 use crate::diag::Report;
 use crate::source::Loc;
 
+mod document;
 mod engine;
 pub mod lang;
 mod line;
@@ -32,6 +33,7 @@ pub mod marks;
 mod templates;
 mod tok;
 
+pub use document::{Map, Node, Style};
 pub use lang::{Form, Lang, Unfit};
 pub use line::Line;
 pub use tok::{Part, Tok};

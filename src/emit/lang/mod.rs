@@ -6,6 +6,7 @@ use super::marks;
 
 pub mod haproxy;
 pub mod nginx;
+pub(super) mod quoted;
 pub(super) mod shared;
 
 /// Why a text cannot be written in a language, as a diagnostic's title: the fact, lower case, no full stop.
