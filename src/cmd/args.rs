@@ -76,8 +76,8 @@ pub(super) enum Command {
         $ wsgen verify spec.yaml --target nginx --only timeout,socket\n  \
         $ wsgen verify spec.yaml --program nginx=/opt/nginx/sbin/nginx --format junit\n  \
         $ wsgen verify spec.yaml --list\n\n\
-        Exit status: 0 every promise is kept, or not kept as the loss report says, 1 one is broken, 2 the spec or the call is wrong, \
-        or a program did not start.")]
+        Exit status: 0 every promise is kept, or not kept as the loss report says, 1 one is broken or the time was up, \
+        2 the spec or the call is wrong, or a program did not start.")]
     Verify(VerifyArgs),
     /// Compare what would be rendered with files, or two specs with each other
     ///
@@ -326,7 +326,7 @@ pub(super) struct VerifyArgs {
     /// Leave the folders of the programs: configuration, certificates, logs
     #[arg(long)]
     pub(super) keep: bool,
-    /// How long a program's probes may take: those that have not begun by then are told as not seen
+    /// How long a program's probes may take: it is ended then, and what was not seen by then is told
     #[arg(long, value_name = "DURATION", default_value = "2m")]
     pub(super) limit: String,
 }
