@@ -18,7 +18,7 @@
 //! A refused token becomes an error at its own origin if it has one ([`Tok::at`]), else at its line's.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -89,7 +89,8 @@ pub struct OutFile {
 /// Renders the pages in their order.
 ///
 /// With `annotate`, a line whose origin differs from the one before ends in a comment with the text that `annotate`
-/// gives for it (`chat.yaml:21`), unless the language has no comments.
+/// gives for it (`chat.yaml:21`). A file whose language has no comments gets a source map beside it instead, in a file of
+/// its name and `.map`: a line such as `12  chat.yaml:21` for each line that has an origin.
 ///
 /// # Errors
 /// A token that the language cannot write is reported as `<language>::unwritable`, once per place; the file then lacks
@@ -134,13 +135,35 @@ pub fn emit(
             // HAProxy refuses a file whose last line does not end.
             text.push('\n');
         }
+        let map = annotate
+            .filter(|_| page.lang.comment.is_empty())
+            .map(|annotate| source_map(&page.path, &read.lines, annotate));
         files.push(OutFile {
             path: page.path,
             text,
             lines: read.lines,
         });
+        files.extend(map);
     }
     files
+}
+
+/// The origins of a file's lines, as a file of its own.
+fn source_map(path: &Path, lines: &[Option<Loc>], annotate: &dyn Fn(Loc) -> String) -> OutFile {
+    let mut map = path.as_os_str().to_owned();
+    map.push(".map");
+    let origins = lines
+        .iter()
+        .zip(1..)
+        .filter_map(|(at, line)| at.map(|at| (line, at)));
+    let text: String = origins
+        .map(|(line, at): (usize, Loc)| format!("{line}  {}\n", annotate(at)))
+        .collect();
+    OutFile {
+        path: map.into(),
+        lines: vec![None; text.lines().count()],
+        text,
+    }
 }
 
 /// Frees a plan; a large one (10 ms for 60,000 lines) off the way of the caller, who waits for the text only.

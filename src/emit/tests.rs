@@ -105,3 +105,12 @@ fn a_template_that_is_not_there_is_a_report_and_no_panic() {
     assert_eq!(emit(vec![page], None, &mut report), []);
     assert_eq!(report.diags[0].code, "emit::template");
 }
+
+#[test]
+fn a_source_map_names_the_lines_that_have_an_origin() {
+    let place = |at: Loc| format!("chat.yaml:{}", at.0);
+    let map = super::source_map("a/caddy.json".as_ref(), &[None, Some(Loc(4)), None], &place);
+    assert_eq!(map.path, std::path::Path::new("a/caddy.json.map"));
+    assert_eq!(map.text, "2  chat.yaml:4\n");
+    assert_eq!(map.lines, [None]);
+}
