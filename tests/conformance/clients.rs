@@ -13,7 +13,7 @@ use wsgen::verify::process::Running;
 use wsgen::verify::wire::Authority;
 
 use crate::bless::root;
-use crate::programs::{self, HAPROXY, NGINX, Program};
+use crate::programs::{self, Program};
 
 /// Each checks its argument: a program of `tests/programs/install`, and the script it runs.
 const WS: (&str, &str) = ("node", "ws-client.mjs");
@@ -209,7 +209,7 @@ fn through_all(client: (&str, &str), servers: &str, waits: bool) {
     if programs::present(needed).len() < needed.len() {
         return;
     }
-    for program in programs::present(&[NGINX, HAPROXY].concat()) {
+    for program in programs::present(&programs::servers()) {
         let mut lab = Lab::new(&program, servers);
         for secure in [false, true] {
             let what = format!("{} through {} (TLS: {secure})", client.1, lab.name);

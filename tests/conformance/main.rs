@@ -15,11 +15,12 @@ mod programs;
 mod suite;
 
 use wsgen::ir::Feature;
+use wsgen::targets;
 use wsgen::targets::evidence::Evidence;
 
 use crate::bless::{fresh, root};
 use crate::cases::Case;
-use crate::programs::{HAPROXY, NGINX, present};
+use crate::programs::{SERVERS, present, servers};
 
 #[test]
 fn every_promise_is_kept_or_reported() {
@@ -29,11 +30,11 @@ fn every_promise_is_kept_or_reported() {
         .filter(|case| wanted.as_ref().is_none_or(|word| case.name.contains(word)))
         .collect();
     assert!(!cases.is_empty(), "no case's name holds {wanted:?}");
-    let programs = present(&[NGINX, HAPROXY].concat());
+    let programs = present(&servers());
     let outcome = suite::run(&cases, &programs);
     unsteady(&outcome.unsteady);
     assert!(outcome.faults.is_empty(), "{}", outcome.faults.join("\n\n"));
-    if wanted.is_none() && programs.len() == NGINX.len() + HAPROXY.len() {
+    if wanted.is_none() && programs.len() == servers().len() {
         let path = root().join("src/targets/evidence.json");
         if let Err(why) = fresh(&path, &outcome.evidence.text()) {
             panic!(
@@ -69,11 +70,13 @@ fn every_feature_has_a_case() {
 fn every_feature_was_seen_on_every_version() {
     let record = Evidence::recorded();
     let mut missing = Vec::new();
-    for (target, versions) in [("nginx", NGINX.len()), ("haproxy", HAPROXY.len())] {
+    for target in targets::ALL {
+        let programs = SERVERS.iter().find(|(id, _)| *id == target.id());
+        let versions = programs.map_or(1, |(_, names)| names.len());
         for feature in Feature::ALL {
-            let seen = record.of(target, *feature).count();
+            let seen = record.of(target.id(), *feature).count();
             if seen < versions {
-                missing.push(format!("{target}::{feature} ({seen} of {versions})"));
+                missing.push(format!("{}::{feature} ({seen} of {versions})", target.id()));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use crate::cli::{Cli, Done};
-use crate::programs::{HAPROXY, NGINX, Program, present};
+use crate::programs::{HAPROXY, NGINX, Program, present, servers};
 use crate::scratch::Scratch;
 
 const SPEC: &str = "
@@ -36,7 +36,7 @@ fn impostor(scratch: &Scratch, then: &str) -> String {
 
 #[test]
 fn verify_shows_what_each_program_keeps() {
-    let programs = present(&[NGINX, HAPROXY].concat());
+    let programs = present(&servers());
     if programs.is_empty() {
         return;
     }

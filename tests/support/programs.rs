@@ -14,6 +14,28 @@ use crate::bless::root;
 pub(crate) const NGINX: [&str; 2] = ["nginx-1.22", "nginx-1.31"];
 /// The old end of the HAProxy range, and the newest that a package of a registry holds.
 pub(crate) const HAPROXY: [&str; 2] = ["haproxy-2.6", "haproxy-2.8"];
+/// The Traefik that a package of a registry holds.
+pub(crate) const TRAEFIK: [&str; 1] = ["traefik-3.7"];
+/// The Envoy that a package of a registry holds.
+pub(crate) const ENVOY: [&str; 1] = ["envoy-1.40"];
+/// The Caddy that a package of a registry holds.
+pub(crate) const CADDY: [&str; 1] = ["caddy-2.11"];
+/// Each program in both ends of its range, as far as packages hold them: the targets in the order of the matrix.
+pub(crate) const SERVERS: [(&str, &[&str]); 5] = [
+    ("nginx", &NGINX),
+    ("haproxy", &HAPROXY),
+    ("traefik", &TRAEFIK),
+    ("envoy", &ENVOY),
+    ("caddy", &CADDY),
+];
+/// The names of every program that serves, both ends of each range.
+pub(crate) fn servers() -> Vec<&'static str> {
+    let known = SERVERS
+        .iter()
+        .filter(|(target, _)| programs::by_id(target).is_some());
+    known.flat_map(|(_, names)| names.iter().copied()).collect()
+}
+
 /// What people connect with: node stands for its npm packages, `websockets` for Python's package.
 const CLIENTS: [&str; 3] = ["node", "websockets", "chromium"];
 
