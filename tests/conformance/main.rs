@@ -7,6 +7,7 @@
 mod bless;
 mod cases;
 mod clients;
+mod differential;
 mod notes;
 mod planted;
 #[path = "../support/programs.rs"]
