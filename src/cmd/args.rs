@@ -95,7 +95,9 @@ pub(super) enum Command {
         $ wsgen init --app socketio --out new/spec.yaml")]
     Init(InitArgs),
     /// What each target does with each feature of the language
-    #[command(after_help = "Examples:\n  $ wsgen targets\n  $ wsgen targets --format json")]
+    #[command(
+        after_help = "Examples:\n  $ wsgen targets\n  $ wsgen targets --target nginx\n  $ wsgen targets --format json"
+    )]
     Targets(TargetsArgs),
     /// Print the JSON Schema of a spec, for editors
     #[command(after_help = "Example:\n  $ wsgen schema\n\n\
@@ -222,6 +224,9 @@ pub(super) enum Deny {
 
 #[derive(clap::Args, Debug)]
 pub(super) struct TargetsArgs {
+    /// Tell everything that is known of these targets: names with commas
+    #[arg(short, long, value_name = "TARGETS", value_delimiter = ',')]
+    pub(super) target: Vec<String>,
     /// How the matrix is written
     #[arg(long, value_enum, default_value_t = MatrixFormat::Table)]
     pub(super) format: MatrixFormat,
@@ -230,7 +235,7 @@ pub(super) struct TargetsArgs {
 /// How the matrix is written.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum MatrixFormat {
-    /// Columns for a terminal, and the notes below
+    /// A sign for each target, or all that is known of those that --target names
     Table,
     /// Markdown
     Md,

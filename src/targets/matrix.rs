@@ -1,5 +1,7 @@
 //! The capability matrix: every feature against every target, for terminals, Markdown and programs.
 
+mod table;
+
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
@@ -8,58 +10,7 @@ use super::evidence::{Evidence, Sight};
 use super::{ALL, Note, Seen, Support, Target};
 use crate::ir::{Family, Feature};
 
-/// The width of a verdict in the table.
-const VERDICT: usize = "approximated".len() + 1;
-
-/// Columns for a terminal, one row a feature: the verdict, and the versions on which it was seen, and below them a note for each cell that is not exact.
-pub fn table() -> String {
-    let features = Feature::ALL.iter().map(|feature| feature.id().len());
-    let first = features.max().unwrap_or(0) + 2;
-    let columns: Vec<usize> = ALL
-        .iter()
-        .map(|target| {
-            let seen = Feature::ALL
-                .iter()
-                .map(|feature| Evidence::recorded().versions(target.id(), *feature).len());
-            VERDICT + seen.max().unwrap_or(0) + 2
-        })
-        .collect();
-    let mut out = format!("{:first$}", "");
-    for (target, width) in ALL.iter().zip(&columns) {
-        let _ = write!(out, "{:width$}", target.id());
-    }
-    out.truncate(out.trim_end().len());
-    out.push('\n');
-    for (family, features) in families() {
-        let _ = writeln!(out, "\n{}", family.title());
-        for feature in features {
-            let mut line = format!("{:first$}", format!("  {}", feature.id()));
-            for (target, width) in ALL.iter().zip(&columns) {
-                let seen = Evidence::recorded().versions(target.id(), feature);
-                let verdict = word(&target.support(feature));
-                let _ = write!(line, "{:width$}", format!("{verdict:VERDICT$}{seen}"));
-            }
-            let _ = writeln!(out, "{}", line.trim_end());
-        }
-    }
-    let notes: Vec<(String, String)> = Feature::ALL
-        .iter()
-        .flat_map(|feature| ALL.iter().map(move |target| (*target, *feature)))
-        .filter_map(|(target, feature)| {
-            Some((
-                format!("{}::{feature}", target.id()),
-                sentence(&target.support(feature))?,
-            ))
-        })
-        .collect();
-    if !notes.is_empty() {
-        out.push_str("\nNotes\n");
-    }
-    for (id, note) in notes {
-        let _ = writeln!(out, "  {id}: {note}");
-    }
-    out
-}
+pub use table::{details, table};
 
 /// Markdown for a README: how much of each family is exact, and folded below it every feature with what was seen of it.
 pub fn summary() -> String {

@@ -328,6 +328,20 @@ fn the_matrix_comes_in_three_forms() {
         .status(0)
         .stdout_has("websocket.upgrade")
         .stdout_has("nginx");
+    Cli::new("targets --target nginx,haproxy")
+        .run()
+        .status(0)
+        .stdout_has("NGINX 1.22 to 1.31")
+        .stdout_has("      unsupported: clients stay on HTTP/2")
+        .stdout_has("HAProxy 2.6 to");
+    Cli::new("targets --target ngnix")
+        .run()
+        .status(2)
+        .stderr_has("did you mean `nginx`?");
+    Cli::new("targets --target nginx --format md")
+        .run()
+        .status(2)
+        .stderr_has("the other formats hold every target");
     Cli::new("targets --format md")
         .run()
         .status(0)
