@@ -90,7 +90,17 @@ impl<'g> Router<'g> {
                 }
             }
         }
-        self.nobody(request, listener, groups.is_empty(), &mut outcome);
+        // A host of another listener's routes is none of this one's; a listener that redirects has none of its own.
+        let named = listener.redirect.is_some()
+            || groups
+                .iter()
+                .flat_map(|at| self.groups[*at].entries)
+                .any(|entry| {
+                    let route = self.gateway.route(entry.route);
+                    self.gateway.serves(listener, route)
+                });
+        let unknown = groups.is_empty() || !named;
+        self.nobody(request, listener, unknown, &mut outcome);
         Ok(outcome)
     }
 
@@ -99,8 +109,8 @@ impl<'g> Router<'g> {
         if unknown && listener.unknown_host.value == UnknownHost::Close {
             outcome.closed = true;
             outcome.because.push(format!(
-                "no route names {}, and listener {} closes such connections",
-                request.host, listener.name
+                "no route of listener {} names {}, and it closes such connections",
+                listener.name, request.host
             ));
         } else if let Some(to) = &listener.redirect {
             let to = self.gateway.listener(to.value);

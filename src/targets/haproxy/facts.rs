@@ -1,6 +1,6 @@
 //! Facts about HAProxy that both the verdicts and the plan need: limits of its grammar, and where one timer serves two words.
 
-use crate::ir::{Dur, Gateway, Listener, Origin, Route, Server, Share, Upstream};
+use crate::ir::{Dur, Gateway, HostMatch, Listener, Origin, Route, Server, Share, Upstream};
 
 /// The longest time that HAProxy keeps: 2^31 - 1 ms (about 24.8 days; a longer one is an error, seen on 2.6.12 and 2.8.25).
 pub(super) const LONGEST: Dur = Dur::from_millis(2_147_483_647);
@@ -134,4 +134,36 @@ pub(super) fn reads_claim(claim: &str) -> bool {
         && claim
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// Whether a listener refuses the handshake for a name that no route has: HAProxy can do so only where a certificate covers
+/// every host, for it refuses every name that no certificate covers.
+pub(super) fn refuses_by_sni(gateway: &Gateway, listener: &Listener) -> bool {
+    let Some(tls) = &listener.tls else {
+        return true;
+    };
+    let covered = |host: &HostMatch| {
+        let certificates = tls.certificates.value.iter();
+        certificates
+            .into_iter()
+            .any(|id| gateway.certificate(*id).covers(host))
+    };
+    let served = gateway
+        .routes
+        .iter()
+        .filter(|route| gateway.serves(listener, route));
+    served
+        .flat_map(|route| &route.hosts)
+        .all(|host| covered(&host.value))
+}
+
+/// Whether no name is unknown to a listener.
+pub(super) fn takes_any_host(gateway: &Gateway, listener: &Listener) -> bool {
+    let served = gateway
+        .routes
+        .iter()
+        .filter(|route| gateway.serves(listener, route));
+    served
+        .flat_map(|route| &route.hosts)
+        .any(|host| host.value == HostMatch::Any)
 }

@@ -2,7 +2,8 @@
 
 use super::facts;
 use crate::ir::{
-    AuthKind, CertificateSource, Feature, HostHeader, JwtKeys, RetryAfter, Secret, Use, ValueMatch,
+    AuthKind, CertificateSource, Feature, HostHeader, JwtKeys, RetryAfter, Secret, UnknownHost,
+    Use, ValueMatch,
 };
 use crate::ir::{Change, Dur, Fact, Piece, Subject};
 use crate::targets::support::{approx, depends, exact, unsupported};
@@ -21,7 +22,21 @@ pub(super) fn support(feature: Feature) -> Support {
         ListenerHttp3 => unsupported("HTTP/3 is not offered: stock builds have no QUIC")
             .seen(SEEN)
             .help("leave `http3` off here; clients use HTTP/2"),
-        ListenerUnknownHost | ListenerPaths | ListenerEncodedSlash | ListenerHeaderNames => exact(),
+        ListenerUnknownHost => depends("whether certificates cover every host", |used, env| {
+            let refused = used.on.listener().is_some_and(|it| {
+                it.unknown_host.value != UnknownHost::Close
+                    || facts::refuses_by_sni(env.gateway, it)
+                    || facts::takes_any_host(env.gateway, it)
+            });
+            if refused {
+                exact()
+            } else {
+                approx("a TLS handshake for an unknown name is completed with the first certificate, since one of the known hosts has none of its own; then the connection is closed")
+                    .seen(SEEN)
+                    .help("name a certificate that covers every host of the listener")
+            }
+        }),
+        ListenerPaths | ListenerEncodedSlash | ListenerHeaderNames => exact(),
         ListenerTcpKeepalive => exact(),
 
         TlsTermination => depends("how the files are named, before 3.0", termination),
@@ -30,7 +45,23 @@ pub(super) fn support(feature: Feature) -> Support {
             .seen(SEEN)
             .help("run an ACME client beside it and name its files: `cert` and `key`"),
 
-        HostExact | HostWildcard => exact(),
+        HostExact => exact(),
+        HostWildcard => depends("whether a listener closes unknown hosts", |used, env| {
+            let refused = used.on.route().is_some_and(|route| {
+                env.gateway.listeners_of(route).any(|it| {
+                    it.tls.is_some()
+                        && it.unknown_host.value == UnknownHost::Close
+                        && facts::refuses_by_sni(env.gateway, it)
+                })
+            });
+            if refused {
+                approx("a listener that closes unknown hosts refuses every name that no certificate covers, and a wildcard's covers one label only")
+                    .seen(SEEN)
+                    .help("name the deeper hosts in a certificate and in the route, or leave `unknown_host` at `not_found`")
+            } else {
+                exact()
+            }
+        }),
         HostRegex | PathRegex => exact(),
         PathExact | PathPrefix | RouteMethods => exact(),
         WhenMethods | WhenClients | WhenUpgrade | WhenListeners => exact(),

@@ -4,8 +4,9 @@ use super::global;
 use super::{Ctx, line};
 use crate::emit::{Line, Part, Tok};
 use crate::ir::{
-    CertificateSource, ClientAuthMode, HostMatch, Listener, ListenerTls, TlsProfile, UnknownHost,
+    CertificateSource, ClientAuthMode, Listener, ListenerTls, TlsProfile, UnknownHost,
 };
+use crate::targets::haproxy::facts;
 
 /// TLS as Mozilla's guidelines 5.7 and later say; the curve that OpenSSL 3.0 does not know is left out.
 const CURVES: &str = "curves X25519:prime256v1:secp384r1";
@@ -69,7 +70,7 @@ fn secure(ctx: &Ctx<'_>, it: &Listener, tls: &ListenerTls, bind: Line) -> Line {
             })
             .word(&auth.ca.value);
     }
-    if it.unknown_host.value == UnknownHost::Close && !takes_any_host(ctx, it) {
+    if it.unknown_host.value == UnknownHost::Close && facts::refuses_by_sni(ctx.env.gateway, it) {
         bind = bind.with("strict-sni");
     }
     match tls.profile.value {
@@ -80,9 +81,4 @@ fn secure(ctx: &Ctx<'_>, it: &Listener, tls: &ListenerTls, bind: Line) -> Line {
     }
     .with(SUITES)
     .with(CURVES)
-}
-
-fn takes_any_host(ctx: &Ctx<'_>, it: &Listener) -> bool {
-    ctx.served(it)
-        .any(|route| route.hosts.iter().any(|host| host.value == HostMatch::Any))
 }
