@@ -188,6 +188,23 @@ impl Lab {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has the program load its files again, as they were rendered.
+    ///
+    /// # Errors
+    /// What it said against them.
+    pub fn reload(&self) -> Result<(), StartFailure> {
+        let files: Vec<(String, &str)> = self
+            .files
+            .iter()
+            .map(|file| (file.path.to_string_lossy().into_owned(), file.text.as_str()))
+            .collect();
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(name, text)| (name.as_str(), *text))
+            .collect();
+        self.running().reload(&files)
+    }
+
     /// The stubs of an upstream, in the order of its servers.
     pub fn stubs(&self, upstream: UpstreamId) -> &[Stub] {
         &self.stubs[upstream.index()]
@@ -233,7 +250,7 @@ impl Lab {
             .collect();
         match running.folder().path().join("error.log").exists() {
             true => files,
-            false => running.log(),
+            false => running.said(),
         }
     }
 }

@@ -80,7 +80,7 @@ impl Drop for Script {
 struct Lab {
     name: String,
     running: Running,
-    text: String,
+    texts: Vec<(String, String)>,
     plain: u16,
     secure: u16,
     /// Where a page of another origin is to be had: a server itself.
@@ -135,24 +135,26 @@ targets: {{ {target}: {{ version: "{}" }} }}
         let compiled = compile::compile(vec![Input::new("spec.yaml", spec)], World::EMPTY);
         let target = targets::by_id(target).expect("a target");
         let rendered = compile::render(&compiled, target, Options::default());
-        let Some(main) = rendered.files.first() else {
-            panic!("{:#?}", rendered.report)
-        };
+        assert!(!rendered.files.is_empty(), "{:#?}", rendered.report);
+        let texts: Vec<(String, String)> = rendered
+            .files
+            .iter()
+            .map(|file| (file.path.to_string_lossy().into_owned(), file.text.clone()))
+            .collect();
         let authority = Authority::new();
         let pair = authority.try_issue(&["chat.example"]).expect("a name");
         let folder = Folder::new("clients").expect("a folder");
         folder.write("ca.pem", authority.pem()).expect("a file");
-        let files = [
-            (found.program.main_file(), main.text.as_str()),
-            ("site.pem", &pair.joined()),
-        ];
+        let joined = pair.joined();
+        let mut files = borrowed(&texts);
+        files.push(("site.pem", &joined));
         let wait = [plain, secure].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let running =
             Running::start(found, &files, &wait, &[]).unwrap_or_else(|why| panic!("{why}"));
         Lab {
             name: program.name.clone(),
             running,
-            text: main.text.clone(),
+            texts,
             plain,
             secure,
             beside: u16::try_from(ports[0]).expect("a port"),
@@ -200,6 +202,13 @@ targets: {{ {target}: {{ version: "{}" }} }}
     }
 }
 
+fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
+    files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect()
+}
+
 /// Every check of the client, on both listeners of every program; then, where it can wait, it comes back after a drain.
 fn through_all(client: (&str, &str), servers: &str, waits: bool) {
     let needed: &[&str] = match client.0 {
@@ -222,9 +231,8 @@ fn through_all(client: (&str, &str), servers: &str, waits: bool) {
         let what = format!("{} through a reload of {}", client.1, lab.name);
         let said = held.line().unwrap_or_default();
         assert_eq!(said["event"], "open", "{what}: {said}");
-        let text = lab.text.clone();
         lab.running
-            .reload(&text)
+            .reload(&borrowed(&lab.texts))
             .unwrap_or_else(|why| panic!("{what}: {why}"));
         held.checks(&what);
     }

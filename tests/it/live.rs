@@ -219,7 +219,8 @@ impl Running {
     /// Replaces the main file and has the program load it; `Err` holds what the program said against it, and then the
     /// old file is still served.
     pub(crate) fn reload(&mut self, text: &str) -> Result<(), process::StartFailure> {
-        self.run.reload(text)
+        let main = self.run.found().program.main_file();
+        self.run.reload(&[(main, text)])
     }
 
     /// Asks for a stop that lets tunnels live on.

@@ -100,9 +100,8 @@ fn stopping(lab: &Lab) -> Seen {
 
 fn reloading(lab: &Lab) -> Seen {
     let (ask, tunnel) = opened(lab)?;
-    let text = lab.files.first().map_or("", |file| file.text.as_str());
     let start = Instant::now();
-    if let Err(why) = lab.running().reload(text) {
+    if let Err(why) = lab.reload() {
         return Err(
             Deviation::new("a reload", why.to_string(), "the same file taken again").into(),
         );

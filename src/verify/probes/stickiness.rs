@@ -215,9 +215,7 @@ fn reloaded(lab: &Lab, id: UpstreamId) -> Seen {
         // A process asks its peers for 5 s what they remember; until then it hands nothing on.
         until(Duration::from_secs(6), || false);
     }
-    let text = lab.files.first().map_or("", |file| file.text.as_str());
-    lab.running()
-        .reload(text)
+    lab.reload()
         .map_err(|why| Miss::Unseen(format!("no reload: {why}")))?;
     // Old workers may answer for a moment.
     until(Duration::from_millis(300), || false);

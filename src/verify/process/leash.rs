@@ -4,19 +4,26 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
 /// Reads words from us until our end of its pipe closes: by us, or by the system where this process is itself killed.
 /// A killed process takes some time to die, and may write into the folder until then.
 const SCRIPT: &str = r#"
-folder=$1 group=
-while read -r word number; do
+folder=$1 group= leader= litter= late=
+while read -r word value; do
     case $word in
-        group) group=$number ;;
+        group) group=$value ;;
+        leader) leader=$value ;;
+        litter) litter=$value ;;
         keep) folder= ;;
-        *) kill -s "$word" "$group" ;;
+        after) (sleep "${value% *}"; kill -s "${value#* }" "$leader") & late=$! ;;
+        *) kill -s "$word" "$leader" ;;
     esac
 done
 [ -z "$group" ] || kill -s KILL -- "-$group"
+[ -z "$litter" ] || rm -f -- "$litter"
+# The shell leads a group of its own, in which now only a late signal's sleep may be.
+[ -z "$late" ] || { trap '' TERM; kill -s TERM -- "-$$"; }
 [ -n "$folder" ] || exit 0
 tries=0
 until rm -rf -- "$folder" || [ $tries -ge 100 ]; do
@@ -55,14 +62,29 @@ impl Leash {
         self.say(&format!("group {group}"));
     }
 
+    /// The process that is sent signals.
+    pub(super) fn leader(&mut self, process: u32) {
+        self.say(&format!("leader {process}"));
+    }
+
+    /// A file outside the folder that goes too.
+    pub(super) fn litter(&mut self, path: &Path) {
+        self.say(&format!("litter {}", path.display()));
+    }
+
     /// Leaves the folder where it is.
     pub(super) fn keep(&mut self) {
         self.say("keep");
     }
 
-    /// Sends the group's first process a signal, named without `SIG`.
+    /// Sends the leader a signal, named without `SIG`.
     pub(super) fn signal(&mut self, name: &str) {
         self.say(name);
+    }
+
+    /// The same, some time later.
+    pub(super) fn signal_after(&mut self, wait: Duration, name: &str) {
+        self.say(&format!("after {} {name}", wait.as_secs_f32()));
     }
 
     /// Ends the group, and returns when that is done.

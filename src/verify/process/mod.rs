@@ -1,20 +1,25 @@
 //! A real program that serves: started, reloaded, stopped, and never left behind.
 
+mod failure;
 mod leash;
+mod members;
 
-use std::error::Error;
-use std::fmt;
 use std::fs::File;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::folder::Folder;
-use super::programs::{Complaint, Found};
+use super::port;
+use super::programs::{By, Found, Home, Stop, main_of};
+use super::wire::Client;
 use leash::Leash;
+
+pub use failure::StartFailure;
+pub use members::members;
 
 /// How long a program may take to start or to reload.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,53 +30,20 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The file in the folder that takes both standard streams.
 const LOG: &str = "log";
 
-/// A program that did not take a file: at its check, its start or a reload.
-#[derive(Clone, Debug)]
-pub struct StartFailure {
-    /// What it did not do: a sentence without its full stop.
-    pub what: String,
-    /// All that the program said; empty where it was not even started.
-    pub log: String,
-    /// What it complained of, with lines of its main file where it named them.
-    pub complaints: Vec<Complaint>,
-}
-
-impl StartFailure {
-    /// Whether somebody else has taken a port of the file: then it may start on other ports.
-    pub fn is_port_clash(&self) -> bool {
-        // As glibc and as musl put it.
-        let words = ["Address already in use", "Address in use"];
-        words.iter().any(|words| self.log.contains(words))
-    }
-
-    fn early(found: &Found, why: &io::Error) -> Self {
-        Self {
-            what: format!("{} was not started: {why}", found.name()),
-            log: String::new(),
-            complaints: Vec::new(),
-        }
-    }
-}
-
-impl fmt::Display for StartFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
-        if !self.log.is_empty() {
-            write!(f, "; it says:\n{}", self.log.trim_end())?;
-        }
-        Ok(())
-    }
-}
-
-impl Error for StartFailure {}
-
 /// A program that serves. Dropping it kills it with its children and removes its folder; so does the end of this process,
 /// also by Ctrl-C or by `SIGKILL`.
 #[derive(Debug)]
 pub struct Running {
     found: Found,
     main: PathBuf,
+    admin: SocketAddr,
+    env: Vec<(String, String)>,
+    /// Of the first process: every later one joins it.
+    group: u32,
+    /// The process that serves.
     child: Child,
+    /// Those that handed over to the next.
+    before: Vec<Child>,
     // In this order: the folder goes when nobody writes into it.
     leash: Leash,
     folder: Folder,
@@ -106,12 +78,30 @@ impl Running {
         ports: &[SocketAddr],
         env: &[(String, String)],
     ) -> Result<Self, StartFailure> {
-        let mut running = Self::launch(folder, found, files, env)
+        let mut running = Self::launch(folder, found, files, env, false)
             .map_err(|why| StartFailure::early(found, &why))?;
-        running.wait_for("start", PATIENCE, |running| {
-            running.is_ready() && ports.iter().all(|port| TcpStream::connect(port).is_ok())
-        })?;
+        running.wait_start(ports)?;
         Ok(running)
+    }
+
+    /// The verdict of a program that has no check of its own: it is started, and asked what it found wrong.
+    pub(super) fn check(
+        found: &Found,
+        folder: Folder,
+        files: &[(&str, &str)],
+    ) -> Result<(), StartFailure> {
+        let mut running = Self::launch(folder, found, files, &[], true)
+            .map_err(|why| StartFailure::early(found, &why))?;
+        running.wait_start(&[])?;
+        let home = running.home();
+        let flaws = found.program.flaws(&home);
+        let said = running.said();
+        if flaws.is_empty() && found.program.is_clean(true, &said) {
+            return Ok(());
+        }
+        let mut wrong = found.found_wrong(true, &said, &home);
+        wrong.complaints.extend(flaws);
+        Err(wrong)
     }
 
     fn launch(
@@ -119,31 +109,63 @@ impl Running {
         found: &Found,
         files: &[(&str, &str)],
         env: &[(String, String)],
+        checked: bool,
     ) -> io::Result<Self> {
         let mut leash = Leash::hold(folder.path())?;
         if folder.is_kept() {
             leash.keep();
         }
-        let main = found.lay(&folder, files)?;
-        let log = File::create(folder.path().join(LOG))?;
-        let mut command = Command::new(&found.path);
-        command.current_dir(folder.path());
-        found.program.serve(&mut command, folder.path(), &main);
-        let child = command
-            .envs(env.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .process_group(0)
-            .spawn()?;
+        let main = main_of(&folder, files)?;
+        let home = Home {
+            folder: folder.path(),
+            main: &main,
+            admin: port::free_on(Ipv4Addr::LOCALHOST.into())?,
+            epoch: 0,
+            checked,
+        };
+        found.lay(&folder, files, &home)?;
+        if let Some(litter) = found.program.litter(&home) {
+            leash.litter(&litter);
+        }
+        File::create(folder.path().join(LOG))?;
+        let child = spawn(found, &home, env, 0)?;
         leash.group(child.id());
+        leash.leader(child.id());
+        let admin = home.admin;
         Ok(Self {
             found: found.clone(),
             main,
+            admin,
+            env: env.to_vec(),
+            group: child.id(),
             child,
+            before: Vec::new(),
             leash,
             folder,
         })
+    }
+
+    fn wait_start(&mut self, ports: &[SocketAddr]) -> Result<(), StartFailure> {
+        self.wait_for("start", PATIENCE, |running| {
+            let program = running.found.program;
+            program.has_refused(&running.log())
+                || running.is_ready() && ports.iter().all(|port| TcpStream::connect(port).is_ok())
+        })?;
+        let log = self.log();
+        match self.found.program.has_refused(&log) {
+            true => Err(self.failure("refuses the files", &log)),
+            false => Ok(()),
+        }
+    }
+
+    fn home(&self) -> Home<'_> {
+        Home {
+            folder: self.folder.path(),
+            main: &self.main,
+            admin: self.admin,
+            epoch: u32::try_from(self.before.len()).unwrap_or(u32::MAX),
+            checked: false,
+        }
     }
 
     /// The program.
@@ -158,7 +180,7 @@ impl Running {
 
     /// The id of its first process, which is that of its process group.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.group
     }
 
     /// Lets the folder stay when the program is gone.
@@ -172,6 +194,11 @@ impl Running {
         self.folder.read(LOG).unwrap_or_default()
     }
 
+    /// What it printed on its own account: without what it says only because we want to hear it.
+    pub fn said(&self) -> String {
+        self.found.own_words(&self.log())
+    }
+
     /// Waits until the log holds `text`.
     ///
     /// # Errors
@@ -182,31 +209,90 @@ impl Running {
         })
     }
 
-    /// Replaces the main file and has the program load it; returns when the new file is served, and only the new one.
+    /// Replaces these files, each whole, and has the program load them; returns when the new ones are served, and only they.
+    /// Files that are not named stay.
     ///
     /// # Errors
-    /// What the program said against the file, which is then not served: the old one still is. Or it did not answer in 10 s.
-    pub fn reload(&mut self, text: &str) -> Result<(), StartFailure> {
-        let reload = self.found.program.reload();
+    /// What the program said against the files, which are then not served: the old ones still are. Or it did not answer in
+    /// 10 s. Or it cannot load a change to this file while it runs: then the file is left as it is.
+    pub fn reload(&mut self, files: &[(&str, &str)]) -> Result<(), StartFailure> {
         let seen = self.log().len();
-        let text = self.found.program.confine(text, self.folder.path());
-        std::fs::write(&self.main, text).map_err(|why| StartFailure::early(&self.found, &why))?;
-        self.leash.signal(reload.signal);
         let fresh = |running: &Self| running.log().get(seen..).unwrap_or_default().to_owned();
-        self.wait_for("reload", PATIENCE, |running| {
+        let changed: Vec<&str> = files
+            .iter()
+            .filter(|(name, text)| {
+                let new = self.found.program.confine(name, text, &self.home());
+                self.folder.read(name).ok() != Some(new)
+            })
+            .map(|(name, _)| *name)
+            .collect();
+        let reload = self.found.program.reload(&changed);
+        if matches!(reload.by, By::Restart) {
+            let fate = format!("reads {} only when it starts", changed.join(", "));
+            return Err(self.failure(&fate, ""));
+        }
+        let early = |why: io::Error| StartFailure::early(&self.found, &why);
+        self.found
+            .lay(&self.folder, files, &self.home())
+            .map_err(early)?;
+        let taken = |running: &Self| {
             let log = fresh(running);
+            // Ready also where it refuses: else it could lose the next signal.
             (log.contains(reload.done) || log.contains(reload.refused)) && running.is_ready()
-        })?;
+        };
+        match reload.by {
+            By::Signal(name) => self.leash.signal(name),
+            By::Itself | By::Restart => {}
+            By::Successor => return self.succeed(taken),
+        }
+        self.wait_for("reload", PATIENCE, taken)?;
         let log = fresh(self);
         match log.contains(reload.refused) {
-            true => Err(self.failure("refuses the new file", log)),
+            true => Err(self.failure("refuses the new file", &log)),
             false => Ok(()),
         }
     }
 
+    /// A further process takes over.
+    fn succeed(&mut self, taken: impl Fn(&Self) -> bool) -> Result<(), StartFailure> {
+        let mut check = Command::new(&self.found.path);
+        check.current_dir(self.folder.path());
+        if self.found.program.check(&mut check, &self.home()) {
+            self.found.checked(&mut check, &self.home())?;
+        }
+        let mut home = self.home();
+        home.epoch += 1;
+        let next = spawn(&self.found, &home, &self.env, self.group)
+            .map_err(|why| StartFailure::early(&self.found, &why))?;
+        self.leash.leader(next.id());
+        self.before.push(std::mem::replace(&mut self.child, next));
+        let outcome = self.wait_for("take over", PATIENCE, taken);
+        if outcome.is_err()
+            && let Some(old) = self.before.pop()
+        {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            self.leash.leader(old.id());
+            self.child = old;
+        }
+        outcome
+    }
+
     /// Asks for a stop that lets tunnels live on: their end is the drain's matter. Returns at once.
     pub fn stop_soft(&mut self) {
-        self.leash.signal(self.found.program.soft_stop());
+        match self.found.program.soft_stop(&self.home()) {
+            Stop::Signal(name) => self.leash.signal(name),
+            Stop::Asked {
+                admin,
+                path,
+                wait,
+                signal,
+            } => {
+                // Where it does not answer, the signal is all that is left to say.
+                let _ = Client::new(admin).try_send("POST", path, &[], b"");
+                self.leash.signal_after(wait, signal);
+            }
+        }
     }
 
     /// Ends the program and its children at once; its folder goes too, unless it is kept.
@@ -218,7 +304,9 @@ impl Running {
     pub fn gone_within(&mut self, limit: Duration) -> Option<Duration> {
         let start = Instant::now();
         while start.elapsed() < limit {
-            if self.ended().is_some() {
+            let mut before = self.before.iter_mut();
+            let are_gone = before.all(|it| matches!(it.try_wait(), Ok(Some(_))));
+            if self.ended().is_some() && are_gone {
                 return Some(start.elapsed());
             }
             std::thread::sleep(PAUSE);
@@ -226,12 +314,14 @@ impl Running {
         None
     }
 
+    /// How the process that serves ended.
     fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     fn is_ready(&self) -> bool {
-        self.found.program.is_ready(self.pid(), &self.log())
+        let program = self.found.program;
+        program.is_ready(&self.home(), self.child.id(), &self.log())
     }
 
     fn wait_for(
@@ -252,12 +342,13 @@ impl Running {
                     continue;
                 }
             };
-            return Err(self.failure(&fate, self.log()));
+            return Err(self.failure(&fate, &self.log()));
         }
         Ok(())
     }
 
-    fn failure(&self, fate: &str, log: String) -> StartFailure {
+    fn failure(&self, fate: &str, log: &str) -> StartFailure {
+        let log = self.found.own_words(log);
         StartFailure {
             what: format!("{} {fate}", self.found.name()),
             complaints: self.found.program.complaints(&log, &self.main),
@@ -266,13 +357,35 @@ impl Running {
     }
 }
 
+/// Starts one process; in a group of its own, or in that of those before it.
+fn spawn(
+    found: &Found,
+    home: &Home<'_>,
+    env: &[(String, String)],
+    group: u32,
+) -> io::Result<Child> {
+    let log = File::options().append(true).open(home.folder.join(LOG))?;
+    let mut command = Command::new(&found.path);
+    command.current_dir(home.folder);
+    found.program.serve(&mut command, home);
+    command
+        .envs(env.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .process_group(i32::try_from(group).unwrap_or(0))
+        .spawn()
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // The shell removes the folder and then ends; meanwhile its program dies.
         self.leash.cut();
         // Dead already, unless somebody ended the shell first.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in self.before.iter_mut().chain([&mut self.child]) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         // A worker takes some time to die; until then its port is open.
         let group = self.pid();
         let start = Instant::now();
@@ -280,39 +393,4 @@ impl Drop for Running {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
-}
-
-/// The living processes of a group. A zombie that waits for its new parent is not one, unless threads of it live on: they
-/// keep its sockets open.
-pub fn members(group: u32) -> Vec<u32> {
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return listed(group);
-    };
-    let group = group.to_string();
-    let processes = entries.flatten().filter_map(|entry| {
-        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-        // After the name in parentheses: state, parent, group; the 18th is the number of threads.
-        let words: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-        let is_zombie = *words.first()? == "Z" && *words.get(17)? == "1";
-        let alive = *words.get(2)? == group && !is_zombie;
-        alive.then(|| entry.file_name().to_string_lossy().parse().ok())?
-    });
-    processes.collect()
-}
-
-/// The same where there is no `/proc`.
-fn listed(group: u32) -> Vec<u32> {
-    let mut ps = Command::new("ps");
-    ps.args(["-A", "-o", "pid=,pgid=,stat="]);
-    let Ok((_, said)) = super::command::run(&mut ps, PATIENCE) else {
-        return Vec::new();
-    };
-    let group = group.to_string();
-    said.lines()
-        .filter_map(|line| {
-            let mut words = line.split_whitespace();
-            let (pid, of, state) = (words.next()?, words.next()?, words.next()?);
-            (of == group && !state.starts_with('Z')).then(|| pid.parse().ok())?
-        })
-        .collect()
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Complaint, Program, Reload};
+use super::{By, Complaint, Home, Program, Reload, Stop};
 use crate::ir::Version;
 
 pub(super) struct Haproxy;
@@ -43,7 +43,10 @@ impl Program for Haproxy {
         "haproxy.cfg"
     }
 
-    fn confine(&self, text: &str, _folder: &Path) -> String {
+    fn confine(&self, name: &str, text: &str, home: &Home<'_>) -> String {
+        if !home.is_main(name) {
+            return text.to_owned();
+        }
         text.split_inclusive('\n')
             .map(|line| {
                 let bare = line.trim_start();
@@ -55,13 +58,14 @@ impl Program for Haproxy {
             .collect()
     }
 
-    fn serve(&self, command: &mut Command, _folder: &Path, main: &Path) {
+    fn serve(&self, command: &mut Command, home: &Home<'_>) {
         // A master, for only it can reload; and in the foreground.
-        command.arg("-f").arg(main).args(["-W", "-db"]);
+        command.arg("-f").arg(home.main).args(["-W", "-db"]);
     }
 
-    fn check(&self, command: &mut Command, _folder: &Path, main: &Path) {
-        command.arg("-f").arg(main).args(["-c", "-dW"]);
+    fn check(&self, command: &mut Command, home: &Home<'_>) -> bool {
+        command.arg("-f").arg(home.main).args(["-c", "-dW"]);
+        true
     }
 
     fn is_clean(&self, success: bool, said: &str) -> bool {
@@ -69,7 +73,7 @@ impl Program for Haproxy {
     }
 
     /// The master loses a signal that comes before it waits for signals.
-    fn is_ready(&self, process: u32, log: &str) -> bool {
+    fn is_ready(&self, _home: &Home<'_>, process: u32, log: &str) -> bool {
         const USR2: u64 = 1 << (12 - 1);
         let Ok(status) = std::fs::read_to_string(format!("/proc/{process}/status")) else {
             // No /proc: the system is not Linux, and the log is the next best.
@@ -81,16 +85,16 @@ impl Program for Haproxy {
             .is_some_and(|mask| mask & USR2 != 0)
     }
 
-    fn reload(&self) -> Reload {
+    fn reload(&self, _changed: &[&str]) -> Reload {
         Reload {
-            signal: "USR2",
+            by: By::Signal("USR2"),
             done: "Loading success.",
             refused: "Loading failure!",
         }
     }
 
-    fn soft_stop(&self) -> &'static str {
-        "USR1"
+    fn soft_stop(&self, _home: &Home<'_>) -> Stop {
+        Stop::Signal("USR1")
     }
 
     /// `[ALERT]    (7) : config : parsing [/d/haproxy.cfg:11] : unknown keyword 'x' in 'frontend' section`.

@@ -5,13 +5,15 @@ mod nginx;
 
 use std::fmt;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::command;
 use super::folder::Folder;
-use super::process::StartFailure;
+use super::process::{Running, StartFailure};
+use super::wire::Client;
+use super::{command, port};
 use crate::ir::Version;
 use crate::{names, targets};
 
@@ -30,6 +32,9 @@ const ELSEWHERE: [&str; 5] = [
 /// How long a program may take to say its version, or to check a file.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a program may take to answer at its own address.
+const ADMIN_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What must be known of one real program.
 pub trait Program: Sync {
     /// The id of the target whose files it loads.
@@ -38,7 +43,7 @@ pub trait Program: Sync {
     /// The names of its executable, the usual one first.
     fn executables(&self) -> &'static [&'static str];
 
-    /// The argument that makes it say its version.
+    /// The argument, or the command, that makes it say its version.
     fn ask_version(&self) -> &'static str;
 
     /// The version in what it then says; `None` where another program speaks.
@@ -47,27 +52,48 @@ pub trait Program: Sync {
     /// The usual name of its main file.
     fn main_file(&self) -> &'static str;
 
-    /// The main file's text made to stay inside `folder` and to need no privilege: what it says about process, user and
-    /// system paths goes. Line n stays line n.
-    fn confine(&self, text: &str, folder: &Path) -> String;
+    /// A file's text made to stay inside the folder and to need no privilege: what it says about process, user and system
+    /// paths goes, and what [`Program::is_ready`] asks is added. Line n stays line n where the program names lines.
+    fn confine(&self, name: &str, text: &str, home: &Home<'_>) -> String;
 
-    /// Arguments that load `main` and serve, in the foreground, with the log on the standard streams.
-    fn serve(&self, command: &mut Command, folder: &Path, main: &Path);
+    /// Arguments that load the main file and serve, in the foreground, with the log on the standard streams.
+    fn serve(&self, command: &mut Command, home: &Home<'_>);
 
-    /// Arguments that only check `main`, as strictly as the program can.
-    fn check(&self, command: &mut Command, folder: &Path, main: &Path);
+    /// Arguments that only check the main file, as strictly as the program can; `false` where it has no such thing, and has
+    /// to be started.
+    fn check(&self, command: &mut Command, home: &Home<'_>) -> bool;
 
     /// Whether a check found nothing, not even something to warn of.
     fn is_clean(&self, success: bool, said: &str) -> bool;
 
+    /// What it finds wrong in files that it serves all the same, where it has no check: asked of a program that is ready.
+    fn flaws(&self, _home: &Home<'_>) -> Vec<Complaint> {
+        Vec::new()
+    }
+
     /// Whether the process is done starting (or reloading): it takes signals, which it may not when its ports already accept.
-    fn is_ready(&self, process: u32, log: &str) -> bool;
+    fn is_ready(&self, home: &Home<'_>, process: u32, log: &str) -> bool;
 
-    /// How it is told to load its file again, and how the log shows the outcome.
-    fn reload(&self) -> Reload;
+    /// Whether it refuses its files, though it runs on: asked while it starts.
+    fn has_refused(&self, _log: &str) -> bool {
+        false
+    }
 
-    /// The signal for a stop that lets tunnels live on until the drain's end, without `SIG`.
-    fn soft_stop(&self) -> &'static str;
+    /// How it is brought to load its files again, of which these differ from what it serves, and how the log shows the outcome.
+    fn reload(&self, changed: &[&str]) -> Reload;
+
+    /// How it is stopped so that tunnels live on until the drain's end.
+    fn soft_stop(&self, home: &Home<'_>) -> Stop;
+
+    /// Whether a line of the log is there only because we have it say more than the written files do.
+    fn is_aside(&self, _line: &str) -> bool {
+        false
+    }
+
+    /// A file outside its folder that stays where the program is killed.
+    fn litter(&self, _home: &Home<'_>) -> Option<PathBuf> {
+        None
+    }
 
     /// What the log complains of, in its order.
     fn complaints(&self, log: &str, main: &Path) -> Vec<Complaint>;
@@ -84,21 +110,81 @@ impl fmt::Debug for dyn Program {
     }
 }
 
-/// How a program loads its file again.
+/// Where a program runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Home<'a> {
+    /// The private folder, which is its working directory.
+    pub folder: &'a Path,
+    /// Its main file, absolute.
+    pub main: &'a Path,
+    /// A loopback address that nobody else was given, where the program can be asked and told, if it has such a place.
+    pub admin: SocketAddr,
+    /// How many processes served here before this one, each of which handed over to the next.
+    pub epoch: u32,
+    /// Whether the files are only checked: then a port in use is no fault.
+    pub checked: bool,
+}
+
+impl Home<'_> {
+    /// Whether a file is the main one.
+    pub fn is_main(&self, name: &str) -> bool {
+        self.folder.join(name) == self.main
+    }
+
+    /// What the program answers to a GET at its own address, if it is a 200.
+    pub fn ask(&self, path: &str) -> Option<String> {
+        let client = Client::new(self.admin).patience(ADMIN_PATIENCE);
+        let answer = client.try_get(path, &[]).ok()?;
+        (answer.status == 200).then(|| answer.text())
+    }
+}
+
+/// How a program loads its files again.
 #[derive(Clone, Copy, Debug)]
 pub struct Reload {
-    /// The signal, without `SIG`.
-    pub signal: &'static str,
-    /// The log holds this once the new file is served, and no longer the old one.
+    /// What makes it do so, once the files are replaced.
+    pub by: By,
+    /// The log holds this once the new files are served, and no longer the old ones.
     pub done: &'static str,
-    /// The log holds this where the new file is refused.
+    /// The log holds this where the new files are refused.
     pub refused: &'static str,
+}
+
+/// What makes a program load its files again. Each file is replaced whole, by renaming a new one.
+#[derive(Clone, Copy, Debug)]
+pub enum By {
+    /// A signal to it, without `SIG`.
+    Signal(&'static str),
+    /// Nothing: it watches its files.
+    Itself,
+    /// A further process, which takes over from the one that serves. The files are checked before, as whoever does that does.
+    Successor,
+    /// Only an end and a new start, which is no reload: the files are left as they are.
+    Restart,
+}
+
+/// How a program is stopped softly.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Stop {
+    /// A signal to it, without `SIG`.
+    Signal(&'static str),
+    /// A POST to a path of an address of its own, and a signal some time later.
+    Asked {
+        /// Where it is asked.
+        admin: SocketAddr,
+        /// What it is asked.
+        path: &'static str,
+        /// How long after.
+        wait: Duration,
+        /// The signal then, without `SIG`.
+        signal: &'static str,
+    },
 }
 
 /// Something that a program said against a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Complaint {
-    /// The line of the main file, from 1; `None` where the program named none.
+    /// The line of the main file, from 1; `None` where the program named none, or another file's.
     pub line: Option<usize>,
     /// The program's words, without time stamp, process id and place.
     pub message: String,
@@ -203,19 +289,26 @@ impl Found {
         format!("{} {}", self.program.title(), self.version)
     }
 
-    /// Writes the files, and returns the path of the first: the main one, confined.
+    /// A log without what the program says only because we want to hear it.
+    pub(super) fn own_words(&self, log: &str) -> String {
+        let lines = log.split_inclusive('\n');
+        lines.filter(|line| !self.program.is_aside(line)).collect()
+    }
+
+    /// Writes the files, each confined.
     ///
     /// # Errors
-    /// When the folder cannot be written, or `files` is empty.
-    pub fn lay(&self, folder: &Folder, files: &[(&str, &str)]) -> io::Result<PathBuf> {
-        let Some(((name, text), others)) = files.split_first() else {
-            let why = "a configuration has at least a main file";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-        };
-        for (name, text) in others {
-            folder.write(name, text)?;
+    /// When the folder cannot be written.
+    pub(super) fn lay(
+        &self,
+        folder: &Folder,
+        files: &[(&str, &str)],
+        home: &Home<'_>,
+    ) -> io::Result<()> {
+        for (name, text) in files {
+            folder.replace(name, self.program.confine(name, text, home))?;
         }
-        folder.write(name, self.program.confine(text, folder.path()))
+        Ok(())
     }
 
     /// The program's own verdict on files, the first of which is the main one. Listeners must be loopback addresses with
@@ -230,26 +323,65 @@ impl Found {
             complaints: Vec::new(),
         };
         let folder = Folder::new("check").map_err(failure)?;
-        let main = self.lay(&folder, files).map_err(failure)?;
+        let main = main_of(&folder, files).map_err(failure)?;
+        let home = Home {
+            folder: folder.path(),
+            main: &main,
+            admin: port::free_on(Ipv4Addr::LOCALHOST.into()).map_err(failure)?,
+            epoch: 0,
+            checked: true,
+        };
         let mut command = Command::new(&self.path);
         command.current_dir(folder.path());
-        self.program.check(&mut command, folder.path(), &main);
-        let (status, said) = command::run(&mut command, PATIENCE).map_err(failure)?;
+        if !self.program.check(&mut command, &home) {
+            return Running::check(self, folder, files);
+        }
+        self.lay(&folder, files, &home).map_err(failure)?;
+        self.checked(&mut command, &home)
+    }
+
+    /// Runs the command that checks.
+    pub(super) fn checked(
+        &self,
+        command: &mut Command,
+        home: &Home<'_>,
+    ) -> Result<(), StartFailure> {
+        let (status, said) = command::run(command, PATIENCE).map_err(|why| StartFailure {
+            what: format!("{} could not check the file: {why}", self.name()),
+            log: String::new(),
+            complaints: Vec::new(),
+        })?;
         if self.program.is_clean(status.success(), &said) {
             return Ok(());
         }
-        let complaints = self.program.complaints(&said, &main);
-        let what = match status.success() {
+        Err(self.found_wrong(status.success(), &said, home))
+    }
+
+    /// What a check found.
+    pub(super) fn found_wrong(&self, served: bool, said: &str, home: &Home<'_>) -> StartFailure {
+        let what = match served {
             true => format!("{} warns", self.name()),
             false => format!("{} refuses the file", self.name()),
         };
-        let inside = format!("{}/", folder.path().display());
-        Err(StartFailure {
+        let inside = format!("{}/", home.folder.display());
+        StartFailure {
             what,
             log: said.replace(&inside, "/"),
-            complaints,
-        })
+            complaints: self.program.complaints(said, home.main),
+        }
     }
+}
+
+/// The path of the main file, which is the first.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn main_of(folder: &Folder, files: &[(&str, &str)]) -> io::Result<PathBuf> {
+    let (name, _) = files.first().ok_or_else(|| {
+        let why = "a configuration has at least a main file";
+        io::Error::new(io::ErrorKind::InvalidInput, why)
+    })?;
+    Ok(folder.path().join(name))
 }
 
 /// The version that a text begins with: `2.8.25-…`, `1.31.3`, `3.2-dev5`.

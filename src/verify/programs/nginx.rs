@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Complaint, Program, Reload};
+use super::{By, Complaint, Home, Program, Reload, Stop};
 use crate::ir::Version;
 
 pub(super) struct Nginx;
@@ -36,9 +36,12 @@ impl Program for Nginx {
         "nginx.conf"
     }
 
-    fn confine(&self, text: &str, folder: &Path) -> String {
+    fn confine(&self, name: &str, text: &str, home: &Home<'_>) -> String {
+        if !home.is_main(name) {
+            return text.to_owned();
+        }
         // A log within the folder is written beside the one of the command line.
-        let own = folder.to_string_lossy();
+        let own = home.folder.to_string_lossy();
         let mut out = String::with_capacity(text.len() + 400);
         let keeps = text.contains("client_body_temp_path");
         for line in text.split_inclusive('\n') {
@@ -59,19 +62,20 @@ impl Program for Nginx {
         out
     }
 
-    fn serve(&self, command: &mut Command, folder: &Path, main: &Path) {
+    fn serve(&self, command: &mut Command, home: &Home<'_>) {
         // As root the workers would become a user who may not exist, or may not enter the folder, which is its maker's.
-        let is_root = std::fs::metadata(folder).is_ok_and(|folder| folder.uid() == 0);
+        let is_root = std::fs::metadata(home.folder).is_ok_and(|folder| folder.uid() == 0);
         let user = if is_root { "user root; " } else { "" };
-        command.arg("-p").arg(folder).arg("-c").arg(main);
+        command.arg("-p").arg(home.folder).arg("-c").arg(home.main);
         command.args(["-e", "stderr", "-g"]).arg(format!(
             "{user}daemon off; pid nginx.pid; error_log stderr notice;"
         ));
     }
 
-    fn check(&self, command: &mut Command, folder: &Path, main: &Path) {
-        self.serve(command, folder, main);
+    fn check(&self, command: &mut Command, home: &Home<'_>) -> bool {
+        self.serve(command, home);
         command.arg("-t");
+        true
     }
 
     fn is_clean(&self, success: bool, said: &str) -> bool {
@@ -79,21 +83,21 @@ impl Program for Nginx {
         success && !said.contains("[warn]")
     }
 
-    fn is_ready(&self, _process: u32, log: &str) -> bool {
+    fn is_ready(&self, _home: &Home<'_>, _process: u32, log: &str) -> bool {
         log.contains("start worker process ")
     }
 
-    fn reload(&self) -> Reload {
+    fn reload(&self, _changed: &[&str]) -> Reload {
         Reload {
-            signal: "HUP",
+            by: By::Signal("HUP"),
             // The old worker no longer accepts once it says so.
             done: "gracefully shutting down",
             refused: "[emerg]",
         }
     }
 
-    fn soft_stop(&self) -> &'static str {
-        "QUIT"
+    fn soft_stop(&self, _home: &Home<'_>) -> Stop {
+        Stop::Signal("QUIT")
     }
 
     /// `nginx: [emerg] unknown directive "x" in /d/nginx.conf:5`, and the same with `2026/11/22 20:21:00 [emerg] 7#7: ` before it.

@@ -57,7 +57,7 @@ fn a_file_that_is_refused_is_told_with_its_line() {
         assert_eq!(checked.complaints.first().and_then(|one| one.line), Some(5));
 
         let mut run = start(&program, port(), "").expect("a good file");
-        let why = run.reload(&text).expect_err("nonsense");
+        let why = run.reload(&[(name, &text)]).expect_err("nonsense");
         assert!(
             why.complaints.iter().any(|one| one.line == Some(5)),
             "{}: {why:#?}",
