@@ -40,7 +40,7 @@ pub struct Job<'a> {
     pub written: &'a [OutFile],
     /// Whether the folder stays.
     pub keep: bool,
-    /// Changes the rendered main file before the program loads it: how a test plants a bug.
+    /// Changes each rendered file before the program loads it: how a test plants a bug.
     pub patch: Option<&'a (dyn Fn(&str) -> String + Sync)>,
 }
 
@@ -143,8 +143,10 @@ impl Lab {
             .iter()
             .map(|file| (file.path.to_string_lossy().into_owned(), file.text.clone()))
             .collect();
-        if let (Some(patch), Some((_, main))) = (job.patch, texts.first_mut()) {
-            *main = patch(main);
+        if let Some(patch) = job.patch {
+            for (_, text) in &mut texts {
+                *text = patch(text);
+            }
         }
         let texts: Vec<(&str, &str)> = texts
             .iter()

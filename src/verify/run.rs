@@ -25,7 +25,7 @@ pub struct Wish<'a> {
     pub limit: Duration,
     /// Whether the folders of the programs stay.
     pub keep: bool,
-    /// Changes the rendered main file before the program loads it: how a test plants a bug.
+    /// Changes each rendered file before the program loads it: how a test plants a bug.
     pub patch: Option<&'a (dyn Fn(&str) -> String + Sync)>,
     /// Called with how many probes of a program are done, and how many there are.
     pub progress: &'a (dyn Fn(&Found, usize, usize) + Sync),
