@@ -14,4 +14,12 @@ pub(super) const TEMPLATES: &[(&str, &str)] = &[
         "nginx/nginx.conf",
         include_str!("../../templates/nginx/nginx.conf.tera"),
     ),
+    (
+        "traefik/dynamic.yml",
+        include_str!("../../templates/traefik/dynamic.yml.tera"),
+    ),
+    (
+        "traefik/traefik.yml",
+        include_str!("../../templates/traefik/traefik.yml.tera"),
+    ),
 ];

@@ -6,6 +6,7 @@ pub mod loss;
 pub mod matrix;
 pub mod nginx;
 pub mod support;
+pub mod traefik;
 
 use crate::emit::Page;
 use crate::ir::{Feature, Gateway, Room, Version};
@@ -14,7 +15,7 @@ pub use loss::{Finding, Verdicts, judge, report};
 pub use support::{Note, Seen, Support, Verdict};
 
 /// Every target, in the order of the matrix.
-pub static ALL: &[&dyn Target] = &[&nginx::Nginx, &haproxy::Haproxy];
+pub static ALL: &[&dyn Target] = &[&nginx::Nginx, &haproxy::Haproxy, &traefik::Traefik];
 
 /// The target of this id.
 pub fn by_id(id: &str) -> Option<&'static dyn Target> {

@@ -79,6 +79,17 @@ pub fn run(
             }
             return;
         }
+        if setup.names && !job.found.program.has_resolvers() {
+            for index in members {
+                let why = "it asks the system's name servers, which know no name of a lab";
+                let seen = Err(Miss::Unseen(why.to_owned()));
+                keep(
+                    *index,
+                    losses.judge(&probes[*index], seen, None, Duration::ZERO),
+                );
+            }
+            return;
+        }
         let lab = match Lab::open(job, *setup) {
             Ok(lab) => Arc::new(lab),
             Err(NoLab::Program(why, _)) if setup.names || setup.acme => {

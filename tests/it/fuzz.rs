@@ -336,7 +336,7 @@ fn refused(
         }
     }
     assert!(
-        judged > rounds(100) / 5,
+        judged > rounds(100) / 8,
         "only {judged} files for {target} {version}"
     );
     faults

@@ -13,7 +13,6 @@
 
 mod ends;
 mod harness;
-mod others;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

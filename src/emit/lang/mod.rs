@@ -8,6 +8,7 @@ pub mod haproxy;
 pub mod nginx;
 pub(super) mod quoted;
 pub(super) mod shared;
+pub mod traefik;
 
 /// Why a text cannot be written in a language, as a diagnostic's title: the fact, lower case, no full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,49 @@
+//! Traefik: a static file that starts as it is, and the dynamic file that it watches.
+
+mod facts;
+mod plan;
+mod support;
+
+use super::{Env, Layout, Support, Target, Verdicts};
+use crate::emit::Page;
+use crate::emit::lang::traefik::TRAEFIK;
+use crate::ir::{Feature, Gateway, Room, Version};
+
+/// Traefik Proxy, the open-source build.
+#[derive(Debug)]
+pub struct Traefik;
+
+impl Target for Traefik {
+    fn id(&self) -> &'static str {
+        "traefik"
+    }
+
+    fn title(&self) -> &'static str {
+        "Traefik"
+    }
+
+    fn versions(&self) -> (Version, Version) {
+        (Version::new(3, 0), Version::new(3, 7))
+    }
+
+    fn room<'a>(&self, gateway: &'a Gateway) -> &'a Room {
+        &gateway.rooms.traefik.room
+    }
+
+    fn support(&self, feature: Feature) -> Support {
+        support::support(feature)
+    }
+
+    fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {
+        let (fixed, dynamic) = plan::plan(gateway, verdicts, env);
+        let dynamic = Page::new("dynamic.yml", "traefik/dynamic.yml", &TRAEFIK, &dynamic);
+        match env.layout {
+            // Whoever has a Traefik has its static file too.
+            Layout::Include => vec![dynamic],
+            Layout::Full => vec![
+                Page::new("traefik.yml", "traefik/traefik.yml", &TRAEFIK, &fixed),
+                dynamic,
+            ],
+        }
+    }
+}

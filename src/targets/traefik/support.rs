@@ -1,0 +1,630 @@
+//! What Traefik does with each feature. Nothing is decided elsewhere.
+
+use super::facts::{self, Face, Peer};
+use crate::ir::{
+    Action, AuthKind, Balance, Change, Check, Feature, HashKey, HeaderNames, HostHeader, HostMatch,
+    Origin, Paths, PerKey, Piece, RedirectTo, Route, Stickiness, Subject, UnknownHost, Use,
+    Workers,
+};
+use crate::targets::support::{approx, depends, exact, unsupported};
+use crate::targets::{Env, Seen, Support};
+
+/// The version that the tests run.
+const SEEN: Seen = Seen::On("traefik 3.7.15");
+const DOCS: Seen = Seen::Docs("Traefik's documentation");
+
+/// The verdict on a feature.
+pub(super) fn support(feature: Feature) -> Support {
+    use Feature::*;
+    match feature {
+        ListenerBind => exact(),
+        ListenerRedirect => {
+            approx("only GET and HEAD get 301: another method gets 308, which keeps it").seen(SEEN)
+        }
+        ListenerHttp2 | ListenerHttp3 => exact(),
+        ListenerProxyProtocol => {
+            approx("a connection without the header is served too, and counts as its sender's own")
+                .seen(SEEN)
+                .help("let a firewall pass only the balancer in front to this port")
+        }
+        ListenerPublicPort => exact(),
+        ListenerUnknownHost => depends("what shall happen", unknown_host),
+        ListenerPaths => depends("how paths are read, and the version", paths),
+        ListenerEncodedSlash => depends("the version", |u, env| match u.on.listener() {
+            Some(it)
+                if it.encoded_slash.value == crate::ir::EncodedSlash::Reject
+                    && !env.since(3, 6, 4) =>
+            {
+                unsupported("`%2F` passes: Traefik refuses it since 3.6.4").seen(DOCS)
+            }
+            _ => exact(),
+        }),
+        ListenerHeaderNames => depends("the version", |u, env| match u.on.listener() {
+            Some(it) if it.header_names.value == HeaderNames::Strict && !env.since(3, 7, 6) => {
+                approx("names with underscores pass: Traefik drops them since 3.7.6").seen(DOCS)
+            }
+            _ => exact(),
+        }),
+        ListenerTcpKeepalive => unsupported("a dead client is found after some minutes: Traefik has its own times")
+            .seen(SEEN)
+            .help("set `net.ipv4.tcp_keepalive_time` for its host, or leave it out"),
+
+        TlsTermination => depends("several TLS listeners", termination),
+        TlsProfile => depends("several TLS listeners", |_, env| one_tls(env, "versions and ciphers")),
+        TlsHsts => exact(),
+        TlsClientAuth => depends("several TLS listeners", |_, env| one_tls(env, "client certificates")),
+        TlsAcme => exact(),
+
+        HostExact | HostWildcard | HostRegex => exact(),
+        PathExact | PathPrefix | PathRegex | RouteMethods => exact(),
+        WhenMethods | WhenHeaders | WhenQuery => exact(),
+        WhenClients => depends("IPv6 ranges behind trusted proxies", |u, env| {
+            match u.on.route() {
+                Some(route) if !reads_forwarded(route, env, route.when.clients.as_ref().map(|it| it.value.as_slice())) => {
+                    unsupported("no rule finds an IPv6 range in `X-Forwarded-For`; the route answers 503")
+                        .seen(SEEN)
+                        .help("name IPv4 ranges here, or leave `trusted_proxies` to a listener of its own")
+                }
+                _ => exact(),
+            }
+        }),
+        WhenUpgrade | WhenListeners => exact(),
+
+        WebSocketUpgrade | WebSocketOff | WebSocketOnly | WebSocketTokens | WebSocketMethods => {
+            exact()
+        }
+        WebSocketOverHttp2 => unsupported("HTTP/2 carries no sockets: browsers open one more connection, by HTTP/1.1")
+            .seen(SEEN)
+            .help("`websocket_over_http2: off` says the same without a loss"),
+        WebSocketMaxMessage => unsupported("messages of any length pass: Traefik reads no frames")
+            .seen(SEEN)
+            .help("limit the message in the application"),
+        WebSocketMessages => unsupported("any number of messages pass: Traefik reads no frames")
+            .seen(SEEN)
+            .help("limit the rate in the application; `limits.requests` bounds handshakes"),
+        WebSocketPing => unsupported("nobody pings for the application; TCP keep-alive finds dead peers")
+            .seen(SEEN)
+            .help("have the application or the client ping"),
+
+        TimeoutHead => depends("how long bodies may stand still", head),
+        TimeoutClientKeepalive => exact(),
+        TimeoutConnect => exact(),
+        TimeoutResponse => exact(),
+        TimeoutIdle => depends("the version, and how long an answer may take", idle),
+        TimeoutWebSocketIdle => depends("the version", |_, env| match env.since(3, 7, 0) {
+            true => approx("a tunnel is closed after this long without a byte from the server, whatever the client sends")
+                .seen(SEEN)
+                .help("have the server answer pings, or send them"),
+            false => unsupported("a silent tunnel stays open until one side closes it: before 3.7 Traefik has no timer for tunnels")
+                .seen(DOCS)
+                .help("have the application ping, and close the tunnels that do not answer"),
+        }),
+        TimeoutMaxDuration => unsupported("a tunnel lives as long as both sides keep it")
+            .seen(SEEN)
+            .help("let the application close after that time"),
+        TimeoutStreamIdle => depends("the version, and how long an answer may take", stream_idle),
+        TimeoutUpstreamKeepalive => exact(),
+
+        UpstreamServers => depends("sockets of files", |u, _| match u.on.upstream() {
+            Some(it) if it.servers.iter().any(is_socket) => {
+                unsupported("Traefik reaches no server by a socket of a file: it is left out")
+                    .seen(DOCS)
+                    .help("have the server listen on a port of the loopback address")
+            }
+            Some(it) if it.health.is_none() => {
+                approx("when every server refuses the answer is 502, not 503").seen(SEEN)
+                    .help("add `health`: with no healthy server left the answer is 503")
+            }
+            _ => approx("until the checks have found every server down the answer is 502, not 503").seen(SEEN),
+        }),
+        UpstreamWeights => depends("how requests are spread", |u, env| match u.on.upstream() {
+            Some(it) if is_p2c(it, env) => {
+                approx("weights count for nothing where the least busy server is chosen").seen(SEEN)
+                    .help("use `balance: round_robin` where weights matter more")
+            }
+            _ => exact(),
+        }),
+        UpstreamBackup => depends("whether checks find the others dead", |u, _| match u.on.upstream() {
+            Some(it) if !facts::is_checked(it) => {
+                approx("backup servers are never asked: only checks by HTTP find out that the others are dead")
+                    .seen(SEEN)
+                    .help("add `health`, such as `health: {http: {path: /health}}`")
+            }
+            _ => exact(),
+        }),
+        UpstreamSplit => exact(),
+        BalanceRoundRobin => exact(),
+        BalanceLeastConnections => depends("the version", |_, env| match env.since(3, 4, 0) {
+            true => approx("the less busy of two servers chosen by chance; a second try may lead to the one that refused")
+                .seen(SEEN),
+            false => unsupported("servers take requests in turn: before 3.4 Traefik knows no other way").seen(DOCS),
+        }),
+        BalanceRandom => unsupported("servers take requests in turn").seen(SEEN),
+        BalanceHash => depends("what is hashed, and the version", |u, env| match u.on.upstream().map(|it| &it.balance.value) {
+            Some(Balance::Hash(HashKey::Source)) if env.since(3, 6, 0) => {
+                exact()
+            }
+            Some(Balance::Hash(HashKey::Source)) => {
+                unsupported("servers take requests in turn: Traefik hashes addresses since 3.6").seen(DOCS)
+            }
+            _ => unsupported("servers take requests in turn: Traefik hashes nothing but the client's address")
+                .seen(SEEN)
+                .help("keep a client by `stickiness: {cookie: …}`"),
+        }),
+        UpstreamKeepalive => exact(),
+        UpstreamSlowStart => unsupported("a returned server takes its full share at once")
+            .seen(SEEN)
+            .help("let the health check succeed only once the server is warm"),
+        UpstreamResolve => exact(),
+        UpstreamTcpKeepalive => unsupported("a dead server is asked for a sign of life after 30 s: Traefik has its own times")
+            .seen(SEEN)
+            .help("leave it out"),
+        UpstreamMaxConnections => unsupported("servers take any number of connections")
+            .seen(SEEN)
+            .help("`limits.connections: {per: route, max: …}` bounds what is open on a route"),
+        UpstreamProtocol => exact(),
+        UpstreamTls | UpstreamTlsClient => exact(),
+        UpstreamResponseHead => unsupported("heads of up to 10 MiB pass: Traefik has no ceiling of its own")
+            .seen(SEEN)
+            .help("leave it out"),
+        Retries => depends("the version", retries),
+
+        HealthHttp => depends("how many checks count, and which statuses are well", health),
+        HealthTcp => unsupported("servers are not checked: Traefik's checks are HTTP requests")
+            .seen(SEEN)
+            .help("use `health: {http: {path: …}}`"),
+        HealthWebSocket => unsupported("servers are not checked: Traefik's checks are plain requests")
+            .seen(SEEN)
+            .help("use `health: {http: {path: …}}`"),
+        HealthPassive => depends("the version", |_, env| match env.since(3, 6, 0) {
+            true => approx("errors count within the time that a server is taken out for").seen(SEEN),
+            false => unsupported("no server is taken out: Traefik counts errors since 3.6").seen(DOCS),
+        }),
+
+        StickyCookie | StickyCookieName | StickyCookieTtl => exact(),
+        StickyCookieAttributes => depends("the version", |u, env| match u.on.upstream().map(|it| &it.stickiness) {
+            Some(Some(Stickiness::Cookie(it))) if it.path.value != "/" && !env.since(3, 2, 0) => {
+                approx("the cookie has `Path=/`: Traefik takes another since 3.2").seen(DOCS)
+            }
+            _ => exact(),
+        }),
+        StickyAppCookie => unsupported("Traefik follows no cookie but its own: clients are spread as if they had none")
+            .seen(SEEN)
+            .help("use `stickiness: {cookie: …}`: Traefik then sets a second cookie"),
+        StickySource => depends("the version", |_, env| match env.since(3, 6, 0) {
+            true => approx("the choice is a hash of the client's address: a share of the clients moves when servers change").seen(SEEN),
+            false => unsupported("clients are spread as if they had no address: Traefik hashes addresses since 3.6").seen(DOCS),
+        }),
+
+        HostHeader => depends("a split whose parts have different hosts", |u, _| match u.on.route() {
+            Some(route) if mixed_hosts(route) => {
+                approx("all parts of the split see the host of the first").seen(SEEN)
+            }
+            _ => exact(),
+        }),
+        ForwardedHeaders => exact(),
+        ForwardedOff => exact(),
+        TrustedProxies => {
+            approx("`X-Forwarded-Host` comes as the proxy in front wrote it, and of its requests there is no `X-Real-IP`")
+                .seen(SEEN)
+                .help("read the client's address from `X-Forwarded-For`")
+        }
+        RequestHeaders => depends("the kind of change", request_headers),
+        ResponseHeaders => depends("the kind of change", response_headers),
+        HeaderFacts => depends("which fact", |u, _| match u.on.route() {
+            Some(route) if knows(route, u.at) => exact(),
+            _ => approx("the header is taken away: Traefik writes no facts of a request")
+                .seen(SEEN)
+                .help("`X-Forwarded-For`, `-Host`, `-Proto` and `-Port` reach every server"),
+        }),
+        HeaderClaims => unsupported("nobody reads the claim, as nobody checks the token: the route answers 503").seen(SEEN),
+        HeaderTlsSubject => unsupported("the header is taken away: Traefik tells the subject in a header of its own only")
+            .seen(SEEN)
+            .help("put a `passTLSClientCert` middleware into `targets.traefik.raw`, and read `X-Forwarded-Tls-Client-Cert-Info`"),
+
+        LimitHead => depends("the version", |_, env| match env.since(3, 4, 0) {
+            true => exact(),
+            false => unsupported("heads of up to 1 MiB pass: Traefik has a limit since 3.4").seen(DOCS),
+        }),
+        LimitBody => depends("streams", |u, _| match u.on.route() {
+            Some(route) if route.stream.is_some() => {
+                approx("on a stream a body counts by its `Content-Length`, and one without it gets 411: Traefik would hold the answer back to count it")
+                    .seen(SEEN)
+            }
+            _ => exact(),
+        }),
+        LimitRequests => depends("the version", |u, env| match u.on.route() {
+            Some(route) if !env.since(3, 6, 0) && (route.websocket.is_some() || route.cors.is_some() || route.methods.is_some()) => {
+                approx("each kind of requests counts alone, sockets and others: before 3.6 no router stands before others")
+                    .seen(DOCS)
+            }
+            _ => approx("a request that comes a moment too early waits for its turn, up to half a second").seen(SEEN),
+        }),
+        LimitRequestsExempt => depends("IPv6 ranges behind trusted proxies", |u, env| {
+            let exempt = u.on.route().and_then(|it| Some((it, it.requests.as_ref()?)));
+            match exempt {
+                Some((route, limit)) if !reads_forwarded(route, env, Some(&limit.exempt.value)) => {
+                    unsupported("these clients are counted as well: no rule finds an IPv6 range in `X-Forwarded-For`")
+                        .seen(SEEN)
+                }
+                _ => exact(),
+            }
+        }),
+        LimitRequestsBucket => approx("each route counts alone: Traefik's limits share nothing").seen(SEEN),
+        LimitConnections => depends("who is counted", |u, _| {
+            let per = u.on.route().and_then(|it| it.connections.as_ref()).map(|it| &it.per.value);
+            match per {
+                Some(PerKey::Header(_)) => approx("more get 429, not 503, and requests without the header count as one client").seen(SEEN),
+                _ => approx("more get 429, not 503").seen(SEEN),
+            }
+        }),
+        LimitListenerConnections => unsupported("a listener takes any number of connections")
+            .seen(SEEN)
+            .help("bound them in front, or per client by `limits.connections`"),
+
+        AuthJwt | AuthJwtPlaces | AuthJwtAudience | AuthJwks => {
+            unsupported("Traefik's open-source build checks no tokens; the route answers 503")
+                .seen(SEEN)
+                .help("let a service check them: `forward`")
+        }
+        AuthJwtStrip => unsupported("nothing reaches the server: the route answers 503, see `auth.jwt`").seen(SEEN),
+        AuthBasic => exact(),
+        AuthApiKey => unsupported("Traefik's open-source build checks no keys; the route answers 503")
+            .seen(SEEN)
+            .help("let a service check them: `forward`"),
+        AuthForward => depends("what the service's answer is for", forward),
+        AuthStrip => depends("what is stripped", |u, _| match u.on {
+            Subject::Auth(auth) if matches!(auth.kind, AuthKind::Basic(_)) => exact(),
+            _ => unsupported("nothing reaches the server: the route answers 503, see `auth.api_key`").seen(SEEN),
+        }),
+        Origins => depends("`same_host` where the host is a pattern", |u, _| match u.on.route() {
+            Some(route) if compares_pattern(route) => {
+                approx("on hosts that are no plain name no origin counts as the same host: browsers get 403")
+                    .seen(SEEN)
+                    .help("name the origins, or the hosts")
+            }
+            _ => exact(),
+        }),
+        Clients => exact(),
+        Cors => exact(),
+
+        Stream | StreamRequest => exact(),
+        Compression => exact(),
+
+        LogAccess => exact(),
+        LogRoute => depends("the version", |_, env| match env.since(3, 2, 0) {
+            true => exact(),
+            false => unsupported("its requests are logged as well: a router may be silent since 3.2").seen(DOCS),
+        }),
+        LogFields => approx("fields have Traefik's names, the path holds the query, times are in nanoseconds, a tunnel has the status 0, and there is no id").seen(SEEN),
+        LogRedact => depends("the version", |_, env| match env.since(3, 7, 0) {
+            true => approx("the log has no query at all where a parameter of it is hidden").seen(SEEN),
+            false => approx("the log has no path at all where a parameter of the query is hidden").seen(DOCS),
+        }),
+        Metrics => exact(),
+
+        Redirect => depends("the status", redirect),
+        Respond => depends("the body", |u, _| match u.on.route().map(|it| &it.action) {
+            Some(Action::Respond(it)) if matches!(it.value.status, 204 | 304) => exact(),
+            _ => approx("the status is right, but the body is its name: Traefik writes no other answer")
+                .seen(SEEN)
+                .help("lead the route to a server that has the page"),
+        }),
+        RewritePath | RewriteRegex => exact(),
+        RewriteQuery => unsupported("the server sees the query as the client sent it").seen(SEEN)
+            .help("read both forms in the application"),
+        RewriteMapLocation => unsupported("`Location` and cookie paths come as the server wrote them").seen(SEEN)
+            .help("tell the application its public path; `X-Replaced-Path` has what the client asked for"),
+        ErrorPages => unsupported("Traefik's own errors stay as they are: it has no page without a server that serves it")
+            .seen(SEEN)
+            .help("put an `errors` middleware with a service for pages into `targets.traefik.raw`"),
+        ErrorPagesServer => unsupported("the server's errors stay as they are: Traefik has no page without a server that serves it")
+            .seen(SEEN)
+            .help("put an `errors` middleware with a service for pages into `targets.traefik.raw`"),
+
+        DrainTimeout => approx("a reload ends no tunnel: they live on until a stop").seen(SEEN),
+        DrainSpread => unsupported("tunnels end all together at the end of the drain time, without a close frame")
+            .seen(SEEN)
+            .help("let clients reconnect after a random pause"),
+
+        MaxConnections => unsupported("Traefik takes any number of connections, as far as the system lets it")
+            .seen(SEEN)
+            .help("bound them in front, or by the limit on open files"),
+        Files => unsupported("as many as the system allows the program: Traefik sets no limit itself").seen(SEEN)
+            .help("`LimitNOFILE=` in its service file"),
+        WorkerCount => depends("a number", |_, env| match env.gateway.runtime.workers.value {
+            Workers::Auto => exact(),
+            Workers::Count(_) => unsupported("as many threads as there are cores")
+                .seen(SEEN)
+                .help("start it with `GOMAXPROCS` in its environment"),
+        }),
+    }
+}
+
+fn is_socket(server: &crate::ir::Server) -> bool {
+    matches!(server.address.value, crate::ir::Address::Unix { .. })
+}
+
+fn is_p2c(upstream: &crate::ir::Upstream, env: &Env<'_>) -> bool {
+    facts::strategy(upstream, |a, b, c| env.since(a, b, c)) == Some("p2c")
+}
+
+fn unknown_host(u: &Use<'_>, _: &Env<'_>) -> Support {
+    match u.on.listener() {
+        Some(it) if it.unknown_host.value == UnknownHost::Close && it.tls.is_some() => {
+            approx("a name that no certificate has is refused by TLS; any other gets 404")
+                .seen(SEEN)
+        }
+        Some(it) if it.unknown_host.value == UnknownHost::Close => {
+            unsupported("an unknown host gets 404: Traefik answers every request").seen(SEEN)
+        }
+        _ => exact(),
+    }
+}
+
+fn paths(u: &Use<'_>, env: &Env<'_>) -> Support {
+    match u.on.listener() {
+        Some(it) if it.paths.value == Paths::Raw => {
+            approx("unreserved characters are decoded all the same").seen(SEEN)
+        }
+        Some(it) if it.paths.value == Paths::Reject && !env.since(3, 3, 6) => {
+            unsupported("dot segments and `//` are resolved: Traefik refuses them since 3.3.6").seen(DOCS)
+        }
+        _ => approx("a path that ends in a dot segment loses the slash that would stand there: `/a/b/..` is `/a`, not `/a/`")
+            .seen(SEEN),
+    }
+}
+
+fn termination(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let g = env.gateway;
+    let first = |listener: &crate::ir::Listener| {
+        let tls = listener.tls.as_ref()?;
+        tls.certificates.value.first().copied()
+    };
+    let all: Vec<_> = g.listeners.iter().filter_map(first).collect();
+    let own = u.on.listener().and_then(first);
+    match own {
+        Some(own) if all.first() != Some(&own) => approx(
+            "names that no certificate has get the first certificate of the first TLS listener",
+        )
+        .seen(SEEN),
+        _ => exact(),
+    }
+}
+
+fn one_tls(env: &Env<'_>, what: &str) -> Support {
+    if facts::one_tls_wish(env.gateway) {
+        return exact();
+    }
+    approx(format!(
+        "where no route names the host, the strictest listener's {what} hold for all: Traefik tells listeners apart by the hosts of their routes"
+    ))
+    .seen(SEEN)
+}
+
+/// Whether a rule can find the ranges in `X-Forwarded-For`, where it has to.
+fn reads_forwarded(
+    route: &Route,
+    env: &Env<'_>,
+    ranges: Option<&[crate::ir::ClientRange]>,
+) -> bool {
+    let Some(ranges) = ranges else {
+        return true;
+    };
+    Face::of(env.gateway, route).iter().all(|face| {
+        face.peer != Peer::Proxy || facts::forwarded_for(ranges, face.trusted()).is_some()
+    })
+}
+
+fn head(u: &Use<'_>, env: &Env<'_>) -> Support {
+    match u.on.listener() {
+        Some(it) if facts::read_timer(env.gateway, it) > it.head_timeout.value => {
+            approx(format!(
+                "a head may take {}: one timer serves head and body, and a shorter one would end uploads",
+                facts::time(facts::read_timer(env.gateway, it))
+            ))
+            .seen(SEEN)
+        }
+        _ => exact(),
+    }
+}
+
+fn idle(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let Some(route) = u.on.route() else {
+        return exact();
+    };
+    let (silence, _) = facts::silence(route, false);
+    if !env.since(3, 7, 0) {
+        return approx("an answer may stand still for ever, and a request may take the longest of these times in all: before 3.7 Traefik has no timer between bytes")
+            .seen(DOCS);
+    }
+    // On a stream its own idle time is the one that counts.
+    if route.stream.is_none() && silence > route.idle.value {
+        return approx(format!(
+            "an answer may stand still for {}: one timer serves its head and its body; a request may take the longest of these times in all, its pauses and its bytes together",
+            facts::time(silence)
+        ))
+        .seen(SEEN);
+    }
+    approx(
+        "a request may take the longest of these times in all, its pauses and its bytes together",
+    )
+    .seen(SEEN)
+    .help("write a longer `timeouts.idle` on routes that take large uploads")
+}
+
+fn stream_idle(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let route = u.on.route();
+    let Some((route, stream)) = route.and_then(|it| Some((it, it.stream.as_ref()?))) else {
+        return exact();
+    };
+    if !env.since(3, 7, 0) {
+        return unsupported("a silent stream stays open until one side closes it: before 3.7 Traefik has no timer between bytes")
+            .seen(DOCS)
+            .help("have the server send a comment line now and then, and end what nobody reads");
+    }
+    let (silence, _) = facts::silence(route, false);
+    if silence > stream.idle.value {
+        return approx(format!(
+            "a stream may be silent for {}: one timer serves its head and its body",
+            facts::time(silence)
+        ))
+        .seen(SEEN);
+    }
+    exact()
+}
+
+fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let Some(route) = u.on.route() else {
+        return exact();
+    };
+    let tries = facts::tries(env.gateway, route) - 1;
+    let asked = route
+        .shares()
+        .iter()
+        .filter_map(|it| it.retries.value.as_ref());
+    let again = asked.clone().any(|it| {
+        it.after
+            .iter()
+            .any(|after| *after != crate::ir::RetryAfter::Connect)
+    });
+    if again && !env.since(3, 7, 0) {
+        return approx(
+            "only connections that fail are tried again: Traefik looks at statuses since 3.7",
+        )
+        .seen(DOCS);
+    }
+    let most = asked.map(|it| u64::from(it.attempts)).max();
+    if again && most != Some(tries) {
+        return approx(format!(
+            "up to {tries} further tries after any failure: one number serves refused connections too"
+        ))
+        .seen(SEEN);
+    }
+    exact()
+}
+
+fn health(u: &Use<'_>, _: &Env<'_>) -> Support {
+    let Some(health) = u.on.upstream().and_then(|it| it.health.as_ref()) else {
+        return exact();
+    };
+    let Check::Http { status, .. } = &health.check.value else {
+        return exact();
+    };
+    let simple = match status.as_slice() {
+        [one] => one.first == one.last || (one.first, one.last) == (200, 399),
+        _ => false,
+    };
+    match (simple, health.rise.value == 1 && health.fall.value == 1) {
+        (true, true) => exact(),
+        (true, false) => approx("one check is enough in either direction").seen(SEEN),
+        (false, _) => approx(
+            "every status from 200 to 399 is well, and one check is enough in either direction",
+        )
+        .seen(SEEN)
+        .help("name one status, such as `status: [200]`"),
+    }
+}
+
+fn mixed_hosts(route: &Route) -> bool {
+    let set = |share: &crate::ir::Share| match &share.host_header.value {
+        HostHeader::Set(host) => Some(host.clone()),
+        HostHeader::Preserve | HostHeader::Upstream => None,
+    };
+    let mut hosts = route.shares().iter().map(set);
+    let first = hosts.next();
+    hosts.any(|it| Some(it) != first)
+}
+
+/// Whether every fact that a header asks for at a place is one that Traefik can write.
+fn knows(route: &Route, at: Origin) -> bool {
+    let ops = route.request_headers.iter().chain(&route.response_headers);
+    let mut pieces = ops
+        .filter(|op| op.at == at.loc)
+        .filter_map(|op| op.change.value())
+        .flat_map(|value| &value.0);
+    pieces.all(|piece| match piece {
+        Piece::Text(_) => true,
+        Piece::Fact(fact) => facts::is_fixed(fact, route),
+    })
+}
+
+fn request_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
+    let ops = u.on.route().map_or(&[][..], |it| &it.request_headers);
+    match ops.iter().find(|op| op.at == u.at.loc).map(|op| &op.change) {
+        Some(Change::Add(_)) => {
+            approx("it stands in place of what the client sent under that name").seen(SEEN)
+        }
+        Some(Change::SetIfAbsent(_)) => {
+            approx("it stands in place of what the client sent, also where there was something")
+                .seen(SEEN)
+                .help("ask for the header in `when`, on two routes")
+        }
+        _ => exact(),
+    }
+}
+
+fn response_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
+    let ops = u.on.route().map_or(&[][..], |it| &it.response_headers);
+    match ops
+        .iter()
+        .find(|op| op.at == u.at.loc)
+        .map(|op| (&op.change, op.name.as_str()))
+    {
+        Some((Change::Add(_), name)) if name.eq_ignore_ascii_case("set-cookie") => {
+            unsupported("it is not added: it would stand in place of the server's own cookies")
+                .seen(SEEN)
+        }
+        Some((Change::Add(_), _)) => {
+            approx("it stands in place of what the server sent under that name").seen(SEEN)
+        }
+        Some((Change::SetIfAbsent(_), _)) => {
+            approx("it stands in place of what the server sent, also where there was something")
+                .seen(SEEN)
+        }
+        _ => exact(),
+    }
+}
+
+fn forward(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let Subject::Auth(auth) = u.on else {
+        return exact();
+    };
+    let AuthKind::Forward(it) = &auth.kind else {
+        return exact();
+    };
+    let several = env.gateway.upstream(it.upstream.value).servers.len() > 1;
+    match (several, it.answer.value.is_empty()) {
+        (false, true) => approx("where the service is unreachable the client gets 500, not 503, and it may take as long as it likes").seen(SEEN),
+        (true, true) => approx("only the service's first server is asked; where it is unreachable the client gets 500, not 503, and it may take as long as it likes").seen(SEEN),
+        (false, false) => approx("of the service's 2xx nothing reaches the client; where it is unreachable the client gets 500, not 503, and it may take as long as it likes").seen(SEEN),
+        (true, false) => approx("only the service's first server is asked, and of its 2xx nothing reaches the client; where it is unreachable the client gets 500, not 503").seen(SEEN),
+    }
+}
+
+fn compares_pattern(route: &Route) -> bool {
+    let origins = route.websocket.as_ref().and_then(|it| it.origins.as_ref());
+    let same = origins.is_some_and(|it| it.value.same_host);
+    let mut hosts = route.hosts.iter();
+    same && hosts.any(|it| !matches!(it.value, HostMatch::Exact(_)))
+}
+
+fn redirect(u: &Use<'_>, _: &Env<'_>) -> Support {
+    let Some(Action::Redirect(redirect)) = u.on.route().map(|it| &it.action) else {
+        return exact();
+    };
+    match (&redirect.value.to, redirect.value.status) {
+        (RedirectTo::Url(_), _) => exact(),
+        (RedirectTo::Parts { .. }, 301 | 302) => approx(
+            "only GET and HEAD get this status: another method gets 308 or 307, which keep it",
+        )
+        .seen(SEEN),
+        (RedirectTo::Parts { .. }, status) => {
+            let other = if status == 308 { 301 } else { 302 };
+            approx(format!(
+                "GET and HEAD get {other}: Traefik has the others for other methods only"
+            ))
+            .seen(SEEN)
+        }
+    }
+}
