@@ -64,14 +64,16 @@ impl Folder {
         Ok(path)
     }
 
-    /// Like [`Folder::write`], but whoever reads or watches the file sees the old one or the whole new one.
+    /// Like [`Folder::write`], but whoever reads or watches the file, or its folder, sees the old one or the whole new one.
     ///
     /// # Errors
     /// The system's own, with the file's path.
     pub fn replace(&self, name: &str, bytes: impl AsRef<[u8]>) -> io::Result<PathBuf> {
-        let fresh = self.write(&format!("{name}.new"), bytes)?;
+        let fresh = self.write(".fresh/file", bytes)?;
         let path = self.path.join(name);
-        fs::rename(fresh, &path)
+        path.parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| fs::rename(fresh, &path))
             .map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", path.display())))?;
         Ok(path)
     }

@@ -13,6 +13,7 @@
 
 mod ends;
 mod harness;
+mod others;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -32,7 +32,7 @@ pub(crate) const SERVERS: [(&str, &[&str]); 5] = [
 pub(crate) fn servers() -> Vec<&'static str> {
     let known = SERVERS
         .iter()
-        .filter(|(target, _)| programs::by_id(target).is_some());
+        .filter(|(target, _)| wsgen::targets::by_id(target).is_some());
     known.flat_map(|(_, names)| names.iter().copied()).collect()
 }
 

@@ -7,14 +7,13 @@ mod members;
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use super::folder::Folder;
 use super::port;
-use super::programs::{By, Found, Home, Stop, main_of};
+use super::programs::{By, Found, Home, LOG, Stop, main_of};
 use super::wire::Client;
 use leash::Leash;
 
@@ -26,9 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long between two looks at what is waited for.
 const PAUSE: Duration = Duration::from_millis(5);
-
-/// The file in the folder that takes both standard streams.
-const LOG: &str = "log";
 
 /// A program that serves. Dropping it kills it with its children and removes its folder; so does the end of this process,
 /// also by Ctrl-C or by `SIGKILL`.
@@ -128,7 +124,7 @@ impl Running {
             leash.litter(&litter);
         }
         File::create(folder.path().join(LOG))?;
-        let child = spawn(found, &home, env, 0)?;
+        let child = found.spawn(&home, env, 0)?;
         leash.group(child.id());
         leash.leader(child.id());
         let admin = home.admin;
@@ -209,8 +205,8 @@ impl Running {
         })
     }
 
-    /// Replaces these files, each whole, and has the program load them; returns when the new ones are served, and only they.
-    /// Files that are not named stay.
+    /// Replaces those of these files that differ, each whole, and has the program load them; returns when the new ones are
+    /// served, and only they. Where none differs, a program that watches its files is shown those beside the main one anew.
     ///
     /// # Errors
     /// What the program said against the files, which are then not served: the old ones still are. Or it did not answer in
@@ -231,10 +227,16 @@ impl Running {
             let fate = format!("reads {} only when it starts", changed.join(", "));
             return Err(self.failure(&fate, ""));
         }
-        let early = |why: io::Error| StartFailure::early(&self.found, &why);
+        let fresh_files: Vec<(&str, &str)> = files
+            .iter()
+            .filter(|(name, _)| {
+                changed.contains(name) || changed.is_empty() && !self.home().is_main(name)
+            })
+            .copied()
+            .collect();
         self.found
-            .lay(&self.folder, files, &self.home())
-            .map_err(early)?;
+            .lay(&self.folder, &fresh_files, &self.home())
+            .map_err(|why| StartFailure::early(&self.found, &why))?;
         let taken = |running: &Self| {
             let log = fresh(running);
             // Ready also where it refuses: else it could lose the next signal.
@@ -262,7 +264,9 @@ impl Running {
         }
         let mut home = self.home();
         home.epoch += 1;
-        let next = spawn(&self.found, &home, &self.env, self.group)
+        let next = self
+            .found
+            .spawn(&home, &self.env, self.group)
             .map_err(|why| StartFailure::early(&self.found, &why))?;
         self.leash.leader(next.id());
         self.before.push(std::mem::replace(&mut self.child, next));
@@ -355,26 +359,6 @@ impl Running {
             log,
         }
     }
-}
-
-/// Starts one process; in a group of its own, or in that of those before it.
-fn spawn(
-    found: &Found,
-    home: &Home<'_>,
-    env: &[(String, String)],
-    group: u32,
-) -> io::Result<Child> {
-    let log = File::options().append(true).open(home.folder.join(LOG))?;
-    let mut command = Command::new(&found.path);
-    command.current_dir(home.folder);
-    found.program.serve(&mut command, home);
-    command
-        .envs(env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .process_group(i32::try_from(group).unwrap_or(0))
-        .spawn()
 }
 
 impl Drop for Running {

@@ -1,14 +1,19 @@
 //! The real programs: what must be known of each, and where they are found.
 
+mod caddy;
+mod envoy;
+mod find;
 mod haproxy;
 mod nginx;
 mod traefik;
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::folder::Folder;
@@ -16,22 +21,24 @@ use super::process::{Running, StartFailure};
 use super::wire::Client;
 use super::{command, port};
 use crate::ir::Version;
-use crate::{names, targets};
+use crate::targets;
+
+pub use find::{at, find};
 
 /// Every program, in the order of the matrix.
-pub static ALL: &[&dyn Program] = &[&nginx::Nginx, &haproxy::Haproxy, &traefik::Traefik];
-
-/// Where programs are that are on no user's `PATH`.
-const ELSEWHERE: [&str; 5] = [
-    "/usr/sbin",
-    "/usr/local/sbin",
-    "/usr/local/bin",
-    "/opt/homebrew/bin",
-    "/opt/local/sbin",
+pub static ALL: &[&dyn Program] = &[
+    &nginx::Nginx,
+    &haproxy::Haproxy,
+    &traefik::Traefik,
+    &envoy::Envoy,
+    &caddy::Caddy,
 ];
 
 /// How long a program may take to say its version, or to check a file.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The file in the folder that takes both standard streams.
+pub(super) const LOG: &str = "log";
 
 /// How long a program may take to answer at its own address.
 const ADMIN_PATIENCE: Duration = Duration::from_secs(1);
@@ -216,79 +223,6 @@ pub fn by_id(target: &str) -> Option<&'static dyn Program> {
         .find(|program| program.target() == target)
 }
 
-/// The target's program on this machine: the first on `PATH`, then in the folders for administrators' programs.
-pub fn find(target: &str) -> Option<Found> {
-    let program = by_id(target)?;
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(ELSEWHERE.map(PathBuf::from))
-        .flat_map(|folder| {
-            program
-                .executables()
-                .iter()
-                .map(move |name| folder.join(name))
-        })
-        .filter(|path| path.is_file())
-        .find_map(|path| ask(program, &path).ok())
-}
-
-/// The target's program at a path that a user gives.
-///
-/// # Errors
-/// A sentence: no such target, no such file, or a file that is not this program.
-pub fn at(target: &str, path: &Path) -> Result<Found, String> {
-    let Some(program) = by_id(target) else {
-        let known = ALL.iter().map(|program| program.target());
-        let close = names::closest(target, known.clone());
-        let meant = close.map_or_else(String::new, |name| format!(" Did you mean `{name}`?"));
-        let known: Vec<&str> = known.collect();
-        return Err(format!(
-            "no program is known for `{target}`, only for {}.{meant}",
-            known.join(", ")
-        ));
-    };
-    let shown = path.display();
-    let usual = program.executables().first().copied().unwrap_or_default();
-    if path.is_dir() {
-        return Err(format!(
-            "{shown} is a folder: name the executable in it, such as {}",
-            path.join(usual).display()
-        ));
-    }
-    if !path.exists() {
-        return Err(format!(
-            "there is no {shown}: give the path of the executable, such as {target}=/usr/sbin/{usual}"
-        ));
-    }
-    ask(program, path)
-}
-
-/// The program at the path, if it says that it is the one.
-fn ask(program: &'static dyn Program, path: &Path) -> Result<Found, String> {
-    let shown = path.display();
-    // A program is started in a folder of its own, where a relative path would lead elsewhere.
-    let absolute = std::path::absolute(path).map_err(|why| format!("{shown}: {why}"))?;
-    let argument = program.ask_version();
-    let mut command = Command::new(&absolute);
-    let (_, said) = command::run(command.arg(argument), PATIENCE)
-        .map_err(|why| format!("`{shown} {argument}` cannot be run: {why}"))?;
-    match program.version(&said) {
-        Some(version) => Ok(Found {
-            program,
-            path: absolute,
-            version,
-            said,
-        }),
-        None => {
-            let first = said.lines().next().unwrap_or_default().trim();
-            let title = program.title();
-            Err(format!(
-                "{shown} is not {title}: asked with `{argument}` for its version, it says `{first}`"
-            ))
-        }
-    }
-}
-
 impl Found {
     /// Title and version, such as `NGINX 1.22.1`.
     pub fn name(&self) -> String {
@@ -315,6 +249,26 @@ impl Found {
             folder.replace(name, self.program.confine(name, text, home))?;
         }
         Ok(())
+    }
+
+    /// Starts one process, in a group of its own (0) or in that of those before it.
+    pub(super) fn spawn(
+        &self,
+        home: &Home<'_>,
+        env: &[(String, String)],
+        group: u32,
+    ) -> io::Result<Child> {
+        let log = File::options().append(true).open(home.folder.join(LOG))?;
+        let mut command = Command::new(&self.path);
+        command.current_dir(home.folder);
+        self.program.serve(&mut command, home);
+        command
+            .envs(env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(i32::try_from(group).unwrap_or(0))
+            .spawn()
     }
 
     /// The program's own verdict on files, the first of which is the main one. Listeners must be loopback addresses with
