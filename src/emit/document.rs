@@ -40,6 +40,8 @@ enum Kind {
     Word(&'static str),
     /// A scalar that its language wrote.
     Tok(Tok),
+    /// A text of several lines, such as a script.
+    Block(Vec<Tok>),
     Number(i64),
     Flag(bool),
     List(Vec<Node>),
@@ -62,6 +64,11 @@ impl Node {
     /// A scalar that is complete: a text as the file's language writes it.
     pub fn tok(tok: Tok) -> Self {
         Self::new(Kind::Tok(tok))
+    }
+
+    /// A text of several lines, each complete in the text's own language, such as a script: indented below its key in YAML.
+    pub fn block(lines: Vec<Tok>) -> Self {
+        Self::new(Kind::Block(lines))
     }
 
     /// A number.
@@ -291,6 +298,16 @@ impl Lines {
             return;
         }
         match (&node.kind, self.style) {
+            (Kind::Block(lines), Style::Yaml) => {
+                self.push(format!("{start}{gap}|"), at);
+                for line in lines {
+                    let line = match line.as_str() {
+                        "" => String::new(),
+                        line => format!("{}{line}", blank(indent + STEP)),
+                    };
+                    self.push(line, Loc::default());
+                }
+            }
             (Kind::Map(map), Style::Yaml) => {
                 // Without a key it stands in a list, at its place.
                 if start.ends_with(':') {
@@ -367,6 +384,11 @@ impl Flow {
                 Style::Json => written(quoted::json, word, &mut self.text),
             },
             Kind::Tok(tok) => self.text.push_str(tok.as_str()),
+            Kind::Block(_) if self.style == Style::Yaml => return None,
+            Kind::Block(lines) => {
+                let lines: Vec<&str> = lines.iter().map(Tok::as_str).collect();
+                written(quoted::json, &(lines.join("\n") + "\n"), &mut self.text);
+            }
             Kind::Number(number) => self.text.push_str(&number.to_string()),
             Kind::Flag(flag) => self.text.push_str(if *flag { "true" } else { "false" }),
             Kind::List(nodes) => {
@@ -437,6 +459,10 @@ mod tests {
             .put("empty", Map::new())
             .put("servers", servers)
             .put("nested", Node::list([long.clone(), Node::flag(true)]))
+            .put(
+                "script",
+                Node::block(["if x", "", "  then \"y\"", "end"].map(Tok::fixed).to_vec()),
+            )
             .put("deep", Map::new().remark("inner").put("long", long))
     }
 

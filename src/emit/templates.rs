@@ -3,6 +3,10 @@
 /// (name, text): the name is the path under `templates/` without `.tera`; its folder is the target.
 pub(super) const TEMPLATES: &[(&str, &str)] = &[
     (
+        "envoy/envoy.yaml",
+        include_str!("../../templates/envoy/envoy.yaml.tera"),
+    ),
+    (
         "haproxy/haproxy.cfg",
         include_str!("../../templates/haproxy/haproxy.cfg.tera"),
     ),

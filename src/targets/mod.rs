@@ -1,5 +1,6 @@
 //! The targets: each program or platform that a gateway can be rendered for.
 
+pub mod envoy;
 pub mod evidence;
 pub mod haproxy;
 pub mod loss;
@@ -15,7 +16,12 @@ pub use loss::{Finding, Verdicts, judge, report};
 pub use support::{Note, Seen, Support, Verdict};
 
 /// Every target, in the order of the matrix.
-pub static ALL: &[&dyn Target] = &[&nginx::Nginx, &haproxy::Haproxy, &traefik::Traefik];
+pub static ALL: &[&dyn Target] = &[
+    &nginx::Nginx,
+    &haproxy::Haproxy,
+    &traefik::Traefik,
+    &envoy::Envoy,
+];
 
 /// The target of this id.
 pub fn by_id(id: &str) -> Option<&'static dyn Target> {

@@ -136,4 +136,8 @@ const OTHERS_CHANGE: &[&str] = &[
 ];
 
 /// What a target does by itself, and cannot be told otherwise.
-const BY_ITSELF: &[(&str, &str)] = &[("traefik", "upstream.resolve")];
+const BY_ITSELF: &[(&str, &str)] = &[
+    ("traefik", "upstream.resolve"),
+    ("envoy", "stream.request"),
+    ("envoy", "upstream.keepalive"),
+];

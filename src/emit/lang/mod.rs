@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::marks;
 
+pub mod envoy;
 pub mod haproxy;
 pub mod nginx;
 pub(super) mod quoted;

@@ -1,0 +1,28 @@
+//! Facts about Envoy that both the verdicts and the plan need: where one timer serves two words, what counts together.
+
+use crate::ir::{Dur, PerKey, Route, Upstream};
+
+/// Envoy's timer for the silence of a stream runs from the request's first byte: it must not end what still waits for its head.
+pub(super) fn silence(route: &Route) -> Dur {
+    body_idle(route).max(route.response.value)
+}
+
+/// How long a body may stand still: the stream's word, else the route's.
+pub(super) fn body_idle(route: &Route) -> Dur {
+    match &route.stream {
+        Some(stream) => stream.idle.value,
+        None => route.idle.value,
+    }
+}
+
+/// How many requests may be open at once on the route as a whole; other ways of counting are not Envoy's.
+pub(super) fn open_on_route(route: &Route) -> Option<u32> {
+    let limit = route.connections.as_ref()?;
+    (limit.per.value == PerKey::Route).then_some(limit.max.value)
+}
+
+/// Further tries that a request needs so that every server is tried once, and as many as `retries` asks for.
+pub(super) fn tries(upstream: &Upstream, asked: u16) -> u16 {
+    let others = u16::try_from(upstream.servers.len() - 1).unwrap_or(u16::MAX);
+    others.max(asked)
+}

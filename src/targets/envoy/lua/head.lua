@@ -1,0 +1,119 @@
+-- What no format of Envoy knows: the host without its port, the query without secrets, and answers by the request's origin.
+local function decoded(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+local function redacted(text)
+  return (text:gsub("([^?&;#=]+)=([^&;#]*)", function(name)
+    if secrets[decoded(name)] then return name .. "=REDACTED" end
+  end))
+end
+
+-- Text that does not end its quotes.
+local function plain(text)
+  return (text:gsub('[\\"]', function(c) return string.format("\\x%02X", c:byte()) end))
+end
+
+local function bare(authority)
+  return (authority:gsub(":%d+$", ""):gsub("%.$", "")):lower()
+end
+
+local function contains(list, text)
+  for _, one in ipairs(list or {}) do
+    if one == text then return true end
+  end
+  return false
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local known = handle:streamInfo():dynamicMetadata()
+  local target = headers:get(":path") or "/"
+  local path, query = target:match("^([^?]*)%??(.*)$")
+  known:set("wsgen", "host", bare(headers:get(":authority") or ""))
+  known:set("wsgen", "uri", target)
+  known:set("wsgen", "path", path)
+  known:set("wsgen", "query", query)
+  known:set("wsgen", "asked", target:find("?", 1, true) and "?" .. query or "")
+  known:set("wsgen", "method", headers:get(":method") or "")
+  known:set("wsgen", "safe", redacted(query))
+  known:set("wsgen", "safe_uri", plain(path .. (query ~= "" and "?" .. redacted(query) or "")))
+  known:set("wsgen", "referer", redacted(headers:get("referer") or ""))
+  known:set("wsgen", "referer_text", plain(redacted(headers:get("referer") or "")))
+  known:set("wsgen", "agent_text", plain(headers:get("user-agent") or ""))
+  local origin = headers:get("origin")
+  if origin then known:set("wsgen", "origin", origin) end
+  local wanted = handle:metadata():get("cookies")
+  if wanted then
+    for _, name in ipairs(wanted) do
+      for pair in (headers:get("cookie") or ""):gmatch("[^;]+") do
+        local key, value = pair:match("^%s*([^=]*)=(.*)$")
+        if key == name then
+          known:set("wsgen", "cookie:" .. name, value)
+          break
+        end
+      end
+    end
+  end
+  if handle:metadata():get("same_host") and origin then
+    local host = origin:lower():match("^https?://([^/]*)$")
+    local listed = contains(handle:metadata():get("origins"), origin:lower())
+    if host ~= (headers:get(":authority") or ""):lower() and not listed then
+      handle:respond({[":status"] = "403", ["content-type"] = "text/plain"}, "forbidden")
+    end
+  end
+end
+
+local function page(handle, status)
+  local pages = handle:metadata():get("pages")
+  if not pages or status == handle:metadata():get("own_status") then return end
+  local headers = handle:headers()
+  local own = headers:get("x-wsgen-own") and not headers:get("x-wsgen-server")
+  if not pages[own and "proxy" or "server"] then return end
+  for _, it in ipairs(pages.list) do
+    if status >= it.first and status <= it.last then
+      if it.location then
+        local known = handle:streamInfo():dynamicMetadata():get("wsgen") or {}
+        local location = ""
+        for _, piece in ipairs(it.location) do
+          location = location .. (piece.text or known[piece.fact] or "")
+        end
+        headers:replace("location", location)
+      end
+      headers:replace(":status", tostring(it.status or status))
+      headers:remove("content-encoding")
+      headers:remove("content-type")
+      if it.body ~= "" then headers:replace("content-type", it.content_type) end
+      local body = handle:body(true)
+      headers:replace("content-length", tostring(body:setBytes(it.body)))
+      return
+    end
+  end
+end
+
+local function cors(handle)
+  local rule = handle:metadata():get("cors")
+  if not rule then return end
+  local headers = handle:headers()
+  local known = handle:streamInfo():dynamicMetadata():get("wsgen") or {}
+  local varies = false
+  for one in (headers:get("vary") or ""):lower():gmatch("[^,%s]+") do
+    varies = varies or one == "origin"
+  end
+  if not varies then headers:add("vary", "Origin") end
+  local origin = known.origin
+  if not origin or not (rule.any or contains(rule.origins, origin:lower())) then return end
+  headers:replace("access-control-allow-origin", (rule.any and not rule.credentials) and "*" or origin)
+  if rule.credentials then headers:replace("access-control-allow-credentials", "true") end
+  if rule.preflight then
+    for name, value in pairs(rule.preflight) do headers:replace(name, value) end
+  elseif rule.expose then
+    headers:replace("access-control-expose-headers", rule.expose)
+  end
+end
+
+function envoy_on_response(handle)
+  local status = tonumber(handle:headers():get(":status"))
+  page(handle, status)
+  cors(handle)
+end

@@ -1,0 +1,40 @@
+-- What is open at once on a route, by client or by header. Envoy lets a request's handle go when its stream ends: what is
+-- still there after a sweep is still open.
+local open = {}
+
+local function count(marks)
+  local number = 0
+  for _ in pairs(marks) do number = number + 1 end
+  return number
+end
+
+function envoy_on_request(handle)
+  local rule = handle:metadata():get("open")
+  if not rule then return end
+  local who
+  if rule.header then
+    who = handle:headers():get(rule.header)
+    if not who then return end
+  else
+    who = handle:streamInfo():downstreamRemoteAddress():gsub(":%d+$", "")
+  end
+  local key = rule.route .. " " .. who
+  local marks = open[key]
+  if not marks then
+    marks = setmetatable({}, {__mode = "k"})
+    open[key] = marks
+  end
+  if count(marks) >= rule.max then
+    -- Twice: the first sweep only finishes what it finds.
+    collectgarbage()
+    collectgarbage()
+    for other, those in pairs(open) do
+      if other ~= key and next(those) == nil then open[other] = nil end
+    end
+  end
+  if count(marks) >= rule.max then
+    handle:respond({[":status"] = "503", ["content-type"] = "text/plain"}, "unavailable")
+    return
+  end
+  marks[handle] = true
+end

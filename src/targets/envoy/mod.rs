@@ -1,0 +1,41 @@
+//! Envoy: one bootstrap that starts as it is.
+
+mod facts;
+mod plan;
+mod support;
+
+use super::{Env, Support, Target, Verdicts};
+use crate::emit::Page;
+use crate::emit::lang::envoy::ENVOY;
+use crate::ir::{Feature, Gateway, Room, Version};
+
+/// Envoy, the stock build with a static bootstrap: no control plane.
+#[derive(Debug)]
+pub struct Envoy;
+
+impl Target for Envoy {
+    fn id(&self) -> &'static str {
+        "envoy"
+    }
+
+    fn title(&self) -> &'static str {
+        "Envoy"
+    }
+
+    fn versions(&self) -> (Version, Version) {
+        (Version::new(1, 30), Version::new(1, 40))
+    }
+
+    fn room<'a>(&self, gateway: &'a Gateway) -> &'a Room {
+        &gateway.rooms.envoy.room
+    }
+
+    fn support(&self, feature: Feature) -> Support {
+        support::support(feature)
+    }
+
+    fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {
+        let plan = plan::plan(gateway, verdicts, env);
+        vec![Page::new("envoy.yaml", "envoy/envoy.yaml", &ENVOY, &plan)]
+    }
+}

@@ -1,0 +1,383 @@
+//! A listener: its address, its filter chains, and how it reads a request.
+
+use std::collections::BTreeSet;
+
+use super::doc::{self, at, extension, kind, text, time, typed};
+use super::{Ctx, filters, hosts, log, process, tls};
+use crate::emit::Part;
+use crate::emit::{Map, Node};
+use crate::ir::{EncodedSlash, HeaderNames, HostMatch, Listener, Paths, Size, UnknownHost};
+
+/// A listener of the spec.
+pub(super) fn listener(ctx: &Ctx<'_>, it: &Listener) -> Node {
+    let address = match it.address.value {
+        Some(ip) => doc::socket(ip, it.port.value),
+        // One socket for both families.
+        None => Map::new().put(
+            "socket_address",
+            Map::new()
+                .put("address", Node::word("::"))
+                .put("ipv4_compat", Node::flag(true))
+                .put("port_value", Node::number(it.port.value)),
+        ),
+    };
+    let mut map = Map::new()
+        .put("name", text(&it.name))
+        .put("address", at(address, it.port.loc()));
+    let known = (it.unknown_host.value == UnknownHost::Close && it.tls.is_some())
+        .then(|| known_hosts(ctx, it))
+        .flatten();
+    let mut before = Vec::new();
+    if it.proxy_protocol.value {
+        let proxy = extension(
+            "envoy.filters.listener.proxy_protocol",
+            typed(kind!(
+                "extensions.filters.listener.proxy_protocol.v3.ProxyProtocol"
+            )),
+        );
+        before.push(at(proxy, it.proxy_protocol.loc()));
+    }
+    // A connection that says nothing is closed while one of these waits for its first bytes.
+    let (name, kind) = match it.tls {
+        Some(_) => (
+            "envoy.filters.listener.tls_inspector",
+            kind!("extensions.filters.listener.tls_inspector.v3.TlsInspector"),
+        ),
+        None => (
+            "envoy.filters.listener.http_inspector",
+            kind!("extensions.filters.listener.http_inspector.v3.HttpInspector"),
+        ),
+    };
+    before.push(extension(name, typed(kind)).into());
+    map = map.put("listener_filters", Node::list(before)).put(
+        "listener_filters_timeout",
+        at(time(it.head_timeout.value), it.head_timeout.loc()),
+    );
+    let mut chain = Map::new();
+    if let Some(names) = known {
+        chain = chain.put(
+            "filter_chain_match",
+            at(
+                Map::new().put("server_names", Node::list(names)),
+                it.unknown_host.loc(),
+            ),
+        );
+    }
+    if let Some(own) = &it.tls {
+        chain = chain
+            .put("transport_socket", at(tls::socket(ctx, it, own), own.at))
+            .put(
+                "transport_socket_connect_timeout",
+                time(it.head_timeout.value),
+            );
+    }
+    let mut network = Vec::new();
+    if let Some(most) = it.connections.value {
+        let limit = extension(
+            "envoy.filters.network.connection_limit",
+            typed(kind!(
+                "extensions.filters.network.connection_limit.v3.ConnectionLimit"
+            ))
+            .put("stat_prefix", text(&it.name))
+            .put("max_connections", doc::count(most)),
+        );
+        network.push(at(limit, it.connections.loc()));
+    }
+    network.push(
+        extension(
+            "envoy.filters.network.http_connection_manager",
+            manager(ctx, it),
+        )
+        .into(),
+    );
+    map = map.put(
+        "filter_chains",
+        Node::list([chain.put("filters", Node::list(network))]),
+    );
+    if let Some(after) = it.tcp_keepalive.value {
+        map = map.put(
+            "socket_options",
+            at(keepalive(after.as_secs_ceil()), it.tcp_keepalive.loc()),
+        );
+    }
+    for (_, raw) in ctx
+        .g
+        .rooms
+        .envoy
+        .room
+        .raw
+        .listeners
+        .iter()
+        .filter(|(id, _)| *id == it.id)
+    {
+        map = map
+            .remark("raw: outside the contract")
+            .snippet(&raw.value, raw.loc());
+    }
+    Node::from(map).at(it.at)
+}
+
+/// Linux's own numbers: SO_KEEPALIVE, and TCP_KEEPIDLE in seconds. They pass on to each connection that is accepted.
+fn keepalive(seconds: u64) -> Node {
+    let option = |about: &'static str, level: i64, name: i64, value: u64| {
+        Map::new()
+            .put("description", Node::word(about))
+            .put("level", Node::number(level))
+            .put("name", Node::number(name))
+            .put("int_value", doc::count(value))
+            .put("state", Node::word("STATE_PREBIND"))
+    };
+    Node::list([
+        option("SO_KEEPALIVE", 1, 9, 1),
+        option("TCP_KEEPIDLE", 6, 4, seconds.max(1)),
+    ])
+}
+
+/// The names that a TLS client may ask for; `None` where some route takes any host.
+fn known_hosts(ctx: &Ctx<'_>, it: &Listener) -> Option<Vec<Node>> {
+    let mut names = BTreeSet::new();
+    for entry in &ctx.g.table {
+        if !ctx.g.serves(it, ctx.g.route(entry.route)) {
+            continue;
+        }
+        match entry.host(ctx.g) {
+            HostMatch::Exact(name) => names.insert(name.clone()),
+            HostMatch::Wildcard(zone) => names.insert(format!("*.{zone}")),
+            HostMatch::Regex(_) | HostMatch::Any => return None,
+        };
+    }
+    Some(names.iter().map(|name| text(name)).collect())
+}
+
+/// The largest heads of requests: Envoy counts in KiB.
+pub(super) fn head_sizes(sizes: impl Iterator<Item = Size>) -> Map {
+    let bytes = sizes.map(Size::as_bytes).max().unwrap_or(32 << 10);
+    Map::new().put(
+        "max_request_headers_kb",
+        doc::count(bytes.div_ceil(1024).clamp(1, 8192)),
+    )
+}
+
+fn manager(ctx: &Ctx<'_>, it: &Listener) -> Map {
+    let codec = match (it.http2.value, &it.tls) {
+        (false, _) => "HTTP1",
+        (true, _) => "AUTO",
+    };
+    let mut map = typed(kind!(
+        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+    ))
+    .put("stat_prefix", text(&it.name))
+    .put("codec_type", at(Node::word(codec), it.http2.loc()))
+    .put("server_header_transformation", Node::word("PASS_THROUGH"))
+    .put(
+        "request_headers_timeout",
+        at(time(it.head_timeout.value), it.head_timeout.loc()),
+    )
+    .and(limits(it))
+    .and(paths(it))
+    .and(address(it));
+    let tokens: Vec<&str> = process::tokens(ctx, it).collect();
+    if !tokens.is_empty() {
+        let list = tokens
+            .iter()
+            .map(|token| Map::new().put("upgrade_type", text(token)));
+        map = map.put("upgrade_configs", Node::list(list));
+    }
+    let mut http1 = Map::new();
+    if ctx.env.since(1, 34, 0) {
+        let others = others(&tokens);
+        http1 = http1
+            .remark("another upgrade is no upgrade: the request goes on as a plain one")
+            .put(
+                "ignore_http_11_upgrade",
+                Node::list([doc::safe_regex(&[Part::Word(&others)])]),
+            );
+    }
+    map = map.put("http_protocol_options", http1);
+    if it.http2.value {
+        let over = it.websocket_over_http2.value && !tokens.is_empty();
+        let http2 = Map::new()
+            .put("allow_connect", Node::flag(over))
+            .put("max_concurrent_streams", Node::number(100));
+        map = map.put(
+            "http2_protocol_options",
+            at(http2, it.websocket_over_http2.loc()),
+        );
+    }
+    map = map.put("early_header_mutation_extensions", Node::list([early(it)]));
+    if let Some(log) = log::access_log(ctx, it) {
+        map = map.put("access_log", Node::list([log]));
+    }
+    if let Some(replies) = super::response::local_replies(ctx, it) {
+        map = map.put("local_reply_config", replies);
+    }
+    map.put("http_filters", Node::list(filters::chain(ctx, it)))
+        .put("route_config", hosts::routes(ctx, it))
+}
+
+fn limits(it: &Listener) -> Map {
+    let underscores = match it.header_names.value {
+        HeaderNames::Strict => "DROP_HEADER",
+        HeaderNames::Lenient => "ALLOW",
+    };
+    let common = Map::new()
+        .put(
+            "idle_timeout",
+            at(time(it.keepalive.value), it.keepalive.loc()),
+        )
+        .put("max_headers_count", Node::number(1000))
+        .put(
+            "headers_with_underscores_action",
+            at(Node::word(underscores), it.header_names.loc()),
+        );
+    let kib = it.head_limit.value.as_bytes().div_ceil(1024).clamp(1, 8192);
+    Map::new()
+        .put("common_http_protocol_options", common)
+        .put(
+            "max_request_headers_kb",
+            at(doc::count(kib), it.head_limit.loc()),
+        )
+        .put("stream_idle_timeout", Node::word("0s"))
+}
+
+fn paths(it: &Listener) -> Map {
+    let normal = it.paths.value != Paths::Raw;
+    let slash = match it.encoded_slash.value {
+        EncodedSlash::Keep => "KEEP_UNCHANGED",
+        EncodedSlash::Reject => "REJECT_REQUEST",
+    };
+    Map::new()
+        .put("normalize_path", at(Node::flag(normal), it.paths.loc()))
+        .put(
+            "merge_slashes",
+            Node::flag(it.paths.value == Paths::Normalize),
+        )
+        .put(
+            "path_with_escaped_slashes_action",
+            at(Node::word(slash), it.encoded_slash.loc()),
+        )
+}
+
+/// Who the client is.
+fn address(it: &Listener) -> Map {
+    let trusted = &it.trusted_proxies;
+    // The forwarded headers are this file's own matter.
+    let map = Map::new()
+        .put("skip_xff_append", Node::flag(true))
+        .put("strip_trailing_host_dot", Node::flag(true))
+        .put("generate_request_id", Node::flag(true))
+        .put("preserve_external_request_id", Node::flag(false));
+    if trusted.value.is_empty() {
+        return map.put("use_remote_address", Node::flag(true));
+    }
+    let ranges = trusted.value.iter().map(|it| doc::range(*it));
+    let config = typed(kind!(
+        "extensions.http.original_ip_detection.xff.v3.XffConfig"
+    ))
+    .put(
+        "xff_trusted_cidrs",
+        Map::new().put("cidrs", Node::list(ranges)),
+    )
+    .put("skip_xff_append", Node::flag(true));
+    map.put("use_remote_address", Node::flag(false)).put(
+        "original_ip_detection_extensions",
+        at(
+            Node::list([extension("envoy.http.original_ip_detection.xff", config)]),
+            trusted.loc(),
+        ),
+    )
+}
+
+/// What a client may not tell this program, or make it believe it said itself.
+fn early(it: &Listener) -> Map {
+    let prefix = |prefix: &'static str| {
+        let matcher = Map::new().put("prefix", Node::word(prefix));
+        Map::new().put("remove_on_match", Map::new().put("key_matcher", matcher))
+    };
+    let mut mutations = vec![prefix("x-envoy-"), prefix("x-wsgen-")];
+    if it.trusted_proxies.value.is_empty() {
+        mutations.push(doc::removal("x-forwarded-for"));
+    }
+    mutations.push(doc::removal("x-request-id"));
+    extension(
+        "envoy.http.early_header_mutation.header_mutation",
+        typed(kind!(
+            "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+        ))
+        .put("mutations", Node::list(mutations)),
+    )
+}
+
+/// A regex that takes every text but these: RE2 has no way to say `not`.
+fn others(tokens: &[&str]) -> String {
+    if tokens.is_empty() {
+        return ".*".to_owned();
+    }
+    format!("(?i){}", complement(tokens))
+}
+
+/// Takes what is none of `tokens`: each is followed letter by letter, and left where the text goes another way.
+fn complement(tokens: &[&str]) -> String {
+    let ends = tokens.contains(&"");
+    let mut letters: Vec<char> = tokens.iter().filter_map(|it| it.chars().next()).collect();
+    letters.sort_unstable();
+    letters.dedup();
+    if letters.is_empty() {
+        // Every longer text is another one.
+        return if ends {
+            ".+".to_owned()
+        } else {
+            ".*".to_owned()
+        };
+    }
+    let class: String = letters.iter().map(|it| quoted(*it)).collect();
+    let mut ways = vec![format!("[^{class}].*")];
+    for letter in &letters {
+        let rest: Vec<&str> = tokens
+            .iter()
+            .filter_map(|it| it.strip_prefix(*letter))
+            .collect();
+        ways.push(format!("{}{}", quoted(*letter), complement(&rest)));
+    }
+    let all = ways.join("|");
+    if ends {
+        format!("(?:{all})")
+    } else {
+        format!("(?:{all})?")
+    }
+}
+
+fn quoted(letter: char) -> String {
+    if letter.is_ascii_alphanumeric() {
+        letter.to_string()
+    } else {
+        format!("\\x{{{:X}}}", letter as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::others;
+
+    #[test]
+    fn every_text_but_the_tokens_is_taken() {
+        let tokens = ["websocket", "web", "x-chat"];
+        let regex = regex::Regex::new(&format!("^(?:{})$", others(&tokens))).expect("a regex");
+        for token in ["websocket", "WebSocket", "web", "X-Chat"] {
+            assert!(!regex.is_match(token), "{token}");
+        }
+        for other in [
+            "",
+            "w",
+            "we",
+            "webs",
+            "websockets",
+            "h2c",
+            "x-cha",
+            "x-chats",
+            "xwebsocket",
+        ] {
+            assert!(regex.is_match(other), "{other}");
+        }
+    }
+}
