@@ -17,6 +17,24 @@ pub(super) fn url(bytes: &[u8]) -> String {
     encode(bytes, URL)
 }
 
+/// The bytes of a text in the alphabet of RFC 4648 §5, without padding; `None` where it is none.
+pub(super) fn from_url(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
+    for chunk in text.as_bytes().chunks(4) {
+        let mut number: u32 = 0;
+        for place in 0..4 {
+            let sign = match chunk.get(place) {
+                Some(sign) => URL.iter().position(|it| it == sign)?,
+                None => 0,
+            };
+            number = number << 6 | u32::try_from(sign).ok()?;
+        }
+        let whole = number.to_be_bytes();
+        bytes.extend_from_slice(whole.get(1..chunk.len())?);
+    }
+    (text.len() % 4 != 1).then_some(bytes)
+}
+
 fn encode(bytes: &[u8], signs: &[u8; 64]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -44,5 +62,13 @@ mod tests {
             assert_eq!(super::standard(text.as_bytes()), coded);
         }
         assert_eq!(super::url(&[0xfb, 0xff]), "-_8");
+        for length in 0..9 {
+            let bytes: Vec<u8> = (0..length)
+                .map(|it: u8| it.wrapping_mul(29).wrapping_add(200))
+                .collect();
+            assert_eq!(super::from_url(&super::url(&bytes)), Some(bytes));
+        }
+        assert_eq!(super::from_url("a+b="), None);
+        assert_eq!(super::from_url("abcde"), None);
     }
 }

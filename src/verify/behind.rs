@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::certificates::Certificates;
 use super::places::Places;
 use super::stub::Stub;
+use super::stub::acme::Acme;
 use super::stub::dns::NameServer;
 use crate::ir::{Gateway, Set};
 
@@ -31,6 +32,17 @@ pub(super) fn names(gateway: &mut Gateway, places: &Places) -> io::Result<NameSe
         None => *haproxy = Some(Set::written(list, gateway.name.loc())),
     }
     Ok(names)
+}
+
+/// Shows an ACME authority where ports 80 and 443 of the hosts have moved to.
+pub(super) fn reach(acme: &Acme, gateway: &Gateway, places: &Places) {
+    let at = |port: u16, secure: bool| {
+        let mut listeners = gateway.listeners.iter().zip(&places.listeners);
+        let found =
+            listeners.find(|(it, _)| it.public_port.value == port && it.tls.is_some() == secure);
+        found.map(|(_, at)| *at)
+    };
+    acme.reach(at(80, false), at(443, true));
 }
 
 /// A stub for every server, TLS where its upstream has it.

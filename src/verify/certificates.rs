@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 
 use super::folder::Folder;
+use super::stub::acme::Acme;
 use super::wire::{Authority, Pair};
 use crate::ir::{CertificateSource, Gateway, Set, Upstream};
 
@@ -15,7 +16,7 @@ pub const CLIENT: &str = "CN=client.example";
 /// The authorities of a lab, and what each has certified.
 pub struct Certificates {
     /// Certifies the listeners: what clients trust.
-    pub site: Authority,
+    pub site: Arc<Authority>,
     /// Certifies clients, for mTLS.
     pub clients: Authority,
     /// Certifies servers, and the program towards them.
@@ -24,11 +25,16 @@ pub struct Certificates {
     pub stranger: Authority,
     /// A client's good certificate; its common name is `client.example`.
     pub client: Pair,
+    /// The ACME authority, where certificates are left to the program: its own are those of `site`.
+    pub acme: Option<Acme>,
     /// What could not be kept, in words.
     pub changes: Vec<String>,
 }
 
 impl Certificates {
+    /// The file of the authority of servers, in the folder.
+    pub(super) const SERVERS: &'static str = "tls/servers.pem";
+
     /// Certifies everything that the gateway needs; its paths then lead into the folder. With `names`, servers are known by
     /// host names that they keep; with `acme`, certificates of an ACME authority are left to the program.
     ///
@@ -43,9 +49,10 @@ impl Certificates {
         let clients = Authority::new();
         let client = clients.try_issue(&["client.example"])?;
         let mut all = Self {
-            site: Authority::new(),
+            site: Arc::new(Authority::new()),
             clients,
             servers: Authority::new(),
+            acme: None,
             stranger: Authority::new(),
             client,
             changes: Vec::new(),
@@ -53,8 +60,14 @@ impl Certificates {
         let file = |name: String, text: &str| -> io::Result<String> {
             Ok(folder.write(&name, text)?.to_string_lossy().into_owned())
         };
+        if acme {
+            all.acme = Some(Acme::start(Arc::clone(&all.site), &all.servers)?);
+        }
         for it in &mut gateway.certificates {
-            if acme && matches!(it.source, CertificateSource::Acme { .. }) {
+            if let (Some(acme), CertificateSource::Acme { directory, .. }) =
+                (&all.acme, &mut it.source)
+            {
+                directory.value = acme.directory();
                 continue;
             }
             let hosts: Vec<&str> = it.hosts.value.iter().map(String::as_str).collect();
@@ -88,7 +101,7 @@ impl Certificates {
                 auth.ca.value.clone_from(&client_ca);
             }
         }
-        let server_ca = file("tls/servers.pem".to_owned(), &all.servers.pem())?;
+        let server_ca = file(Self::SERVERS.to_owned(), &all.servers.pem())?;
         for (number, it) in gateway.upstreams.iter_mut().enumerate() {
             let name = own_name(it).filter(|_| !names || it.resolve.value.is_none());
             let Some(tls) = &mut it.tls else { continue };

@@ -108,9 +108,16 @@ impl Lab {
         }
         let mut gateway = job.gateway.clone();
         let certificates = Certificates::apply(&mut gateway, &folder, setup.names, setup.acme)?;
-        let keyring = Keyring::apply(&mut gateway, &folder, setup.many_keys)?;
+        let mut keyring = Keyring::apply(&mut gateway, &folder, setup.many_keys)?;
         let ranges = Ranges::apply(&mut gateway);
         let places = Places::apply(&mut gateway, setup.names)?;
+        if let Some(acme) = &certificates.acme {
+            behind::reach(acme, &gateway, &places);
+            // Programs trust the system's authorities for the directory.
+            let trusted = folder.path().join(Certificates::SERVERS);
+            let trusted = trusted.to_string_lossy().into_owned();
+            keyring.env.push(("SSL_CERT_FILE".to_owned(), trusted));
+        }
         setup.scale.apply(&mut gateway);
         if setup.few_connections {
             let most = &mut gateway.runtime.max_connections.value;
@@ -260,6 +267,10 @@ impl Lab {
 /// What the program writes goes into the folder, and two workers are enough.
 fn own_files(gateway: &mut Gateway, folder: &Folder) {
     let file = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    gateway.rooms.traefik.storage.value = file("acme.json");
+    if let Some(storage) = &mut gateway.rooms.caddy.storage {
+        storage.value = file("storage");
+    }
     let nginx = &mut gateway.rooms.nginx;
     nginx.access_log.value = file("access.log");
     nginx.error_log.value = file("error.log");

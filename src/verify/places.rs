@@ -51,6 +51,7 @@ impl Places {
             metrics.address.value = local;
             places.metrics = Some(SocketAddr::new(local, metrics.port.value));
         }
+        gateway.rooms.envoy.admin_port.value = port::free()?;
         for (_, peer) in &mut gateway.rooms.haproxy.peers {
             peer.value = SocketAddr::new(local, port::free()?).to_string();
         }

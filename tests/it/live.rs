@@ -11,6 +11,7 @@
 //! tunnel.echo("hello");
 //! ```
 
+mod acme;
 mod ends;
 mod harness;
 mod others;

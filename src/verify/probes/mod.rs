@@ -1,5 +1,6 @@
 //! Every family of probes: each makes, from a gateway, the probes of the promises that the gateway makes.
 
+mod acme;
 mod answers;
 mod api_key;
 mod approach;
@@ -82,7 +83,7 @@ const fn family(id: &'static str, derive: &'static [Derive]) -> Family {
 pub static FAMILIES: &[Family] = &[
     family("listener", &[listener::probes]),
     family("protocols", &[protocols::probes]),
-    family("tls", &[tls::probes]),
+    family("tls", &[tls::probes, acme::probes]),
     family("routing", &[routing::probes]),
     family("conditions", &[conditions::probes]),
     family("headers", &[headers::probes]),

@@ -2,8 +2,7 @@
 
 use super::listener::{some, taken};
 use crate::ir::{
-    CertificateId, CertificateSource, ClientAuthMode, Feature, Gateway, Listener, ListenerId,
-    ListenerTls, Subject, TlsProfile, UnknownHost,
+    ClientAuthMode, Feature, Gateway, Listener, ListenerId, ListenerTls, TlsProfile, UnknownHost,
 };
 use crate::verify::ask::Ask;
 use crate::verify::behave::{deviation, status};
@@ -20,47 +19,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             all.extend(of(it, tls));
         }
     }
-    for it in &gateway.certificates {
-        if let CertificateSource::Acme { .. } = &it.source {
-            let id = it.id;
-            all.push(
-                Probe::new(
-                    Feature::TlsAcme,
-                    Subject::Certificate(it),
-                    it.at,
-                    "the certificate is issued and renewed by the authority",
-                    move |lab| issued(lab, id),
-                )
-                .with_acme(),
-            );
-        }
-    }
     all
-}
-
-/// A handshake for a host of the certificate, which no file holds.
-fn issued(lab: &Lab, id: CertificateId) -> Seen {
-    let serves = |it: &&Listener| {
-        let tls = it.tls.as_ref();
-        tls.is_some_and(|tls| tls.certificates.value.contains(&id))
-    };
-    let Some(listener) = lab.gateway.listeners.iter().find(serves) else {
-        return Err(Miss::Unseen("no listener has the certificate".to_owned()));
-    };
-    let hosts = &lab.gateway.certificate(id).hosts.value;
-    let host = hosts
-        .first()
-        .map_or("", String::as_str)
-        .replacen('*', "w", 1);
-    match lab.client(listener.id, None, &host)?.connect() {
-        Ok(_) => Ok(()),
-        Err(why) => Err(Deviation::new(
-            format!("a TLS handshake for {host}"),
-            why.to_string(),
-            "an issued certificate",
-        )
-        .into()),
-    }
 }
 
 fn of(it: &Listener, tls: &ListenerTls) -> Vec<Probe> {

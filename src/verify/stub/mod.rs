@@ -6,6 +6,7 @@
 //! `X-Reply: Name: value` (a response header; several), `X-Drop: 1` (the end, with no answer). A text to a WebSocket is answered as [`talk`] says.
 //! The same port takes HTTP/2: chosen by ALPN where it has TLS, with prior knowledge where it has none; there `X-Drop` resets the stream.
 
+pub mod acme;
 pub mod dns;
 pub mod hole;
 mod http1;
@@ -14,6 +15,7 @@ mod reply;
 pub mod talk;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -98,8 +100,18 @@ struct Shared {
     requests: Mutex<Vec<Request>>,
     heads: Mutex<Vec<Headers>>,
     answers: Mutex<BTreeMap<String, Answer>>,
+    clerk: Option<Clerk>,
     open: Mutex<BTreeMap<usize, TcpStream>>,
     ends: Mutex<Vec<String>>,
+}
+
+/// Answers every request of a stub.
+struct Clerk(Box<dyn Fn(&Request) -> Answer + Send + Sync>);
+
+impl fmt::Debug for Clerk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clerk")
+    }
 }
 
 impl Stub {
@@ -137,6 +149,28 @@ impl Stub {
         address: SocketAddr,
         tls: Option<Arc<ServerConfig>>,
     ) -> io::Result<Stub> {
+        Stub::made(name, address, tls, None)
+    }
+
+    /// The same, and `clerk` answers every request, whatever its headers ask.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub fn answering(
+        name: &str,
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        clerk: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> io::Result<Stub> {
+        Stub::made(name, address, tls, Some(Clerk(Box::new(clerk))))
+    }
+
+    fn made(
+        name: &str,
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        clerk: Option<Clerk>,
+    ) -> io::Result<Stub> {
         let shared = Shared {
             name: name.to_owned(),
             address,
@@ -147,6 +181,7 @@ impl Stub {
             requests: Mutex::default(),
             heads: Mutex::default(),
             answers: Mutex::default(),
+            clerk,
             open: Mutex::default(),
             ends: Mutex::default(),
         };

@@ -25,6 +25,9 @@ pub(super) enum Content {
 impl Shared {
     /// What was set for the path, changed by what the request's headers ask.
     pub(super) fn decide(&self, request: &Request) -> Answer {
+        if let Some(clerk) = &self.clerk {
+            return clerk.0(request);
+        }
         let mut answer = lock(&self.answers)
             .get(request.path())
             .filter(|answer| !answer.unasked || request.header(MARK).is_none())

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
 };
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::client::Client;
 use super::tls::Authority;
@@ -35,6 +37,14 @@ impl Client {
     /// # Errors
     /// The name is none, or the server shows no certificate: the handshake's failure.
     pub fn leaf(&self, name: Option<&str>) -> io::Result<Vec<u8>> {
+        self.leaf_for(name, None)
+    }
+
+    /// The same, of a server that has to speak this protocol, where one is given.
+    ///
+    /// # Errors
+    /// As [`Client::leaf`], or it speaks another.
+    pub fn leaf_for(&self, name: Option<&str>, protocol: Option<&[u8]>) -> io::Result<Vec<u8>> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let anyone = Arc::new(AnyName {
             provider: Arc::clone(&provider),
@@ -47,6 +57,7 @@ impl Client {
             .with_custom_certificate_verifier(anyone)
             .with_no_client_auth();
         config.enable_sni = name.is_some();
+        config.alpn_protocols = protocol.iter().map(|it| it.to_vec()).collect();
         let name = name.unwrap_or("nobody.example").to_owned();
         let name = ServerName::try_from(name).map_err(io::Error::other)?;
         let mut session =
@@ -55,6 +66,9 @@ impl Client {
         let mut end = Ok(());
         while session.is_handshaking() && end.is_ok() {
             end = session.complete_io(&mut tcp).map(drop);
+        }
+        if protocol.is_some() && session.alpn_protocol() != protocol {
+            return Err(io::Error::other("the server does not speak the protocol"));
         }
         let chain = session.peer_certificates().unwrap_or_default();
         match (chain.first(), end) {
@@ -106,7 +120,14 @@ impl ServerCertVerifier for AnyName {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let known = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, signed, known)
+        if self.roots.is_some() {
+            return rustls::crypto::verify_tls13_signature(message, cert, signed, known);
+        }
+        // By the bare key: a certificate may have extensions that only its reader knows, as that of TLS-ALPN-01.
+        let (_, leaf) =
+            X509Certificate::from_der(cert).map_err(|_| CertificateError::BadEncoding)?;
+        let key = SubjectPublicKeyInfoDer::from(leaf.public_key().raw);
+        rustls::crypto::verify_tls13_signature_with_raw_key(message, &key, signed, known)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
