@@ -232,6 +232,8 @@ pub struct CaddyRoom {
     pub room: Room,
     /// The folder of certificates; `None` is Caddy's own.
     pub storage: Option<Set<String>>,
+    /// DNS servers; `None`: the system's.
+    pub resolvers: Option<Set<Vec<String>>>,
 }
 
 /// The room of the AWS Application Load Balancer.

@@ -1,5 +1,6 @@
 //! The targets: each program or platform that a gateway can be rendered for.
 
+pub mod caddy;
 pub mod envoy;
 pub mod evidence;
 pub mod haproxy;
@@ -21,6 +22,7 @@ pub static ALL: &[&dyn Target] = &[
     &haproxy::Haproxy,
     &traefik::Traefik,
     &envoy::Envoy,
+    &caddy::Caddy,
 ];
 
 /// The target of this id.
@@ -44,6 +46,11 @@ pub trait Target: Sync {
 
     /// What the target does with a feature: a match without `_`.
     fn support(&self, feature: Feature) -> Support;
+
+    /// Whether a route that loses this guard answers 503 to everybody, rather than to let pass whom the guard would not.
+    fn closes(&self, _guard: Feature) -> bool {
+        true
+    }
 
     /// The files, the main one first. Cannot fail: what can be lost is known from the verdicts before.
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page>;

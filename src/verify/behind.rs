@@ -25,11 +25,14 @@ pub(super) fn names(gateway: &mut Gateway, places: &Places) -> io::Result<NameSe
     if let Some(resolvers) = nginx {
         resolvers.value.clone_from(&list);
     }
-    // Where nothing is written, HAProxy asks the servers of the system, which know none of the lab's names.
-    let haproxy = &mut gateway.rooms.haproxy.resolvers;
-    match haproxy {
-        Some(resolvers) => resolvers.value = list,
-        None => *haproxy = Some(Set::written(list, gateway.name.loc())),
+    // Where nothing is written, these ask the servers of the system, which know none of the lab's names.
+    let at = gateway.name.loc();
+    let rooms = &mut gateway.rooms;
+    for room in [&mut rooms.haproxy.resolvers, &mut rooms.caddy.resolvers] {
+        match room {
+            Some(resolvers) => resolvers.value.clone_from(&list),
+            None => *room = Some(Set::written(list.clone(), at)),
+        }
     }
     Ok(names)
 }

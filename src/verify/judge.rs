@@ -64,16 +64,18 @@ pub struct Result {
 
 /// The losses of a gateway on a target.
 pub struct Losses<'a> {
+    target: &'a dyn Target,
     gateway: &'a Gateway,
     verdicts: Verdicts<'a>,
 }
 
 impl<'a> Losses<'a> {
     /// Asks the target about every use.
-    pub fn of(target: &dyn Target, gateway: &'a Gateway) -> Self {
+    pub fn of(target: &'a dyn Target, gateway: &'a Gateway) -> Self {
         let env = Env::new(target, gateway, Layout::Full);
         let uses = uses(gateway);
         Self {
+            target,
             gateway,
             verdicts: targets::judge(target, gateway, &uses, &env),
         }
@@ -85,7 +87,11 @@ impl<'a> Losses<'a> {
             let auth = gateway.auth_of(route).map(Subject::Auth);
             let subjects = [Some(Subject::Route(route)), auth];
             let mut subjects = subjects.into_iter().flatten();
-            subjects.any(|on| !self.verdicts.renders_guards(on))
+            let closing = |feature: &&Feature| feature.is_guard() && self.target.closes(**feature);
+            subjects.any(|on| {
+                let mut guards = Feature::ALL.iter().filter(closing);
+                guards.any(|guard| !self.verdicts.renders_all(*guard, on))
+            })
         };
         gateway.routes.iter().filter(lost).map(|it| it.id).collect()
     }
@@ -112,7 +118,8 @@ impl<'a> Losses<'a> {
 
     /// Whether a guard is lost, so that nobody passes: nothing else that is promised behind it can be kept then.
     fn closes(&self, loss: &Finding<'_>, about: &About) -> bool {
-        if !(loss.verdict.is_unsupported() && loss.used.feature.is_guard()) {
+        let guard = loss.used.feature;
+        if !(loss.verdict.is_unsupported() && guard.is_guard() && self.target.closes(guard)) {
             return false;
         }
         let lost = About::from(loss.used.on);

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::marks;
 
+pub mod caddy;
 pub mod envoy;
 pub mod haproxy;
 pub mod nginx;

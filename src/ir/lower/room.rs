@@ -118,9 +118,15 @@ impl Lower<'_> {
                     }),
                 }
             },
-            caddy: CaddyRoom {
-                room: common!(self, &all.caddy, routes),
-                storage: written(all.caddy.as_ref().and_then(|it| it.value.storage.as_ref())),
+            caddy: {
+                let it = all.caddy.as_ref().map(|it| &it.value);
+                let resolvers = it.and_then(|it| it.resolvers.as_ref());
+                self.check_resolvers(resolvers);
+                CaddyRoom {
+                    room: common!(self, &all.caddy, routes),
+                    storage: written(it.and_then(|it| it.storage.as_ref())),
+                    resolvers: resolvers.map(|list| Set::written(plain(list), list.at)),
+                }
             },
             alb: self.alb_room(all, spec, routes),
             ingress: self.ingress_room(all, spec, routes),

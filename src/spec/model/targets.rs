@@ -165,6 +165,9 @@ room! {
     CaddyRoom {
         /// The folder in which certificates are kept. Default: Caddy's own.
         storage: At<String>,
+        /// DNS servers for host names of servers. Default: the system's.
+        #[schemars(extend("examples" = [["127.0.0.53"]]))]
+        resolvers: At<Many<At<String>>>,
     }
 }
 
