@@ -140,4 +140,6 @@ const BY_ITSELF: &[(&str, &str)] = &[
     ("traefik", "upstream.resolve"),
     ("envoy", "stream.request"),
     ("envoy", "upstream.keepalive"),
+    ("traefik", "upstream.tcp_keepalive"),
+    ("traefik", "runtime.files"),
 ];

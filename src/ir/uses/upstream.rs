@@ -127,7 +127,7 @@ impl<'a> Found<'a> {
             resolve.from,
         );
         self.add_if(
-            tcp_keepalive.value.is_some(),
+            tcp_keepalive.value.is_some() || tcp_keepalive.is_written(),
             UpstreamTcpKeepalive,
             tcp_keepalive.from,
         );

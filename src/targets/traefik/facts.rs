@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 
 use crate::ir::{
-    Balance, Check, ClientRange, Clients, Dur, Fact, Gateway, HostMatch, Listener, Loc, Piece,
-    Route, Stickiness, TlsProfile, Upstream, Value,
+    Balance, Check, ClientRange, Clients, Dur, Fact, Gateway, HashKey, HostMatch, Listener, Loc,
+    Piece, Retries, RetryAfter, Route, Stickiness, TlsProfile, Upstream, Value,
 };
 
 /// The requests of a route that Traefik treats alike: those of some listeners, and of some peers there.
@@ -105,8 +105,12 @@ pub(super) fn silence(route: &Route, upgrade: bool) -> (Dur, Loc) {
         Some(stream) => &stream.idle,
         None => &route.idle,
     };
-    match route.response.value > idle.value {
-        true => (route.response.value, route.response.loc()),
+    match route.response.value >= idle.value {
+        // A little longer: it must not come before the timer of the head, after which no other server is asked.
+        true => (
+            Dur::from_millis(route.response.value.as_millis() + 1000),
+            route.response.loc(),
+        ),
         false => (idle.value, idle.loc()),
     }
 }
@@ -241,10 +245,10 @@ pub(super) fn tries(gateway: &Gateway, route: &Route) -> u64 {
     let shares = route.shares().iter();
     let tries = shares.map(|share| {
         let upstream = gateway.upstream(share.upstream.value);
-        // The less busy of two may be the one that refused, again and again.
+        let again = is_again(share.retries.value.as_ref());
         let servers = match upstream.servers.len() as u64 {
-            1 => 1,
-            several if upstream.balance.value == Balance::LeastConnections => several * 2,
+            // Others are served meanwhile, so that the next in turn may be the same one.
+            several if several > 1 && !again => several * 2,
             several => several,
         };
         let asked = share
@@ -257,6 +261,19 @@ pub(super) fn tries(gateway: &Gateway, route: &Route) -> u64 {
     tries.max().unwrap_or(1)
 }
 
+/// Whether a request that reached a server may be sent to another one.
+pub(super) fn is_again(retries: Option<&Retries>) -> bool {
+    let mut after = retries.iter().flat_map(|it| &it.after);
+    after.any(|it| *it != RetryAfter::Connect)
+}
+
+/// Whether a second try leads to the same server, for that is where the client belongs.
+pub(super) fn is_bound(upstream: &Upstream) -> bool {
+    upstream.servers.len() > 1
+        && (matches!(upstream.balance.value, Balance::Hash(HashKey::Source))
+            || matches!(upstream.stickiness, Some(Stickiness::Source { .. })))
+}
+
 /// Traefik's own word for a way to spread requests.
 pub(super) fn strategy(
     upstream: &Upstream,
@@ -266,7 +283,7 @@ pub(super) fn strategy(
     match &upstream.balance.value {
         _ if source && since(3, 6, 0) => Some("hrw"),
         Balance::LeastConnections if since(3, 4, 0) => Some("p2c"),
-        Balance::Hash(crate::ir::HashKey::Source) if since(3, 6, 0) => Some("hrw"),
+        Balance::Hash(HashKey::Source) if since(3, 6, 0) => Some("hrw"),
         Balance::RoundRobin | Balance::LeastConnections | Balance::Random | Balance::Hash(_) => {
             None
         }

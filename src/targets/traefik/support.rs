@@ -2,9 +2,9 @@
 
 use super::facts::{self, Face, Peer};
 use crate::ir::{
-    Action, AuthKind, Balance, Change, Check, Feature, HashKey, HeaderNames, HostHeader, HostMatch,
-    Origin, Paths, PerKey, Piece, RedirectTo, Route, Stickiness, Subject, UnknownHost, Use,
-    Workers,
+    Action, AuthKind, Balance, Change, Check, ClientAuthMode, Feature, HashKey, HeaderNames,
+    HostHeader, HostMatch, LogFormat, Origin, Paths, PerKey, Piece, RedirectTo, Route, Stickiness,
+    Subject, UnknownHost, Use, ValueMatch, Workers,
 };
 use crate::targets::support::{approx, depends, exact, unsupported};
 use crate::targets::{Env, Seen, Support};
@@ -50,14 +50,32 @@ pub(super) fn support(feature: Feature) -> Support {
             .help("set `net.ipv4.tcp_keepalive_time` for its host, or leave it out"),
 
         TlsTermination => depends("several TLS listeners", termination),
-        TlsProfile => depends("several TLS listeners", |_, env| one_tls(env, "versions and ciphers")),
+        TlsProfile => depends("several TLS listeners", |u, env| {
+            one_tls(u, env, "versions and ciphers")
+        }),
         TlsHsts => exact(),
-        TlsClientAuth => depends("several TLS listeners", |_, env| one_tls(env, "client certificates")),
+        TlsClientAuth => depends("several TLS listeners", |u, env| {
+            one_tls(u, env, "client certificates")
+        }),
         TlsAcme => exact(),
 
         HostExact | HostWildcard | HostRegex => exact(),
         PathExact | PathPrefix | PathRegex | RouteMethods => exact(),
-        WhenMethods | WhenHeaders | WhenQuery => exact(),
+        WhenMethods => exact(),
+        WhenHeaders => depends("what is asked for", |u, _| {
+            let present = u.on.route().is_some_and(|route| {
+                let mut headers = route.when.headers.iter();
+                headers.any(|it| {
+                    it.loc() == u.at.loc && matches!(it.value.value, ValueMatch::Present(_))
+                })
+            });
+            if present {
+                exact()
+            } else {
+                approx("of a header that comes in several lines one is enough").seen(SEEN)
+            }
+        }),
+        WhenQuery => approx("a `;` in the query reaches the server as `%3B`").seen(SEEN),
         WhenClients => depends("IPv6 ranges behind trusted proxies", |u, env| {
             match u.on.route() {
                 Some(route) if !reads_forwarded(route, env, route.when.clients.as_ref().map(|it| it.value.as_slice())) => {
@@ -88,7 +106,17 @@ pub(super) fn support(feature: Feature) -> Support {
 
         TimeoutHead => depends("how long bodies may stand still", head),
         TimeoutClientKeepalive => exact(),
-        TimeoutConnect => exact(),
+        TimeoutConnect => depends("how a server is chosen", |u, env| {
+            let shares = u.on.route().map_or(&[][..], |it| it.shares());
+            let mut upstreams = shares.iter().map(|it| env.gateway.upstream(it.upstream.value));
+            if upstreams.clone().any(facts::is_bound) {
+                return approx("a client whose server does not take the connection gets 504: the next try leads to the same one").seen(SEEN);
+            }
+            if upstreams.any(|it| it.servers.len() > 1 && is_p2c(it, env)) {
+                return approx("the next try may lead to the same server, as it is chosen by chance").seen(SEEN);
+            }
+            exact()
+        }),
         TimeoutResponse => exact(),
         TimeoutIdle => depends("the version, and how long an answer may take", idle),
         TimeoutWebSocketIdle => depends("the version", |_, env| match env.since(3, 7, 0) {
@@ -134,7 +162,8 @@ pub(super) fn support(feature: Feature) -> Support {
         }),
         UpstreamSplit => exact(),
         BalanceRoundRobin => exact(),
-        BalanceLeastConnections => depends("the version", |_, env| match env.since(3, 4, 0) {
+        BalanceLeastConnections => depends("the version, and how many servers", |u, env| match env.since(3, 4, 0) {
+            true if u.on.upstream().is_some_and(|it| it.servers.len() < 3) => exact(),
             true => approx("the less busy of two servers chosen by chance; a second try may lead to the one that refused")
                 .seen(SEEN),
             false => unsupported("servers take requests in turn: before 3.4 Traefik knows no other way").seen(DOCS),
@@ -142,11 +171,15 @@ pub(super) fn support(feature: Feature) -> Support {
         BalanceRandom => unsupported("servers take requests in turn").seen(SEEN),
         BalanceHash => depends("what is hashed, and the version", |u, env| match u.on.upstream().map(|it| &it.balance.value) {
             Some(Balance::Hash(HashKey::Source)) if env.since(3, 6, 0) => {
-                exact()
+                approx("a client whose server refuses gets 502 while that is not known to be down: every try leads to the same one")
+                    .seen(SEEN)
+                    .help("add `health`, such as `health: {http: {path: /health}}`")
             }
             Some(Balance::Hash(HashKey::Source)) => {
                 unsupported("servers take requests in turn: Traefik hashes addresses since 3.6").seen(DOCS)
             }
+            // The cookie keeps a client on its server, which is what the key is for.
+            Some(_) if u.on.upstream().is_some_and(|it| matches!(it.stickiness, Some(Stickiness::Cookie(_)))) => exact(),
             _ => unsupported("servers take requests in turn: Traefik hashes nothing but the client's address")
                 .seen(SEEN)
                 .help("keep a client by `stickiness: {cookie: …}`"),
@@ -156,14 +189,17 @@ pub(super) fn support(feature: Feature) -> Support {
             .seen(SEEN)
             .help("let the health check succeed only once the server is warm"),
         UpstreamResolve => exact(),
-        UpstreamTcpKeepalive => unsupported("a dead server is asked for a sign of life after 30 s: Traefik has its own times")
-            .seen(SEEN)
-            .help("leave it out"),
+        UpstreamTcpKeepalive => depends("how soon", |u, _| match u.on.upstream().map(|it| it.tcp_keepalive.value) {
+            Some(Some(after)) if after >= crate::ir::Dur::from_secs(30) => exact(),
+            Some(Some(_)) => unsupported("a silent server is asked for a sign of life after 30 s: Traefik has its own time").seen(SEEN),
+            _ => unsupported("a silent server is asked for a sign of life all the same, after 30 s").seen(SEEN),
+        }),
         UpstreamMaxConnections => unsupported("servers take any number of connections")
             .seen(SEEN)
             .help("`limits.connections: {per: route, max: …}` bounds what is open on a route"),
         UpstreamProtocol => exact(),
-        UpstreamTls | UpstreamTlsClient => exact(),
+        UpstreamTls => approx("where a server's certificate is not right the client gets 500, not 503").seen(SEEN),
+        UpstreamTlsClient => exact(),
         UpstreamResponseHead => unsupported("heads of up to 10 MiB pass: Traefik has no ceiling of its own")
             .seen(SEEN)
             .help("leave it out"),
@@ -176,12 +212,21 @@ pub(super) fn support(feature: Feature) -> Support {
         HealthWebSocket => unsupported("servers are not checked: Traefik's checks are plain requests")
             .seen(SEEN)
             .help("use `health: {http: {path: …}}`"),
-        HealthPassive => depends("the version", |_, env| match env.since(3, 6, 0) {
-            true => approx("errors count within the time that a server is taken out for").seen(SEEN),
+        HealthPassive => depends("the version, and how many errors", |u, env| match env.since(3, 6, 0) {
+            true if u.on.upstream().is_some_and(|it| it.passive.as_ref().is_some_and(|it| it.errors.value == 1)) => exact(),
+            true => approx("only errors in a row count, and within the time that a server is taken out for").seen(SEEN),
             false => unsupported("no server is taken out: Traefik counts errors since 3.6").seen(DOCS),
         }),
 
-        StickyCookie | StickyCookieName | StickyCookieTtl => exact(),
+        StickyCookie => depends("whether checks find a server dead", |u, _| match u.on.upstream() {
+            Some(it) if it.servers.len() > 1 && !facts::is_checked(it) => {
+                approx("a client whose server refuses gets 502 while that is not known to be down: every try leads to the same one")
+                    .seen(SEEN)
+                    .help("add `health`, such as `health: {http: {path: /health}}`")
+            }
+            _ => exact(),
+        }),
+        StickyCookieName | StickyCookieTtl => exact(),
         StickyCookieAttributes => depends("the version", |u, env| match u.on.upstream().map(|it| &it.stickiness) {
             Some(Some(Stickiness::Cookie(it))) if it.path.value != "/" && !env.since(3, 2, 0) => {
                 approx("the cookie has `Path=/`: Traefik takes another since 3.2").seen(DOCS)
@@ -238,7 +283,7 @@ pub(super) fn support(feature: Feature) -> Support {
                 approx("each kind of requests counts alone, sockets and others: before 3.6 no router stands before others")
                     .seen(DOCS)
             }
-            _ => approx("a request that comes a moment too early waits for its turn, up to half a second").seen(SEEN),
+            _ => exact(),
         }),
         LimitRequestsExempt => depends("IPv6 ranges behind trusted proxies", |u, env| {
             let exempt = u.on.route().and_then(|it| Some((it, it.requests.as_ref()?)));
@@ -291,13 +336,20 @@ pub(super) fn support(feature: Feature) -> Support {
         Stream | StreamRequest => exact(),
         Compression => exact(),
 
-        LogAccess => exact(),
+        LogAccess => depends("the format", |_, env| match env.gateway.log.as_ref().map(|it| it.format.value) {
+            Some(LogFormat::Common) => {
+                approx("a line goes on behind the agent with Traefik's own fields, and the referrer is hidden where a parameter of the query is")
+                    .seen(SEEN)
+            }
+            _ => exact(),
+        }),
         LogRoute => depends("the version", |_, env| match env.since(3, 2, 0) {
             true => exact(),
             false => unsupported("its requests are logged as well: a router may be silent since 3.2").seen(DOCS),
         }),
         LogFields => approx("fields have Traefik's names, the path holds the query, times are in nanoseconds, a tunnel has the status 0, and there is no id").seen(SEEN),
-        LogRedact => depends("the version", |_, env| match env.since(3, 7, 0) {
+        LogRedact => depends("what is hidden, and the version", |u, env| match env.since(3, 7, 0) {
+            _ if env.gateway.log.as_ref().is_none_or(|it| it.redact_query.from != u.at) => exact(),
             true => approx("the log has no query at all where a parameter of it is hidden").seen(SEEN),
             false => approx("the log has no path at all where a parameter of the query is hidden").seen(DOCS),
         }),
@@ -330,8 +382,8 @@ pub(super) fn support(feature: Feature) -> Support {
         MaxConnections => unsupported("Traefik takes any number of connections, as far as the system lets it")
             .seen(SEEN)
             .help("bound them in front, or by the limit on open files"),
-        Files => unsupported("as many as the system allows the program: Traefik sets no limit itself").seen(SEEN)
-            .help("`LimitNOFILE=` in its service file"),
+        // It takes all that the system allows, and a file says nothing of that.
+        Files => exact(),
         WorkerCount => depends("a number", |_, env| match env.gateway.runtime.workers.value {
             Workers::Auto => exact(),
             Workers::Count(_) => unsupported("as many threads as there are cores")
@@ -349,10 +401,23 @@ fn is_p2c(upstream: &crate::ir::Upstream, env: &Env<'_>) -> bool {
     facts::strategy(upstream, |a, b, c| env.since(a, b, c)) == Some("p2c")
 }
 
-fn unknown_host(u: &Use<'_>, _: &Env<'_>) -> Support {
+/// Whether a listener that asks for no certificate of its own asks names that no route has, because another one does.
+fn is_asked(listener: &crate::ir::Listener, env: &Env<'_>) -> bool {
+    let requires = |it: &crate::ir::Listener| {
+        let client = facts::tls_wish(it).and_then(|wish| wish.client);
+        client.is_some_and(|(_, mode)| mode == ClientAuthMode::Require)
+    };
+    listener.tls.is_some() && !requires(listener) && env.gateway.listeners.iter().any(requires)
+}
+
+fn unknown_host(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u.on.listener() {
         Some(it) if it.unknown_host.value == UnknownHost::Close && it.tls.is_some() => {
             approx("a name that no certificate has is refused by TLS; any other gets 404")
+                .seen(SEEN)
+        }
+        Some(it) if is_asked(it, env) => {
+            approx("an unknown name is asked for a client's certificate, as on another listener")
                 .seen(SEEN)
         }
         Some(it) if it.unknown_host.value == UnknownHost::Close => {
@@ -370,6 +435,7 @@ fn paths(u: &Use<'_>, env: &Env<'_>) -> Support {
         Some(it) if it.paths.value == Paths::Reject && !env.since(3, 3, 6) => {
             unsupported("dot segments and `//` are resolved: Traefik refuses them since 3.3.6").seen(DOCS)
         }
+        Some(it) if it.paths.value == Paths::Reject => exact(),
         _ => approx("a path that ends in a dot segment loses the slash that would stand there: `/a/b/..` is `/a`, not `/a/`")
             .seen(SEEN),
     }
@@ -392,8 +458,14 @@ fn termination(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-fn one_tls(env: &Env<'_>, what: &str) -> Support {
-    if facts::one_tls_wish(env.gateway) {
+fn one_tls(u: &Use<'_>, env: &Env<'_>, what: &str) -> Support {
+    let g = env.gateway;
+    let named = u.on.listener().is_none_or(|listener| {
+        let served = g.routes.iter().filter(|it| g.serves(listener, it));
+        let mut hosts = served.flat_map(|route| &route.hosts);
+        hosts.all(|host| matches!(host.value, HostMatch::Exact(_)))
+    });
+    if facts::one_tls_wish(g) || named {
         return exact();
     }
     approx(format!(
@@ -483,11 +555,7 @@ fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
         .shares()
         .iter()
         .filter_map(|it| it.retries.value.as_ref());
-    let again = asked.clone().any(|it| {
-        it.after
-            .iter()
-            .any(|after| *after != crate::ir::RetryAfter::Connect)
-    });
+    let again = asked.clone().any(|it| facts::is_again(Some(it)));
     if again && !env.since(3, 7, 0) {
         return approx(
             "only connections that fail are tried again: Traefik looks at statuses since 3.7",
@@ -495,9 +563,9 @@ fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
         .seen(DOCS);
     }
     let most = asked.map(|it| u64::from(it.attempts)).max();
-    if again && most != Some(tries) {
+    if again || most != Some(tries) {
         return approx(format!(
-            "up to {tries} further tries after any failure: one number serves refused connections too"
+            "up to {tries} further tries after any failure, also where a connection ends unanswered: one number serves refused connections too"
         ))
         .seen(SEEN);
     }

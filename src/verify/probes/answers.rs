@@ -52,6 +52,11 @@ fn redirected(lab: &Lab, route: RouteId) -> Seen {
         compare(lab, &fresh(lab, &ask, route).query("wsgen", "a%20b"), route)?;
         let below = format!("{}/probe-7", ask.request.path.trim_end_matches('/'));
         compare(lab, &fresh(lab, &ask, route).path(&below), route)?;
+        let post = fresh(lab, &ask, route).method("POST");
+        let outcome = lab.asker().outcome(&post);
+        if outcome.is_some_and(|it| it.entry.is_some_and(|entry| entry.route == route)) {
+            compare(lab, &post, route)?;
+        }
     }
     Ok(())
 }

@@ -40,20 +40,24 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
         }
         probes.push(
             probe(
-                "headers of its 2xx reach server and client, and any other answer reaches the client as it is",
+                "headers of its 2xx reach the server, and any other answer reaches the client as it is",
                 answers,
             )
             .strictly()
             .alone(),
         );
+        if !it.answer.value.is_empty() {
+            probes.push(probe("headers of its 2xx reach the client", told).alone());
+        }
         probes.push(probe("its 403 reaches the client as it is", forbids).alone());
         probes.push(probe("it is asked once for each request", once).alone());
+        let unreachable = probe("where it is unreachable nobody passes", unreachable);
+        probes.push(unreachable.strictly().alone());
         probes.push(
             probe(
                 "where it is silent or unreachable the client gets 503",
                 silence,
             )
-            .strictly()
             .scaled(Scale::to(it.timeout.value, crate::ir::Dur::from_secs(1)))
             .alone(),
         );
@@ -165,17 +169,11 @@ fn question(case: &Case<'_>) -> Seen {
     Ok(())
 }
 
-fn answers(case: &Case<'_>) -> Seen {
+/// The service says yes, with these headers: the server's view of the request, and the client's answer.
+fn agreed(case: &Case<'_>, names: &[String]) -> Result<(Ask, Request, Response), Miss> {
     let mut good = Answer::status(200);
-    let value = |name: &str| format!("probe-of={name}");
-    for name in case
-        .forward
-        .pass
-        .value
-        .iter()
-        .chain(&case.forward.answer.value)
-    {
-        good = good.header(name, &value(name));
+    for name in names {
+        good = good.header(name, &said_of(name));
     }
     case.says(&good);
     let mut ask = case.ask()?;
@@ -183,23 +181,41 @@ fn answers(case: &Case<'_>) -> Seen {
         ask = ask.header(name, "spoofed");
     }
     let answer = case.lab.answer(&ask)?;
-    let arrivals = case.lab.arrivals(&ask);
-    let [(.., seen)] = arrivals.as_slice() else {
-        return Err(deviation(
+    match case.lab.arrivals(&ask).pop() {
+        Some((.., seen)) if case.lab.arrivals(&ask).len() == 1 => Ok((ask, seen, answer)),
+        _ => Err(deviation(
             &ask,
             status(&answer),
             "a server that sees it once",
-        ));
-    };
-    for (names, headers, who) in [
-        (&case.forward.pass.value, &seen.headers, "the server"),
-        (&case.forward.answer.value, &answer.headers, "the client"),
-    ] {
-        for name in names {
-            if headers.all(name) != [value(name)] {
-                let came = format!("{who} sees {name}: {}", headers.all(name).join(", "));
-                return Err(deviation(&ask, came, format!("{name}: {}", value(name))));
-            }
+        )),
+    }
+}
+
+fn said_of(name: &str) -> String {
+    format!("probe-of={name}")
+}
+
+fn told(case: &Case<'_>) -> Seen {
+    let names = &case.forward.answer.value;
+    let (ask, _, answer) = agreed(case, names)?;
+    for name in names {
+        if answer.headers.all(name) != [said_of(name)] {
+            let came = answer.headers.all(name).join(", ");
+            let came = format!("the client sees {name}: {came}");
+            return Err(deviation(&ask, came, format!("{name}: {}", said_of(name))));
+        }
+    }
+    Ok(())
+}
+
+fn answers(case: &Case<'_>) -> Seen {
+    let names = &case.forward.pass.value;
+    let (ask, seen, _) = agreed(case, names)?;
+    for name in names {
+        if seen.headers.all(name) != [said_of(name)] {
+            let came = seen.headers.all(name).join(", ");
+            let came = format!("the server sees {name}: {came}");
+            return Err(deviation(&ask, came, format!("{name}: {}", said_of(name))));
         }
     }
     for (code, name, value) in [
@@ -253,6 +269,19 @@ fn once(case: &Case<'_>) -> Seen {
         if count != 1 {
             let came = format!("{}, asked {count} times", status(&answer));
             return Err(deviation(&ask, came, "one question"));
+        }
+    }
+    Ok(())
+}
+
+fn unreachable(case: &Case<'_>) -> Seen {
+    case.services().iter().for_each(Stub::stop);
+    for _ in 0..2 {
+        let ask = case.ask()?;
+        let answer = case.lab.answer(&ask)?;
+        if answer.status < 500 || !case.lab.arrivals(&ask).is_empty() {
+            let promised = "an error, and no server sees it";
+            return Err(deviation(&ask, status(&answer), promised));
         }
     }
     Ok(())

@@ -46,13 +46,8 @@ fn of(gateway: &Gateway, it: &Listener) -> Vec<Probe> {
         let promise = format!("redirects and servers see port {}", it.public_port.value);
         let run = move |lab: &Lab| public_port(lab, id);
         let at = it.public_port.loc();
-        all.push(Probe::new(
-            Feature::ListenerPublicPort,
-            it,
-            at,
-            promise,
-            run,
-        ));
+        let probe = Probe::new(Feature::ListenerPublicPort, it, at, promise, run);
+        all.push(probe.or(Feature::ListenerRedirect));
     }
     let named = |host: &HostMatch| !matches!(host, HostMatch::Any);
     if gateway

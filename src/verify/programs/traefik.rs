@@ -2,20 +2,19 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::{By, Complaint, Home, LOG, Program, Reload, Stop};
+use super::{By, Complaint, Home, Program, Reload, Stop};
 use crate::ir::Version;
 
 pub(super) struct Traefik;
 
-/// It is asked what it serves when it has said nothing for so long.
-const PAUSE: Duration = Duration::from_millis(20);
+/// What the name of a router begins with that tells which dynamic file is served; nobody else's can.
+const MARK: &str = "verify:";
 
-/// What it serves is not compared with what it read once it has said nothing for so long.
-const LONG_PAUSE: Duration = Duration::from_millis(1500);
+/// What the log holds where a new file is refused.
+const REFUSED: &str = "Error occurred during watcher callback";
 
 /// The entry point that its API is on; the name is fixed.
 const OWN: &str = "traefik";
@@ -48,11 +47,13 @@ impl Program for Traefik {
         "traefik.yml"
     }
 
-    /// The static file alone: it is told to say all, to look at its files at once, to ask nobody on the internet, and to
-    /// answer at its own address. A dynamic file is a template, and stays as it is.
+    /// The static file is told to look at its files at once, to ask nobody on the internet, and to answer at its own address.
+    /// The dynamic file, which is a template, gets one router more, by whose name its API tells that it serves this text.
     fn confine(&self, name: &str, text: &str, home: &Home<'_>) -> String {
-        let (true, Ok(Value::Object(mut main))) = (home.is_main(name), serde_yaml::from_str(text))
-        else {
+        if !home.is_main(name) {
+            return marked(text);
+        }
+        let Ok(Value::Object(mut main)) = serde_yaml::from_str(text) else {
             return text.to_owned();
         };
         let mut own = json!({ "address": home.admin.to_string() });
@@ -78,7 +79,7 @@ impl Program for Traefik {
         );
         main.insert(
             "log".to_owned(),
-            json!({ "level": "DEBUG", "noColor": true }),
+            json!({ "level": "INFO", "noColor": true }),
         );
         if let Some(Value::Object(providers)) = main.get_mut("providers") {
             providers.insert("providersThrottleDuration".to_owned(), json!("1ms"));
@@ -134,27 +135,16 @@ impl Program for Traefik {
         flaws
     }
 
-    /// It says what it has read, and only then builds what it serves: its API tells when it does.
+    /// Once it serves the router that only this text of the dynamic file has.
     fn is_ready(&self, home: &Home<'_>, _process: u32, log: &str) -> bool {
-        let mut lines = log.lines().rev();
-        let read = lines.find_map(|line| {
-            let (_, read) = line.split_once("Configuration received config=")?;
-            read.strip_suffix(" providerName=file")
-        });
-        let written = std::fs::metadata(home.folder.join(LOG)).and_then(|log| log.modified());
-        let silence = written.map_or(Duration::ZERO, |at| {
-            SystemTime::now().duration_since(at).unwrap_or_default()
-        });
-        let Some(read) = read.filter(|_| silence >= PAUSE) else {
-            return false;
-        };
-        let Some(all) = home.ask("/api/rawdata") else {
-            return false;
-        };
-        let (Ok(read), Ok(all)) = (serde_json::from_str(read), serde_json::from_str(&all)) else {
-            return false;
-        };
-        serves(&all, &read) || silence >= LONG_PAUSE
+        let answers = || home.ask("/api/overview").is_some();
+        match mark(home.folder) {
+            Some(name) => {
+                let router = format!("/api/http/routers/{name}@file");
+                home.ask(&router).is_some() || log.contains(REFUSED) && answers()
+            }
+            None => answers(),
+        }
     }
 
     fn has_refused(&self, log: &str) -> bool {
@@ -167,8 +157,9 @@ impl Program for Traefik {
                 true => By::Restart,
                 false => By::Itself,
             },
-            done: "Configuration received",
-            refused: "Error occurred during watcher callback",
+            // It says nothing of it: what it serves tells.
+            done: "",
+            refused: REFUSED,
         }
     }
 
@@ -178,10 +169,6 @@ impl Program for Traefik {
 
     fn has_resolvers(&self) -> bool {
         false
-    }
-
-    fn is_aside(&self, line: &str) -> bool {
-        line.contains(" DBG ")
     }
 
     /// `2026-11-23T00:05:37Z ERR github.com/…/file.go:114 > Error while building … error="dynamic.yml: …" providerName=file`,
@@ -210,39 +197,27 @@ impl Program for Traefik {
     }
 }
 
-/// Whether every router, middleware and service of a file that was read is served just so, and no other of it.
-fn serves(all: &Value, read: &Value) -> bool {
-    ["routers", "middlewares", "services"].iter().all(|kind| {
-        let read: Vec<_> = read["http"][kind]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .collect();
-        let served = all[kind].as_object().into_iter().flatten();
-        let count = served.filter(|(name, _)| name.ends_with("@file")).count();
-        let mut each = read.iter();
-        count == read.len()
-            && each.all(|(name, object)| holds(&all[kind][format!("{name}@file")], object))
-    })
+/// A dynamic file with a router whose name only this text gives it, and which takes no request.
+fn marked(text: &str) -> String {
+    // FNV-1a: another text has another name.
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let router = format!(
+        "\n  routers:\n    \"{MARK}{hash:016x}\": {{rule: \"!PathPrefix(`/`)\", entryPoints: [{OWN}], service: \"noop@internal\"}}\n"
+    );
+    text.replacen("\n  routers:\n", &router, 1)
 }
 
-/// Whether what is served says all that was read; there, a name tells also the provider.
-fn holds(served: &Value, read: &Value) -> bool {
-    match (served, read) {
-        (Value::Object(served), Value::Object(read)) => read.iter().all(|(key, read)| {
-            let served = served.get(key);
-            served.is_some_and(|served| holds(served, read))
-        }),
-        (Value::Array(served), Value::Array(read)) => {
-            served.len() == read.len()
-                && served
-                    .iter()
-                    .zip(read)
-                    .all(|(one, other)| holds(one, other))
-        }
-        (Value::String(served), Value::String(read)) => {
-            served.strip_suffix("@file").unwrap_or(served) == read
-        }
-        (served, read) => served == read,
-    }
+/// The name of that router in the folder's dynamic file.
+fn mark(folder: &Path) -> Option<String> {
+    let files = std::fs::read_dir(folder).ok()?.flatten();
+    files
+        .filter(|file| file.path().extension().is_some_and(|it| it == "yml"))
+        .find_map(|file| {
+            let text = std::fs::read_to_string(file.path()).ok()?;
+            let start = text.find(&format!("\"{MARK}"))? + 1;
+            let name = text.get(start..)?.split('"').next()?;
+            Some(name.to_owned())
+        })
 }

@@ -47,7 +47,39 @@ pub(super) fn routers(ctx: &Ctx<'_>, dynamic: &mut Dynamic) {
             route::routers(ctx, dynamic, &place, face, &name, &own);
         }
     }
+    if let Some(metrics) = &ctx.g.metrics
+        && metrics.path.value != "/metrics"
+    {
+        dynamic.routers.push(Router {
+            name: "metrics:path".to_owned(),
+            rule: Rule::call("Path", &[&rule::decoded(&metrics.path.value)]),
+            entry_points: vec![super::fixed::metrics_point(ctx)],
+            parent: None,
+            middlewares: Vec::new(),
+            service: "prometheus@internal".to_owned(),
+            tls: None,
+            logged: true,
+            at: metrics.path.loc(),
+            remark: None,
+        });
+    }
     for listener in &ctx.g.listeners {
+        let hsts = listener.tls.as_ref().and_then(|tls| tls.hsts.as_ref());
+        if let (Some(hsts), None) = (hsts, &listener.redirect) {
+            let status = limits::status(dynamic, 404);
+            dynamic.routers.push(Router {
+                name: format!("nobody:{}", listener.name),
+                rule: rule::everything(),
+                entry_points: vec![listener.name.clone()],
+                parent: None,
+                middlewares: vec![status],
+                service: "noop@internal".to_owned(),
+                tls: None,
+                logged: true,
+                at: hsts.loc(),
+                remark: Some("what no route takes has the listener's headers too"),
+            });
+        }
         if let Some(to) = &listener.redirect {
             let name = redirect(dynamic, listener, ctx.g.listener(to.value));
             dynamic.routers.push(Router {

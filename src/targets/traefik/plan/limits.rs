@@ -123,8 +123,13 @@ pub(super) fn rate(
         let limiter = Map::new()
             .put("average", Node::number(rate.count))
             .put("period", text(period, limit.rate.loc()))
-            // The request itself is one of them.
-            .put("burst", number(u64::from(limit.burst.value) + 1))
+            // The request itself is one of them; and what a second brings may come at once.
+            .put(
+                "burst",
+                number(
+                    (u64::from(limit.burst.value) + 1).max(u64::from(rate.count) / rate.per.secs()),
+                ),
+            )
             .put("sourceCriterion", criterion(&limit.per.value, face));
         Node::from(Map::new().put("rateLimit", limiter)).at(limit.rate.loc())
     });

@@ -81,6 +81,8 @@ struct Base<'r, 'a> {
     tls: Option<Map>,
     /// Middlewares that refusals have too.
     first: Vec<String>,
+    /// Those of them that a preflight's answer has.
+    admission: Vec<String>,
     /// Middlewares that count, in front of all that passes.
     counts: Vec<String>,
 }
@@ -120,6 +122,11 @@ impl Base<'_, '_> {
         self.router(suffix, more, all.collect(), at)
     }
 
+    fn preflight(&self, suffix: &str, more: Vec<Rule>, then: [String; 2], at: Loc) -> Router {
+        let middlewares = self.admission.iter().cloned().chain(then).collect();
+        self.router(suffix, more, middlewares, at)
+    }
+
     fn refusal(&self, suffix: &str, more: Vec<Rule>, then: Vec<String>, at: Loc) -> Router {
         let middlewares = self.first.iter().cloned().chain(then).collect();
         self.router(suffix, more, middlewares, at)
@@ -145,6 +152,7 @@ pub(super) fn routers<'a>(
         parent: None,
         tls: super::tls::resolver_of(ctx, face.listener(), &place.hosts),
         first: Vec::new(),
+        admission: Vec::new(),
         counts: Vec::new(),
     };
     if let Some(at) = closed(ctx, route) {
@@ -156,8 +164,9 @@ pub(super) fn routers<'a>(
     }
     base.first
         .extend(change::answer(ctx, dynamic, place, face, own));
-    base.first
+    base.admission
         .extend(limits::clients(dynamic, route, face, own));
+    base.first.extend(base.admission.iter().cloned());
     let open = limits::open(dynamic, route, face, own);
     let rate = limits::rate(dynamic, route, face, own);
     if let (Some(_), Some(rule)) = (&rate, Rule::any(limits::uncounted(ctx, route, face))) {
@@ -171,6 +180,7 @@ pub(super) fn routers<'a>(
             parent: None,
             tls: base.tls.clone(),
             first: base.first.clone(),
+            admission: base.admission.clone(),
             counts: open.iter().cloned().collect(),
             ..base
         };
@@ -190,7 +200,9 @@ fn counted<'a>(
     own: &str,
 ) {
     if !base.counts.is_empty() && base.ctx.env.since(3, 6, 0) && is_several(base.route) {
-        let mut middlewares = std::mem::take(&mut base.first);
+        // What answers have is left to the routers behind: it would answer preflights itself.
+        let mut middlewares = std::mem::take(&mut base.admission);
+        base.first.retain(|it| !middlewares.contains(it));
         middlewares.append(&mut base.counts);
         let mut parent = base.router("", Vec::new(), middlewares, base.route.at);
         parent.service = String::new();
@@ -415,10 +427,9 @@ fn preflights(base: &Base<'_, '_>, dynamic: &mut Dynamic, cors: &Cors) {
             0 => ":preflight".to_owned(),
             n => format!(":preflight:{}", n + 1),
         };
-        let then = vec![name, status];
         dynamic
             .routers
-            .push(base.refusal(&suffix, rules, then, cors.at));
+            .push(base.preflight(&suffix, rules, [name, status], cors.at));
     }
     if cors.origins.value.is_some() {
         let name = "vary:origin".to_owned();
@@ -431,10 +442,9 @@ fn preflights(base: &Base<'_, '_>, dynamic: &mut Dynamic, cors: &Cors) {
         let status = limits::status(dynamic, 204);
         let mut rules = asks();
         rules.push(rule::present("Origin"));
-        let then = vec![name, status];
         dynamic
             .routers
-            .push(base.refusal(":preflight:foreign", rules, then, cors.at));
+            .push(base.preflight(":preflight:foreign", rules, [name, status], cors.at));
     }
 }
 
@@ -450,11 +460,11 @@ fn chain<'a>(
     let route = place.route;
     let mut chain = Vec::new();
     chain.extend(auth::guard(ctx, dynamic, route));
+    if !upgrade {
+        chain.extend(limits::body(dynamic, route));
+    }
     let service = match &route.action {
         Action::Forward(shares) => {
-            if !upgrade {
-                chain.extend(limits::body(dynamic, route));
-            }
             chain.extend(change::request(ctx, dynamic, place, face, own, upgrade));
             chain.extend(change::rewrite(ctx, dynamic, route));
             if !upgrade {

@@ -95,10 +95,14 @@ pub(super) fn host(host: &HostMatch) -> Option<Rule> {
         HostMatch::Any => None,
         HostMatch::Exact(name) => Some(Rule::call("Host", &[name])),
         HostMatch::Wildcard(zone) => {
-            let pattern = format!("^.+[.]{}$", quoted(zone));
+            // A host may end in a dot, which only `Host` leaves out.
+            let pattern = format!("^.+[.]{}[.]?$", quoted(zone));
             Some(Rule::call("HostRegexp", &[&pattern]))
         }
-        HostMatch::Regex(regex) => Some(Rule::call("HostRegexp", &[&whole(regex)])),
+        HostMatch::Regex(regex) => {
+            let pattern = format!("^(?:{regex})[.]?$");
+            Some(Rule::call("HostRegexp", &[&pattern]))
+        }
     }
 }
 

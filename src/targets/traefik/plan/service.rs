@@ -60,7 +60,12 @@ fn suffix(
     }
     if ctx.env.since(3, 7, 0) {
         let (silence, _) = facts::silence(route, upgrade);
-        if silence != crate::ir::defaults::IDLE.0 {
+        // Where the response time rules, its own name tells.
+        let ruled = !upgrade
+            && route.stream.is_none()
+            && silence > route.response.value
+            && route.idle.value <= route.response.value;
+        if !ruled {
             transport.push_str(&format!(":idle-{}", time(silence)));
         }
     }
