@@ -61,6 +61,13 @@ pub struct Cors {
     pub max_age: Set<Option<Dur>>,
 }
 
+impl Cors {
+    /// Whether every origin may ask with credentials, so that each has to be named back.
+    pub const fn is_for_everybody(&self) -> bool {
+        self.origins.value.is_none() && self.credentials.value
+    }
+}
+
 /// One change to a header.
 #[derive(Debug, Clone, Serialize)]
 pub struct HeaderOp {

@@ -135,3 +135,20 @@ impl Support {
         }
     }
 }
+
+/// Whether a regex that takes a value also takes it with another one behind it, as several lines of a header are joined.
+pub fn takes_lists(regex: &str) -> bool {
+    let Some(matcher) = crate::ir::regex::matcher(regex) else {
+        return false;
+    };
+    let samples = crate::rules::pattern::samples(regex);
+    samples.iter().any(|text| {
+        [
+            format!("{text}, x"),
+            format!("x, {text}"),
+            format!("{text}, {text}"),
+        ]
+        .iter()
+        .any(|list| matcher.is_match(list.as_bytes()))
+    })
+}

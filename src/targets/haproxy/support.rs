@@ -6,7 +6,7 @@ use crate::ir::{
     Use, ValueMatch,
 };
 use crate::ir::{Change, Dur, Fact, Piece, Subject};
-use crate::targets::support::{approx, depends, exact, unsupported};
+use crate::targets::support::{approx, depends, exact, takes_lists, unsupported};
 use crate::targets::{Env, Seen, Support};
 
 /// The versions that the tests run.
@@ -282,23 +282,6 @@ pub(super) fn support(feature: Feature) -> Support {
         Files => exact(),
         WorkerCount => exact(),
     }
-}
-
-/// Whether a regex that takes a value also takes it with another one behind it, as several lines of a header are joined.
-fn takes_lists(regex: &str) -> bool {
-    let Some(matcher) = crate::ir::regex::matcher(regex) else {
-        return false;
-    };
-    let samples = crate::rules::pattern::samples(regex);
-    samples.iter().any(|text| {
-        [
-            format!("{text}, x"),
-            format!("x, {text}"),
-            format!("{text}, {text}"),
-        ]
-        .iter()
-        .any(|list| matcher.is_match(list.as_bytes()))
-    })
 }
 
 /// The longest time that HAProxy keeps is shorter than what the language knows.

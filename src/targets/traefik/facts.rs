@@ -4,7 +4,7 @@ use ipnet::IpNet;
 
 use crate::ir::{
     Balance, Check, ClientRange, Clients, Dur, Fact, Gateway, HashKey, HostMatch, Listener, Loc,
-    Piece, Retries, RetryAfter, Route, Stickiness, TlsProfile, Upstream, Value,
+    Piece, Retries, RetryAfter, Route, Stickiness, TlsProfile, Upstream, Use, Value,
 };
 
 /// The requests of a route that Traefik treats alike: those of some listeners, and of some peers there.
@@ -153,6 +153,30 @@ pub(super) fn one_host(route: &Route) -> Option<&str> {
         },
         _ => None,
     }
+}
+
+/// The headers that say who the client is.
+pub(super) const FORWARDED: [&str; 6] = [
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Server",
+    "X-Real-Ip",
+];
+
+/// Whether a change is asked for of a header that the proxy itself sets on the route.
+pub(super) fn is_forwarded(used: &Use<'_>) -> bool {
+    used.on.route().is_some_and(|route| {
+        let mut ops = route.request_headers.iter();
+        ops.any(|op| op.at == used.at.loc && sets_itself(route, &op.name))
+    })
+}
+
+/// Whether the proxy sets a request header of a route itself.
+pub(super) fn sets_itself(route: &Route, name: &str) -> bool {
+    let mut own = FORWARDED.iter();
+    route.forwarded.value && own.any(|it| it.eq_ignore_ascii_case(name))
 }
 
 /// The addresses that may come: what is allowed without what is denied. Traefik has a list of those who may only.

@@ -3,10 +3,10 @@
 use super::facts::{self, Face, Peer};
 use crate::ir::{
     Action, AuthKind, Balance, Change, Check, ClientAuthMode, Feature, HashKey, HeaderNames,
-    HostHeader, HostMatch, LogFormat, Origin, Paths, PerKey, Piece, RedirectTo, Route, Stickiness,
-    Subject, UnknownHost, Use, ValueMatch, Workers,
+    HostHeader, HostMatch, LogFormat, Origin, Paths, PerKey, Piece, RedirectTo, RetryAfter, Route,
+    Stickiness, Subject, UnknownHost, Use, ValueMatch, Workers,
 };
-use crate::targets::support::{approx, depends, exact, unsupported};
+use crate::targets::support::{approx, depends, exact, takes_lists, unsupported};
 use crate::targets::{Env, Seen, Support};
 
 /// The version that the tests run.
@@ -59,17 +59,32 @@ pub(super) fn support(feature: Feature) -> Support {
         }),
         TlsAcme => exact(),
 
-        HostExact | HostWildcard | HostRegex => exact(),
+        HostExact => exact(),
+        HostWildcard | HostRegex => depends("names that TLS refuses", |u, env| {
+            let strict = u.on.route().is_some_and(|route| {
+                let mut listeners = env.gateway.listeners_of(route);
+                listeners.any(|it| facts::tls_wish(it).is_some_and(|wish| wish.strict))
+            });
+            if strict {
+                approx("where unknown hosts are closed, TLS refuses the names that no certificate has").seen(SEEN)
+            } else {
+                exact()
+            }
+        }),
         PathExact | PathPrefix | PathRegex | RouteMethods => exact(),
         WhenMethods => exact(),
         WhenHeaders => depends("what is asked for", |u, _| {
-            let present = u.on.route().is_some_and(|route| {
-                let mut headers = route.when.headers.iter();
-                headers.any(|it| {
-                    it.loc() == u.at.loc && matches!(it.value.value, ValueMatch::Present(_))
+            let single = u.on.route().is_some_and(|route| {
+                route.when.headers.iter().any(|it| {
+                    it.loc() == u.at.loc
+                        && match &it.value.value {
+                            ValueMatch::Present(_) => true,
+                            ValueMatch::Exact(_) => false,
+                            ValueMatch::Regex(regex) => takes_lists(regex),
+                        }
                 })
             });
-            if present {
+            if single {
                 exact()
             } else {
                 approx("of a header that comes in several lines one is enough").seen(SEEN)
@@ -161,7 +176,12 @@ pub(super) fn support(feature: Feature) -> Support {
             _ => exact(),
         }),
         UpstreamSplit => exact(),
-        BalanceRoundRobin => exact(),
+        BalanceRoundRobin => depends("whether clients are kept by their address", |u, _| match u.on.upstream() {
+            Some(it) if facts::is_bound(it) => {
+                approx("a client goes where its address leads, and its first request too").seen(SEEN)
+            }
+            _ => exact(),
+        }),
         BalanceLeastConnections => depends("the version, and how many servers", |u, env| match env.since(3, 4, 0) {
             true if u.on.upstream().is_some_and(|it| it.servers.len() < 3) => exact(),
             true => approx("the less busy of two servers chosen by chance; a second try may lead to the one that refused")
@@ -190,7 +210,7 @@ pub(super) fn support(feature: Feature) -> Support {
             .help("let the health check succeed only once the server is warm"),
         UpstreamResolve => exact(),
         UpstreamTcpKeepalive => depends("how soon", |u, _| match u.on.upstream().map(|it| it.tcp_keepalive.value) {
-            Some(Some(after)) if after >= crate::ir::Dur::from_secs(30) => exact(),
+            Some(Some(after)) if after == crate::ir::Dur::from_secs(30) => exact(),
             Some(Some(_)) => unsupported("a silent server is asked for a sign of life after 30 s: Traefik has its own time").seen(SEEN),
             _ => unsupported("a silent server is asked for a sign of life all the same, after 30 s").seen(SEEN),
         }),
@@ -198,7 +218,12 @@ pub(super) fn support(feature: Feature) -> Support {
             .seen(SEEN)
             .help("`limits.connections: {per: route, max: …}` bounds what is open on a route"),
         UpstreamProtocol => exact(),
-        UpstreamTls => approx("where a server's certificate is not right the client gets 500, not 503").seen(SEEN),
+        UpstreamTls => depends("whether servers are verified", |u, _| match u.on.upstream().and_then(|it| it.tls.as_ref()) {
+            Some(tls) if tls.verify.value => {
+                approx("where a server's certificate is not right the client gets 500, not 503").seen(SEEN)
+            }
+            _ => exact(),
+        }),
         UpstreamTlsClient => exact(),
         UpstreamResponseHead => unsupported("heads of up to 10 MiB pass: Traefik has no ceiling of its own")
             .seen(SEEN)
@@ -331,7 +356,12 @@ pub(super) fn support(feature: Feature) -> Support {
             _ => exact(),
         }),
         Clients => exact(),
-        Cors => exact(),
+        Cors => depends("credentials for any origin", |u, _| match u.on.route().and_then(|it| it.cors.as_ref()) {
+            Some(cors) if cors.is_for_everybody() => {
+                approx("preflights get 200, not 204: Traefik answers them itself where any origin is named back").seen(SEEN)
+            }
+            _ => exact(),
+        }),
 
         Stream | StreamRequest => exact(),
         Compression => exact(),
@@ -353,7 +383,7 @@ pub(super) fn support(feature: Feature) -> Support {
             true => approx("the log has no query at all where a parameter of it is hidden").seen(SEEN),
             false => approx("the log has no path at all where a parameter of the query is hidden").seen(DOCS),
         }),
-        Metrics => exact(),
+        Metrics => approx("an upstream has no numbers before its first request").seen(SEEN),
 
         Redirect => depends("the status", redirect),
         Respond => depends("the body", |u, _| match u.on.route().map(|it| &it.action) {
@@ -511,7 +541,7 @@ fn idle(u: &Use<'_>, env: &Env<'_>) -> Support {
             .seen(DOCS);
     }
     // On a stream its own idle time is the one that counts.
-    if route.stream.is_none() && silence > route.idle.value {
+    if route.stream.is_none() && route.response.value > route.idle.value {
         return approx(format!(
             "an answer may stand still for {}: one timer serves its head and its body; a request may take the longest of these times in all, its pauses and its bytes together",
             facts::time(silence)
@@ -536,7 +566,7 @@ fn stream_idle(u: &Use<'_>, env: &Env<'_>) -> Support {
             .help("have the server send a comment line now and then, and end what nobody reads");
     }
     let (silence, _) = facts::silence(route, false);
-    if silence > stream.idle.value {
+    if route.response.value > stream.idle.value {
         return approx(format!(
             "a stream may be silent for {}: one timer serves its head and its body",
             facts::time(silence)
@@ -563,13 +593,24 @@ fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
         .seen(DOCS);
     }
     let most = asked.map(|it| u64::from(it.attempts)).max();
-    if again || most != Some(tries) {
+    let unanswered = asked_for(route)
+        .any(|after| matches!(after, RetryAfter::Timeout | RetryAfter::Status(502)));
+    if unanswered || most != Some(tries) {
         return approx(format!(
             "up to {tries} further tries after any failure, also where a connection ends unanswered: one number serves refused connections too"
         ))
         .seen(SEEN);
     }
     exact()
+}
+
+/// What a route's requests are tried again after.
+fn asked_for(route: &Route) -> impl Iterator<Item = &RetryAfter> {
+    let retries = route
+        .shares()
+        .iter()
+        .filter_map(|it| it.retries.value.as_ref());
+    retries.flat_map(|it| &it.after)
 }
 
 fn health(u: &Use<'_>, _: &Env<'_>) -> Support {
@@ -623,6 +664,8 @@ fn request_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
         Some(Change::Add(_)) => {
             approx("it stands in place of what the client sent under that name").seen(SEEN)
         }
+        // The proxy's own are always there.
+        Some(Change::SetIfAbsent(_)) if facts::is_forwarded(u) => exact(),
         Some(Change::SetIfAbsent(_)) => {
             approx("it stands in place of what the client sent, also where there was something")
                 .seen(SEEN)

@@ -195,8 +195,8 @@ fn sized(lab: &Lab, route: RouteId) -> Seen {
     let ask = fresh(lab, &ask, route);
     let length = (limit + 1).to_string();
     let ask = ask.header("Content-Length", &length);
-    // More than is ever sent is only announced: the refusal needs no more.
-    let size = if limit < 1 << 16 { limit + 1 } else { 0 };
+    // More than is ever sent is only announced: the refusal needs no more. Programs in Go read up to 256 KiB before they answer.
+    let size = if limit < 1 << 18 { limit + 1 } else { 0 };
     let body = vec![b'x'; usize::try_from(size).unwrap_or_default()];
     too_large(lab, &ask, &format!("a body of {length} bytes"), &body)
 }

@@ -14,16 +14,6 @@ use crate::targets::traefik::facts::{self, Face, Peer};
 /// Every URL: its host and what follows host and port are kept.
 pub(super) const ANY_URL: &str = r"^[a-z]+://(\[[^\]]*\]|[^/:?]*)(?::[0-9]+)?(.*)$";
 
-/// The headers that say who the client is.
-const FORWARDED: [&str; 6] = [
-    "X-Forwarded-For",
-    "X-Forwarded-Proto",
-    "X-Forwarded-Host",
-    "X-Forwarded-Port",
-    "X-Forwarded-Server",
-    "X-Real-Ip",
-];
-
 /// A `headers` middleware with one kind of change.
 pub(super) fn headers(kind: &'static str, map: Map) -> Node {
     Map::new().put("headers", Map::new().put(kind, map)).into()
@@ -122,7 +112,7 @@ pub(super) fn request(
         heads.set("Upgrade", "", at);
     }
     if !route.forwarded.value {
-        for name in FORWARDED {
+        for name in facts::FORWARDED {
             heads.set(name, "", route.forwarded.loc());
         }
     } else if face.peer == Peer::Proxy {
@@ -134,7 +124,10 @@ pub(super) fn request(
     {
         heads.set("Host", host.as_str(), share.host_header.loc());
     }
-    let lost = |op: &HeaderOp| !renders(ctx, route, Feature::RequestHeaders, op);
+    let lost = |op: &HeaderOp| {
+        !renders(ctx, route, Feature::RequestHeaders, op)
+            || matches!(op.change, Change::SetIfAbsent(_)) && facts::sets_itself(route, &op.name)
+    };
     changed(&mut heads, &route.request_headers, place, face, lost);
     let map = heads.map()?;
     let kind = if upgrade { "upgrade" } else { "request" };
@@ -197,7 +190,21 @@ pub(super) fn preflight(cors: &Cors, origin: &str) -> Node {
 fn cors_answers(cors: &Cors) -> Map {
     let any = ["*".to_owned()];
     let origins = cors.origins.value.as_deref().unwrap_or(&any);
-    let mut map = Map::new().put("accessControlAllowOriginList", words(origins));
+    let mut map = Map::new();
+    if cors.is_for_everybody() {
+        // Whoever asks is named, for `*` and credentials do not go together.
+        map = map
+            .put("accessControlAllowOriginListRegex", words([".*"]))
+            .put("accessControlAllowMethods", words(&cors.methods.value));
+        if !cors.headers.value.is_empty() {
+            map = map.put("accessControlAllowHeaders", words(&cors.headers.value));
+        }
+        if let Some(age) = cors.max_age.value {
+            map = map.put("accessControlMaxAge", super::number(age.as_secs_ceil()));
+        }
+    } else {
+        map = map.put("accessControlAllowOriginList", words(origins));
+    }
     if cors.credentials.value {
         map = map.put("accessControlAllowCredentials", Node::flag(true));
     }

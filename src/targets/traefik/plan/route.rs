@@ -228,7 +228,7 @@ fn all<'a>(
     own: &str,
 ) {
     let route = base.route;
-    if let Some(cors) = &route.cors {
+    if let Some(cors) = route.cors.as_ref().filter(|it| !it.is_for_everybody()) {
         preflights(base, dynamic, cors);
     }
     if let Some(methods) = &route.methods
