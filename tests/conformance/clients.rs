@@ -224,7 +224,8 @@ fn through_all(client: (&str, &str), servers: &str, waits: bool) {
             let what = format!("{} through {} (TLS: {secure})", client.1, lab.name);
             lab.client(client, secure, &[]).checks(&what);
         }
-        if !waits {
+        // Traefik: a reload ends no tunnel, so that there is nothing to come back from.
+        if !waits || lab.name.starts_with("traefik") {
             continue;
         }
         let mut held = lab.client(client, true, &["--hold"]);

@@ -4,26 +4,22 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
 
 /// Reads words from us until our end of its pipe closes: by us, or by the system where this process is itself killed.
 /// A killed process takes some time to die, and may write into the folder until then.
 const SCRIPT: &str = r#"
-folder=$1 group= leader= litter= late=
+folder=$1 group= leader= litter=
 while read -r word value; do
     case $word in
         group) group=$value ;;
         leader) leader=$value ;;
         litter) litter=$value ;;
         keep) folder= ;;
-        after) (sleep "${value% *}"; kill -s "${value#* }" "$leader") & late=$! ;;
         *) kill -s "$word" "$leader" ;;
     esac
 done
 [ -z "$group" ] || kill -s KILL -- "-$group"
 [ -z "$litter" ] || rm -f -- "$litter"
-# The shell leads a group of its own, in which now only a late signal's sleep may be.
-[ -z "$late" ] || { trap '' TERM; kill -s TERM -- "-$$"; }
 [ -n "$folder" ] || exit 0
 tries=0
 until rm -rf -- "$folder" || [ $tries -ge 100 ]; do
@@ -80,11 +76,6 @@ impl Leash {
     /// Sends the leader a signal, named without `SIG`.
     pub(super) fn signal(&mut self, name: &str) {
         self.say(name);
-    }
-
-    /// The same, some time later.
-    pub(super) fn signal_after(&mut self, wait: Duration, name: &str) {
-        self.say(&format!("after {} {name}", wait.as_secs_f32()));
     }
 
     /// Ends the group, and returns when that is done.

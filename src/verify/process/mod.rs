@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::folder::Folder;
 use super::port;
-use super::programs::{By, Found, Home, LOG, Stop, main_of};
-use super::wire::Client;
+use super::programs::{By, Found, Home, LOG, main_of};
 use leash::Leash;
 
 pub use failure::StartFailure;
@@ -179,6 +178,11 @@ impl Running {
         self.group
     }
 
+    /// The address of its own where the program can be asked and told, if it has such a place.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// Lets the folder stay when the program is gone.
     pub fn keep(&mut self) {
         self.leash.keep();
@@ -284,19 +288,7 @@ impl Running {
 
     /// Asks for a stop that lets tunnels live on: their end is the drain's matter. Returns at once.
     pub fn stop_soft(&mut self) {
-        match self.found.program.soft_stop(&self.home()) {
-            Stop::Signal(name) => self.leash.signal(name),
-            Stop::Asked {
-                admin,
-                path,
-                wait,
-                signal,
-            } => {
-                // Where it does not answer, the signal is all that is left to say.
-                let _ = Client::new(admin).try_send("POST", path, &[], b"");
-                self.leash.signal_after(wait, signal);
-            }
-        }
+        self.leash.signal(self.found.program.soft_stop());
     }
 
     /// Ends the program and its children at once; its folder goes too, unless it is kept.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{By, Complaint, Home, Program, Reload, Stop};
+use super::{By, Complaint, Home, Program, Reload};
 use crate::ir::Version;
 
 pub(super) struct Caddy;
@@ -76,8 +76,8 @@ impl Program for Caddy {
         }
     }
 
-    fn soft_stop(&self, _home: &Home<'_>) -> Stop {
-        Stop::Signal("TERM")
+    fn soft_stop(&self) -> &'static str {
+        "TERM"
     }
 
     /// `{"level":"error","ts":1.2,"msg":"failed to reload config from file","error":"loading new config: …"}`, and

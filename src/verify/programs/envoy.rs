@@ -1,20 +1,15 @@
 //! Envoy as a program: how it is started, checked, replaced and drained, and how it complains.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use super::{By, Complaint, Home, Program, Reload, Stop};
+use super::{By, Complaint, Home, Program, Reload};
 use crate::ir::Version;
 
 pub(super) struct Envoy;
 
 /// The usual port of its administration: where a file has it, it is moved.
 const USUAL: &str = "9901";
-
-/// How long an old process lives beside the new one, where the file's command line does not say: the program's own default.
-const PARENT: u64 = 900;
 
 impl Program for Envoy {
     fn target(&self) -> &'static str {
@@ -100,14 +95,9 @@ impl Program for Envoy {
         }
     }
 
-    /// By itself it ends at once: whoever supervises it has it drain before.
-    fn soft_stop(&self, home: &Home<'_>) -> Stop {
-        Stop::Asked {
-            admin: admin(home),
-            path: "/drain_listeners?graceful",
-            wait: Duration::from_secs(parent(home)),
-            signal: "TERM",
-        }
+    /// It does not wait for anything then: whoever wants that asks `/drain_listeners?graceful` of it, and sleeps, before.
+    fn soft_stop(&self) -> &'static str {
+        "TERM"
     }
 
     fn is_aside(&self, line: &str) -> bool {
@@ -153,26 +143,4 @@ fn command_line(home: &Home<'_>) -> Vec<String> {
     // After the file's name.
     let words = line.unwrap_or_default().split_whitespace().skip(1);
     words.map(str::to_owned).collect()
-}
-
-/// How long connections may go on, in seconds.
-fn parent(home: &Home<'_>) -> u64 {
-    let said = command_line(home);
-    let mut words = said.iter();
-    words
-        .find(|word| *word == "--parent-shutdown-time-s")
-        .and_then(|_| words.next()?.parse().ok())
-        .unwrap_or(PARENT)
-}
-
-/// Where it is asked: the port of the main file's administration, which may be that of the metrics.
-fn admin(home: &Home<'_>) -> SocketAddr {
-    let text = std::fs::read_to_string(home.main).unwrap_or_default();
-    let mut lines = text.lines().skip_while(|line| !line.starts_with("admin:"));
-    let port = lines.find_map(|line| {
-        let digits = line.split_once("port_value: ")?.1;
-        let end = digits.find(|c: char| !c.is_ascii_digit());
-        digits.get(..end.unwrap_or(digits.len()))?.parse().ok()
-    });
-    port.map_or(home.admin, |port| (Ipv4Addr::LOCALHOST, port).into())
 }

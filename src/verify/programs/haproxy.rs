@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{By, Complaint, Home, Program, Reload, Stop};
+use super::{By, Complaint, Home, Program, Reload};
 use crate::ir::Version;
 
 pub(super) struct Haproxy;
@@ -93,8 +93,8 @@ impl Program for Haproxy {
         }
     }
 
-    fn soft_stop(&self, _home: &Home<'_>) -> Stop {
-        Stop::Signal("USR1")
+    fn soft_stop(&self) -> &'static str {
+        "USR1"
     }
 
     /// `[ALERT]    (7) : config : parsing [/d/haproxy.cfg:11] : unknown keyword 'x' in 'frontend' section`.

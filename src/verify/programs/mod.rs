@@ -90,8 +90,8 @@ pub trait Program: Sync {
     /// How it is brought to load its files again, of which these differ from what it serves, and how the log shows the outcome.
     fn reload(&self, changed: &[&str]) -> Reload;
 
-    /// How it is stopped so that tunnels live on until the drain's end.
-    fn soft_stop(&self, home: &Home<'_>) -> Stop;
+    /// The signal that those who run it stop it with, best so that tunnels live on until the drain's end, without `SIG`.
+    fn soft_stop(&self) -> &'static str;
 
     /// Whether a line of the log is there only because we have it say more than the written files do.
     fn is_aside(&self, _line: &str) -> bool {
@@ -174,24 +174,6 @@ pub enum By {
     Successor,
     /// Only an end and a new start, which is no reload: the files are left as they are.
     Restart,
-}
-
-/// How a program is stopped softly.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Stop {
-    /// A signal to it, without `SIG`.
-    Signal(&'static str),
-    /// A POST to a path of an address of its own, and a signal some time later.
-    Asked {
-        /// Where it is asked.
-        admin: SocketAddr,
-        /// What it is asked.
-        path: &'static str,
-        /// How long after.
-        wait: Duration,
-        /// The signal then, without `SIG`.
-        signal: &'static str,
-    },
 }
 
 /// Something that a program said against a file.

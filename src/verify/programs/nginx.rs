@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::{By, Complaint, Home, Program, Reload, Stop};
+use super::{By, Complaint, Home, Program, Reload};
 use crate::ir::Version;
 
 pub(super) struct Nginx;
@@ -96,8 +96,8 @@ impl Program for Nginx {
         }
     }
 
-    fn soft_stop(&self, _home: &Home<'_>) -> Stop {
-        Stop::Signal("QUIT")
+    fn soft_stop(&self) -> &'static str {
+        "QUIT"
     }
 
     /// `nginx: [emerg] unknown directive "x" in /d/nginx.conf:5`, and the same with `2026/11/22 20:21:00 [emerg] 7#7: ` before it.

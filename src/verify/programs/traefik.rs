@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{By, Complaint, Home, Program, Reload, Stop};
+use super::{By, Complaint, Home, Program, Reload};
 use crate::ir::Version;
 
 pub(super) struct Traefik;
@@ -163,8 +163,8 @@ impl Program for Traefik {
         }
     }
 
-    fn soft_stop(&self, _home: &Home<'_>) -> Stop {
-        Stop::Signal("TERM")
+    fn soft_stop(&self) -> &'static str {
+        "TERM"
     }
 
     fn has_resolvers(&self) -> bool {

@@ -141,6 +141,14 @@ fn others_serve_reload_and_stop() {
         }
         let mut tunnel = client.websocket("/ws", &[]).expect("upgraded");
         let start = Instant::now();
+        if name.starts_with("envoy") {
+            // It drains where it is asked to, and waits for nothing when it stops.
+            let admin = Client::new(run.admin());
+            let asked = admin.send("POST", "/drain_listeners?graceful", &[], b"");
+            assert_eq!(asked.status, 200);
+            std::thread::sleep(SECOND);
+            tunnel.echo("while it drains");
+        }
         run.stop_soft();
         let end = tunnel.ends_within(4 * SECOND).map(|end| end.0);
         assert!(
