@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long between two looks at what is waited for.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// How long a program that watches its files may go on saying what it has found.
+const ECHO: Duration = Duration::from_millis(100);
+
 /// A program that serves. Dropping it kills it with its children and removes its folder; so does the end of this process,
 /// also by Ctrl-C or by `SIGKILL`.
 #[derive(Debug)]
@@ -241,10 +244,14 @@ impl Running {
         self.found
             .lay(&self.folder, &fresh_files, &self.home())
             .map_err(|why| StartFailure::early(&self.found, &why))?;
+        let watches = matches!(reload.by, By::Itself);
         let taken = |running: &Self| {
             let log = fresh(running);
             // Ready also where it refuses: else it could lose the next signal.
-            (log.contains(reload.done) || log.contains(reload.refused)) && running.is_ready()
+            match log.contains(reload.refused) {
+                true => watches || running.is_ready(),
+                false => log.contains(reload.done) && running.is_ready(),
+            }
         };
         match reload.by {
             By::Signal(name) => self.leash.signal(name),
@@ -253,10 +260,14 @@ impl Running {
         }
         self.wait_for("reload", PATIENCE, taken)?;
         let log = fresh(self);
-        match log.contains(reload.refused) {
-            true => Err(self.failure("refuses the new file", &log)),
-            false => Ok(()),
+        if !log.contains(reload.refused) {
+            return Ok(());
         }
+        if watches {
+            // It may look several times, and say so each time: the next reload is not to hear it.
+            std::thread::sleep(ECHO);
+        }
+        Err(self.failure("refuses the new file", &log))
     }
 
     /// A further process takes over.

@@ -13,9 +13,6 @@ pub(super) struct Traefik;
 /// What the name of a router begins with that tells which dynamic file is served; nobody else's can.
 const MARK: &str = "verify:";
 
-/// What the log holds where a new file is refused.
-const REFUSED: &str = "Error occurred during watcher callback";
-
 /// The entry point that its API is on; the name is fixed.
 const OWN: &str = "traefik";
 
@@ -136,15 +133,12 @@ impl Program for Traefik {
     }
 
     /// Once it serves the router that only this text of the dynamic file has.
-    fn is_ready(&self, home: &Home<'_>, _process: u32, log: &str) -> bool {
-        let answers = || home.ask("/api/overview").is_some();
-        match mark(home.folder) {
-            Some(name) => {
-                let router = format!("/api/http/routers/{name}@file");
-                home.ask(&router).is_some() || log.contains(REFUSED) && answers()
-            }
-            None => answers(),
-        }
+    fn is_ready(&self, home: &Home<'_>, _process: u32, _log: &str) -> bool {
+        let shown = match mark(home.folder) {
+            Some(name) => format!("/api/http/routers/{name}@file"),
+            None => "/api/overview".to_owned(),
+        };
+        home.ask(&shown).is_some()
     }
 
     fn has_refused(&self, log: &str) -> bool {
@@ -159,7 +153,7 @@ impl Program for Traefik {
             },
             // It says nothing of it: what it serves tells.
             done: "",
-            refused: REFUSED,
+            refused: "Error occurred during watcher callback",
         }
     }
 
