@@ -383,7 +383,7 @@ pub(super) fn support(feature: Feature) -> Support {
             true => approx("the log has no query at all where a parameter of it is hidden").seen(SEEN),
             false => approx("the log has no path at all where a parameter of the query is hidden").seen(DOCS),
         }),
-        Metrics => approx("an upstream has no numbers before its first request").seen(SEEN),
+        Metrics => exact(),
 
         Redirect => depends("the status", redirect),
         Respond => depends("the body", |u, _| match u.on.route().map(|it| &it.action) {

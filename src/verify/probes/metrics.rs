@@ -1,9 +1,18 @@
 //! The metrics (contract §3): numbers in Prometheus' format, and what they are about.
 
-use crate::ir::{Feature, Gateway, Subject};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::ir::{Feature, Gateway, Subject, UpstreamId};
 use crate::verify::lab::Lab;
 use crate::verify::probe::{Deviation, Miss, Probe, Seen};
 use crate::verify::wire::{Client, Response};
+
+/// How many requests a number has to show.
+const REQUESTS: u32 = 3;
+
+/// How long a number may take to show them.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     let mut all = Vec::new();
@@ -16,14 +25,15 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             "numbers in Prometheus' format, under this path alone",
             metrics_format,
         ));
-        if let Some(upstream) = gateway.upstreams.first() {
-            let name = upstream.name.clone();
+        let first = gateway.routes.iter().find_map(|it| it.shares().first());
+        if let Some(share) = first {
+            let id = share.upstream.value;
             all.push(Probe::new(
                 Feature::Metrics,
                 Subject::Gateway,
                 at,
-                "the numbers tell the upstreams apart",
-                move |lab| metrics_of(lab, &name),
+                "a number grows with the requests to an upstream, and names it",
+                move |lab| metrics_of(lab, id),
             ));
         }
     }
@@ -60,12 +70,7 @@ fn metrics_format(lab: &Lab) -> Seen {
     }
     // `name{labels} value`, perhaps with a time behind it.
     let is_sample = |line: &str| {
-        let end = line
-            .rfind('}')
-            .map_or_else(|| line.find(' ').unwrap_or(0), |at| at + 1);
-        let mut words = line[end..].split_whitespace();
-        line.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
-            && words.next().is_some_and(|it| it.parse::<f64>().is_ok())
+        line.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_') && sample(line).is_some()
     };
     if let Some(odd) = samples.clone().find(|line| !is_sample(line)) {
         return wrong_page(format!("the line {odd}"), "name, labels and number");
@@ -80,20 +85,69 @@ fn metrics_format(lab: &Lab) -> Seen {
     }
 }
 
-fn metrics_of(lab: &Lab, upstream: &str) -> Seen {
+/// Numbers that name an upstream, before and after requests to it.
+fn metrics_of(lab: &Lab, id: UpstreamId) -> Seen {
     let Some(metrics) = &lab.gateway.metrics else {
         return Err(Miss::gone());
     };
-    let text = page(lab, &metrics.path.value)?.text();
-    let about = |line: &str| line.contains('{') && line.contains(upstream);
-    match text.lines().any(about) {
-        true => Ok(()),
-        false => {
-            let count = text.lines().filter(|line| !line.starts_with('#')).count();
-            wrong_page(
-                format!("{count} numbers, none of upstream {upstream}"),
-                "numbers of each upstream",
-            )
-        }
+    let upstream = &lab.gateway.upstream(id).name;
+    let read = || -> Result<BTreeMap<String, f64>, Miss> {
+        let text = page(lab, &metrics.path.value)?.text();
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        Ok(samples.filter_map(sample).collect())
+    };
+    let before = read()?;
+    let asker = lab.asker();
+    let mut routes = lab.open_routes();
+    let ask = routes
+        .find_map(|it| {
+            let leads = it.shares().iter().any(|share| share.upstream.value == id);
+            asker.good(it.id).filter(|_| leads)
+        })
+        .ok_or_else(|| Miss::Unseen("no request was found that a route takes".to_owned()))?;
+    for _ in 0..REQUESTS {
+        lab.answer(&ask.again())?;
     }
+    let start = Instant::now();
+    loop {
+        let after = read()?;
+        let grown = after.iter().any(|(name, value)| {
+            let old = before.get(name).copied().unwrap_or_default();
+            names(name, upstream) && *value >= old + f64::from(REQUESTS)
+        });
+        if grown {
+            return Ok(());
+        }
+        if start.elapsed() > PATIENCE {
+            let about = after.keys().filter(|it| names(it, upstream)).count();
+            return wrong_page(
+                format!(
+                    "{} numbers, {about} of upstream {upstream}, none of which grew by {REQUESTS}",
+                    after.len()
+                ),
+                "a number that grows with the requests to an upstream",
+            );
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A number with its name and labels.
+fn sample(line: &str) -> Option<(String, f64)> {
+    let end = match line.rfind('}') {
+        Some(at) => at + 1,
+        None => line.find(' ')?,
+    };
+    let (name, value) = line.split_at_checked(end)?;
+    let value = value.split_whitespace().next()?.parse().ok()?;
+    Some((name.to_owned(), value))
+}
+
+/// Whether a label's value is this word, or holds it among others.
+fn names(sample: &str, word: &str) -> bool {
+    let part = |it: char| it.is_alphanumeric() || it == '_' || it == '-';
+    let values = sample.split('"').skip(1).step_by(2);
+    values
+        .into_iter()
+        .any(|value| value.split(|it| !part(it)).any(|it| it == word))
 }
