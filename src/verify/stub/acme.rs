@@ -319,7 +319,10 @@ impl Desk {
             it.1 = status;
         }
         let up = format!("<{}/authorization/{order}/{host}>;rel=\"up\"", self.base);
-        Ok(said(200, &told).header("Link", &up))
+        // Some wait five seconds where they are told nothing.
+        Ok(said(200, &told)
+            .header("Link", &up)
+            .header("Retry-After", "1"))
     }
 
     fn finalize(&self, number: usize, request: &Request) -> Result<Answer, String> {
