@@ -223,6 +223,8 @@ pub struct EnvoyRoom {
     pub room: Room,
     /// The port of the admin interface.
     pub admin_port: Set<u16>,
+    /// DNS servers; `None`: those of `/etc/resolv.conf`.
+    pub resolvers: Option<Set<Vec<String>>>,
 }
 
 /// The room of Caddy.

@@ -28,7 +28,11 @@ pub(super) fn names(gateway: &mut Gateway, places: &Places) -> io::Result<NameSe
     // Where nothing is written, these ask the servers of the system, which know none of the lab's names.
     let at = gateway.name.loc();
     let rooms = &mut gateway.rooms;
-    for room in [&mut rooms.haproxy.resolvers, &mut rooms.caddy.resolvers] {
+    for room in [
+        &mut rooms.haproxy.resolvers,
+        &mut rooms.caddy.resolvers,
+        &mut rooms.envoy.resolvers,
+    ] {
         match room {
             Some(resolvers) => resolvers.value.clone_from(&list),
             None => *room = Some(Set::written(list.clone(), at)),

@@ -142,4 +142,5 @@ const BY_ITSELF: &[(&str, &str)] = &[
     ("envoy", "upstream.keepalive"),
     ("traefik", "upstream.tcp_keepalive"),
     ("traefik", "runtime.files"),
+    ("envoy", "runtime.files"),
 ];

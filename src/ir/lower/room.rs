@@ -107,6 +107,11 @@ impl Lower<'_> {
                 }
             },
             envoy: {
+                let resolvers = all
+                    .envoy
+                    .as_ref()
+                    .and_then(|it| it.value.resolvers.as_ref());
+                self.check_resolvers(resolvers);
                 let port = all
                     .envoy
                     .as_ref()
@@ -116,6 +121,7 @@ impl Lower<'_> {
                     admin_port: port.map_or(Set::default(9901, Loc(0), defaults::ROOM), |port| {
                         self.bounded(port, PORT)
                     }),
+                    resolvers: resolvers.map(|list| Set::written(plain(list), list.at)),
                 }
             },
             caddy: {

@@ -157,6 +157,9 @@ room! {
         /// The port of the admin interface, on loopback. Default: 9901.
         #[schemars(range(min = 1, max = 65535), extend("default" = 9901))]
         admin_port: At<u64>,
+        /// DNS servers for host names of servers. Default: those of `/etc/resolv.conf`.
+        #[schemars(extend("examples" = [["127.0.0.53"]]))]
+        resolvers: At<Many<At<String>>>,
     }
 }
 

@@ -1,10 +1,30 @@
 //! Facts about Envoy that both the verdicts and the plan need: where one timer serves two words, what counts together.
 
-use crate::ir::{Dur, PerKey, Route, Upstream};
+use crate::ir::{Balance, Dur, PerKey, RetryAfter, Route, Stickiness, Upstream};
 
 /// Envoy's timer for the silence of a stream runs from the request's first byte: it must not end what still waits for its head.
 pub(super) fn silence(route: &Route) -> Dur {
-    body_idle(route).max(route.response.value)
+    let tries = route.shares().iter().filter_map(|share| {
+        let retries = share.retries.value.as_ref()?;
+        let again = retries.after.contains(&RetryAfter::Timeout);
+        again.then_some(u64::from(retries.attempts) + 1)
+    });
+    let tries = tries.max().unwrap_or(1);
+    let waits = Dur::from_millis(route.response.value.as_millis().saturating_mul(tries));
+    body_idle(route).max(waits)
+}
+
+/// Whether a server is found on a ring: by a hash, and by chance where weights count.
+pub(super) fn uses_ring(upstream: &Upstream) -> bool {
+    let weighted = upstream
+        .servers
+        .iter()
+        .any(|it| it.weight.value != upstream.servers[0].weight.value);
+    match (&upstream.stickiness, &upstream.balance.value) {
+        (Some(Stickiness::Source { .. }), _) | (_, Balance::Hash(_)) => true,
+        (_, Balance::Random) => weighted,
+        (_, Balance::RoundRobin | Balance::LeastConnections) => false,
+    }
 }
 
 /// How long a body may stand still: the stream's word, else the route's.

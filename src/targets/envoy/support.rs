@@ -1,8 +1,11 @@
 //! What Envoy does with each feature. Nothing is decided elsewhere.
 
 use super::facts;
-use crate::ir::{Balance, Feature, HostHeader, RetryAfter, Stickiness, UnknownHost, Use, Workers};
-use crate::targets::support::{approx, depends, exact, unsupported};
+use crate::ir::{
+    Balance, Condition, Feature, HostHeader, HostMatch, Paths, RetryAfter, Route, Set, Stickiness,
+    UnknownHost, Use, ValueMatch, Workers,
+};
+use crate::targets::support::{approx, depends, exact, takes_lists, unsupported};
 use crate::targets::{Env, Seen, Support};
 
 /// The version that the tests run.
@@ -19,7 +22,13 @@ pub(super) fn support(feature: Feature) -> Support {
             .seen(SEEN)
             .help("leave `http3` off here; clients use HTTP/2"),
         ListenerUnknownHost => depends("`close` on plain text", unknown_host),
-        ListenerPaths | ListenerEncodedSlash | ListenerHeaderNames | ListenerTcpKeepalive => exact(),
+        ListenerPaths => depends("`reject`", |u, _| match u.on.listener() {
+            Some(it) if it.paths.value == Paths::Reject => {
+                approx("a path that encodes what needs no encoding, such as `/%77s`, gets 400 too").seen(SEEN)
+            }
+            _ => exact(),
+        }),
+        ListenerEncodedSlash | ListenerHeaderNames | ListenerTcpKeepalive => exact(),
 
         TlsTermination => exact(),
         TlsProfile => exact(),
@@ -29,8 +38,47 @@ pub(super) fn support(feature: Feature) -> Support {
             .help("run an ACME client beside it and name its files: `cert` and `key`"),
 
         HostExact | HostWildcard | HostRegex => exact(),
-        PathExact | PathPrefix | PathRegex | RouteMethods => exact(),
-        WhenMethods | WhenHeaders | WhenQuery | WhenClients | WhenUpgrade | WhenListeners => exact(),
+        PathExact | PathPrefix | RouteMethods => exact(),
+        PathRegex => depends("a percent sign", |u, _| {
+            let percent = u.on.route().is_some_and(|route| {
+                let mut paths = route.paths.iter().filter(|it| it.from == u.at);
+                paths.any(|it| it.value.to_string().contains("%25"))
+            });
+            if percent {
+                approx("a path whose encoding is broken, such as `%2%35`, is mended and taken, not refused with 400")
+                    .seen(SEEN)
+            } else {
+                exact()
+            }
+        }),
+        WhenMethods | WhenUpgrade | WhenListeners => exact(),
+        WhenHeaders => depends("a regex", |u, _| {
+            if condition(u, |it| &it.when.headers, |regex| !takes_lists(regex)) {
+                approx("of a header in several lines each is asked alone: any of them may match").seen(SEEN)
+            } else {
+                exact()
+            }
+        }),
+        WhenQuery => depends("a regex", |u, _| {
+            if condition(u, |it| &it.when.query, |_| true) {
+                approx("a regex is matched against the value as it was sent, not decoded").seen(SEEN)
+            } else {
+                exact()
+            }
+        }),
+        WhenClients => depends("whether there are trusted proxies", |u, env| {
+            let behind = u.on.route().is_some_and(|route| {
+                let mut listeners = env.gateway.listeners_of(route);
+                listeners.any(|it| !it.trusted_proxies.value.is_empty())
+            });
+            if behind {
+                unsupported("Envoy chooses the route before it looks behind its proxies; the route answers 503")
+                    .seen(SEEN)
+                    .help("write a route for all clients, with `clients`")
+            } else {
+                exact()
+            }
+        }),
 
         WebSocketUpgrade => exact(),
         WebSocketOff => depends("the version", |_, env| {
@@ -40,7 +88,9 @@ pub(super) fn support(feature: Feature) -> Support {
                 approx("an upgrade to another token than `websocket` gets 403").seen(DOCS)
             }
         }),
-        WebSocketOnly | WebSocketTokens | WebSocketMethods | WebSocketOverHttp2 => exact(),
+        WebSocketOnly => approx("the 426 comes without `Upgrade`, which Envoy puts on no other answer than 101")
+            .seen(SEEN),
+        WebSocketTokens | WebSocketMethods | WebSocketOverHttp2 => exact(),
         WebSocketMaxMessage => unsupported("messages of any length pass: Envoy reads no frames")
             .seen(SEEN)
             .help("limit the message in the application"),
@@ -51,14 +101,29 @@ pub(super) fn support(feature: Feature) -> Support {
             .seen(SEEN)
             .help("have the application or the client ping, or keep `tcp_keepalive`"),
 
-        TimeoutHead | TimeoutClientKeepalive => exact(),
+        TimeoutHead => depends("TLS", |u, _| match u.on.listener() {
+            Some(it) if it.tls.is_some() => {
+                approx("a client that says nothing after its TLS handshake is closed after the time between requests")
+                    .seen(SEEN)
+            }
+            _ => exact(),
+        }),
+        TimeoutClientKeepalive => exact(),
         TimeoutConnect | TimeoutResponse => exact(),
         TimeoutIdle => depends("whether it is shorter than the response time", idle),
         TimeoutWebSocketIdle | TimeoutMaxDuration => exact(),
         TimeoutStreamIdle => depends("whether it is shorter than the response time", stream_idle),
         TimeoutUpstreamKeepalive => exact(),
 
-        UpstreamServers | UpstreamWeights | UpstreamBackup | UpstreamSplit => exact(),
+        UpstreamServers | UpstreamWeights | UpstreamSplit => exact(),
+        UpstreamBackup => depends("a hash without checks", |u, _| match u.on.upstream() {
+            Some(up) if facts::uses_ring(up) && up.health.is_none() && up.passive.is_none() => {
+                approx("backup servers are never asked: without checks the others count as healthy, and the answer is 503 when they refuse")
+                    .seen(SEEN)
+                    .help("add `health`, such as `health: {tcp: {}}`")
+            }
+            _ => exact(),
+        }),
         BalanceRoundRobin | BalanceLeastConnections | BalanceRandom | BalanceHash => exact(),
         UpstreamKeepalive => exact(),
         UpstreamSlowStart => depends("the balance", |u, _| match u.on.upstream() {
@@ -76,7 +141,15 @@ pub(super) fn support(feature: Feature) -> Support {
         Retries => depends("which failures, and how many servers", retries),
 
         HealthHttp | HealthTcp | HealthWebSocket => exact(),
-        HealthPassive => approx("errors in a row count, however far apart").seen(SEEN),
+        HealthPassive => depends("how many errors", |u, _| {
+            let passive = u.on.upstream().and_then(|up| up.passive.as_ref());
+            match passive {
+                Some(passive) if passive.errors.value > 1 => {
+                    approx("errors in a row count, however far apart; a good answer between them starts anew").seen(SEEN)
+                }
+                _ => exact(),
+            }
+        }),
 
         StickyCookie | StickyCookieName | StickyCookieTtl => exact(),
         StickyCookieAttributes => depends("`http_only: false`", |u, _| {
@@ -101,7 +174,28 @@ pub(super) fn support(feature: Feature) -> Support {
 
         LimitHead => exact(),
         LimitBody => exact(),
-        LimitRequests | LimitRequestsExempt | LimitRequestsBucket => exact(),
+        LimitRequests | LimitRequestsExempt => exact(),
+        LimitRequestsBucket => depends("whether the routes agree on the rate", |u, env| {
+            let Some(limit) = u.on.route().and_then(|route| route.requests.as_ref()) else {
+                return exact();
+            };
+            let agree = env.gateway.routes.iter().all(|route| {
+                route.requests.as_ref().is_none_or(|other| {
+                    let same_bucket = other.bucket.as_ref().map(|it| &it.value)
+                        == limit.bucket.as_ref().map(|it| &it.value);
+                    !same_bucket
+                        || (other.rate.value == limit.rate.value
+                            && other.burst.value == limit.burst.value
+                            && other.per.value == limit.per.value)
+                })
+            });
+            if agree {
+                exact()
+            } else {
+                approx("the first route's rate serves all, and each way of counting counts alone")
+                    .seen(SEEN)
+            }
+        }),
         LimitConnections => depends("whether several threads count", |u, env| match u.on.route() {
             Some(route)
                 if facts::open_on_route(route).is_none()
@@ -132,27 +226,36 @@ pub(super) fn support(feature: Feature) -> Support {
 
         DrainTimeout => approx("a stop by SIGTERM ends every connection at once; a hot restart keeps them this long")
             .seen(SEEN)
-            .help("before a stop ask `/drain_listeners?graceful` of the admin port, and wait"),
+            .help("stop it as the head of the file says: have it drain first"),
         DrainSpread => unsupported("tunnels end all together at the end of the drain time, without a close frame")
             .seen(SEEN)
             .help("let clients reconnect after a random pause"),
 
         MaxConnections => exact(),
-        Files => unsupported("the ceiling is that of whoever starts Envoy")
-            .seen(DOCS)
-            .help("set `LimitNOFILE` in the unit that starts it"),
+        // As many as the system allows: Envoy sets itself no ceiling.
+        Files => exact(),
         WorkerCount => exact(),
     }
 }
 
-fn unknown_host(u: &Use<'_>, _: &Env<'_>) -> Support {
+fn unknown_host(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u.on.listener() {
-        Some(it) if it.unknown_host.value == UnknownHost::Close && it.tls.is_none() => {
-            approx("404: Envoy answers before it closes").seen(SEEN)
-        }
         Some(it) if it.unknown_host.value == UnknownHost::Close => {
-            approx("TLS for an unknown name is refused; a request for another host than its TLS name gets 404")
-                .seen(SEEN)
+            let g = env.gateway;
+            let entries = g
+                .table
+                .iter()
+                .filter(|entry| g.serves(it, g.route(entry.route)));
+            let hosts: Vec<&HostMatch> = entries.map(|entry| entry.host(g)).collect();
+            let regex = hosts.iter().any(|host| matches!(host, HostMatch::Regex(_)));
+            // Where a route takes any host, none is unknown.
+            if hosts.iter().any(|host| matches!(host, HostMatch::Any)) {
+                exact()
+            } else if it.tls.is_none() || regex {
+                approx("404: Envoy answers before it closes").seen(SEEN)
+            } else {
+                exact()
+            }
         }
         _ => exact(),
     }
@@ -191,6 +294,10 @@ fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
             continue;
         };
         let upstream = env.gateway.upstream(share.upstream.value);
+        if retries.after.contains(&RetryAfter::Timeout) {
+            return approx("with `timeout` a connection that ends unanswered is tried again too")
+                .seen(SEEN);
+        }
         let again = retries.after.iter().any(|it| *it != RetryAfter::Connect);
         let tries = facts::tries(upstream, retries.attempts);
         if again && tries != retries.attempts {
@@ -216,4 +323,12 @@ fn host_header(u: &Use<'_>, _: &Env<'_>) -> Support {
         .help("write the same `host_header` for all of them");
     }
     exact()
+}
+
+/// Whether the condition that is asked about is such a regex.
+fn condition(u: &Use<'_>, list: fn(&Route) -> &[Set<Condition>], such: fn(&str) -> bool) -> bool {
+    let all = u.on.route().map_or(&[][..], list);
+    all.iter().any(|it| {
+        it.from == u.at && matches!(&it.value.value, ValueMatch::Regex(regex) if such(regex))
+    })
 }

@@ -138,19 +138,39 @@ fn workers(lab: &Lab) -> Seen {
     let first = lab.running().pid();
     let all = members(first);
     let processes = all.iter().filter(|it| **it != first).count();
-    let threads = all.iter().map(|it| threads(*it)).max().unwrap_or(0);
-    if processes == usize::from(wanted) || threads == usize::from(wanted) {
+    let threads: Vec<Vec<String>> = all.iter().map(|it| threads(*it)).collect();
+    let wanted_threads = |names: &Vec<String>| {
+        // All of them, or those of one name but for its number.
+        names.len() == usize::from(wanted)
+            || names.iter().any(|name| {
+                names.iter().filter(|other| *other == name).count() == usize::from(wanted)
+            })
+    };
+    let most = threads.iter().map(Vec::len).max().unwrap_or(0);
+    if processes == usize::from(wanted) || threads.iter().any(wanted_threads) {
         Ok(())
     } else {
         Err(Deviation::new(
             "a look at its processes",
-            format!("{processes} processes beside the first, at most {threads} threads in one"),
+            format!("{processes} processes beside the first, at most {most} threads in one"),
             format!("{wanted} workers"),
         )
         .into())
     }
 }
 
-fn threads(process: u32) -> usize {
-    std::fs::read_dir(format!("/proc/{process}/task")).map_or(0, Iterator::count)
+/// The names of a process's threads, without their numbers.
+fn threads(process: u32) -> Vec<String> {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{process}/task")) else {
+        return Vec::new();
+    };
+    tasks
+        .flatten()
+        .map(|task| {
+            let name = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+            name.trim()
+                .trim_end_matches(|c: char| c.is_ascii_digit())
+                .to_owned()
+        })
+        .collect()
 }

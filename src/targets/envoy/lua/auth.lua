@@ -1,6 +1,6 @@
 -- Tokens in places that jwt_authn does not know, API keys, and the question to another service.
 local function decoded(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+  return (text:gsub("%+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
 local function trimmed(text)
@@ -104,7 +104,7 @@ local function readable(text)
   local ok, raw = pcall(function()
     local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     local out, bits, count = {}, 0, 0
-    for c in text:gsub("-", "+"):gsub("_", "/"):gmatch("[%w+/]") do
+    for c in text:gsub("%-", "+"):gsub("_", "/"):gmatch("[%w+/]") do
       bits = bits * 64 + alphabet:find(c, 1, true) - 1
       count = count + 6
       if count >= 8 then
@@ -161,6 +161,8 @@ local function ask(handle, rule)
   end
   local answer, body = handle:httpCall(rule.cluster, request, nil,
     {timeout_ms = rule.timeout, send_xff = false, return_duplicate_headers = true})
+  -- What was looked at before the wait is gone.
+  headers = handle:headers()
   local status = tonumber(answer[":status"])
   if not answer["x-wsgen-answered"] then
     handle:respond({[":status"] = "503", ["content-type"] = "text/plain"}, "unavailable")
@@ -190,9 +192,7 @@ local function ask(handle, rule)
   handle:respond(answer, body or "")
 end
 
-function envoy_on_request(handle)
-  local rule = handle:metadata():get("auth")
-  if not rule then return end
+local function guard(handle, rule)
   local headers = handle:headers()
   if rule.kind == "forward" then return ask(handle, rule) end
   local found = take(headers, rule.places)
@@ -213,6 +213,17 @@ function envoy_on_request(handle)
   end
   if found then headers:add("x-wsgen-token", found) end
   if rule.strip then strip(headers, rule.places, false) end
+end
+
+function envoy_on_request(handle)
+  local rule = handle:metadata():get("auth")
+  if not rule then return end
+  -- A script that fails lets the request go on: a guard must not.
+  local ok, why = pcall(guard, handle, rule)
+  if not ok then
+    handle:logErr(tostring(why))
+    handle:respond({[":status"] = "503", ["content-type"] = "text/plain"}, "unavailable")
+  end
 end
 
 function envoy_on_response(handle)

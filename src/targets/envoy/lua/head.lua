@@ -1,6 +1,6 @@
 -- What no format of Envoy knows: the host without its port, the query without secrets, and answers by the request's origin.
 local function decoded(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+  return (text:gsub("%+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
 local function redacted(text)
@@ -16,6 +16,10 @@ end
 
 local function bare(authority)
   return (authority:gsub(":%d+$", ""):gsub("%.$", "")):lower()
+end
+
+local function bare_ip(address)
+  return (address:gsub(":%d+$", ""):gsub("[%[%]]", ""))
 end
 
 local function contains(list, text)
@@ -45,14 +49,37 @@ function envoy_on_request(handle)
   if origin then known:set("wsgen", "origin", origin) end
   local wanted = handle:metadata():get("cookies")
   if wanted then
-    for _, name in ipairs(wanted) do
+    for number, name in ipairs(wanted) do
       for pair in (headers:get("cookie") or ""):gmatch("[^;]+") do
         local key, value = pair:match("^%s*([^=]*)=(.*)$")
         if key == name then
-          known:set("wsgen", "cookie:" .. name, value)
+          known:set("wsgen", "cookie" .. number, value)
           break
         end
       end
+    end
+  end
+  wanted = handle:metadata():get("parameters")
+  if wanted then
+    for number, name in ipairs(wanted) do
+      for pair in query:gmatch("[^&]+") do
+        local key, value = pair:match("^([^=]*)=?(.*)$")
+        if decoded(key) == name then
+          known:set("wsgen", "parameter" .. number, (decoded(value):gsub("%c", "")))
+          break
+        end
+      end
+    end
+  end
+  if behind_proxies then
+    local peer = headers:get("x-wsgen-peer") or ""
+    headers:remove("x-wsgen-peer")
+    local list = headers:get("x-forwarded-for")
+    -- Whoever is the client itself is no proxy: what it says of others does not count.
+    if list and peer ~= bare_ip(handle:streamInfo():downstreamRemoteAddress()) then
+      headers:replace("x-forwarded-for", list:gsub("%s*,%s*", ", ") .. ", " .. peer)
+    else
+      headers:replace("x-forwarded-for", peer)
     end
   end
   if handle:metadata():get("same_host") and origin then

@@ -16,7 +16,7 @@ end
 
 local function decode(text)
   local out, bits, count = {}, 0, 0
-  for c in text:gsub("+", "-"):gsub("/", "_"):gmatch("[%w_-]") do
+  for c in text:gsub("%+", "-"):gsub("/", "_"):gmatch("[%w_-]") do
     bits = bits * 64 + alphabet:find(c, 1, true) - 1
     count = count + 6
     if count >= 8 then

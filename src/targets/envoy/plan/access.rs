@@ -12,6 +12,51 @@ use crate::ir::{ClientRange, Per, PerKey, Rate, RequestLimit, Route, Size};
 
 /// The request header that says which ranges the client's address is in; no client can send it.
 pub(super) const TAG_HEADER: &str = "x-wsgen-ranges";
+/// The request header that says in which networks the client's address is, before a route is chosen: a filter that says so
+/// later would leave the filters of another route in the chain.
+const NETWORKS: &str = "x-wsgen-networks";
+
+/// How the client's address is told to the entries that ask for it.
+pub(super) fn networks(served: &[&Route]) -> Option<Map> {
+    let ranges = served
+        .iter()
+        .filter_map(|route| route.when.clients.as_ref());
+    let mut lengths: Vec<u8> = ranges
+        .flat_map(|list| &list.value)
+        .map(|it| it.net().prefix_len())
+        .filter(|length| *length > 0)
+        .collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    if !served.iter().any(|route| route.when.clients.is_some()) {
+        return None;
+    }
+    let mut format = String::from("all");
+    for length in lengths {
+        format.push_str(&format!(
+            " %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT({length})%"
+        ));
+    }
+    let value = envoy::token(&[crate::emit::Part::Word(&format)]);
+    Some(doc::mutation(doc::set(NETWORKS, Node::tok(value))))
+}
+
+/// A client from one of these ranges.
+pub(super) fn from(list: &[ClientRange]) -> Map {
+    let words: Vec<String> = list
+        .iter()
+        .map(|it| {
+            if it.is_everyone() {
+                return "all".to_owned();
+            }
+            super::matching::escaped(&it.net().trunc().to_string())
+        })
+        .collect();
+    header(
+        NETWORKS,
+        doc::regex(&format!("(?:.* )?(?:{})(?: .*)?", words.join("|"))),
+    )
+}
 
 /// The tag of a list of ranges: no other list's tag holds it.
 pub(super) fn tag(list: &[ClientRange]) -> String {
@@ -23,12 +68,12 @@ pub(super) fn tag(list: &[ClientRange]) -> String {
 pub(super) fn tags(served: &[&Route], name: &'static str) -> Option<Map> {
     let mut lists: Vec<&[ClientRange]> = Vec::new();
     for route in served {
-        let when = route.when.clients.as_ref().map(|it| it.value.as_slice());
         let exempt = route.requests.as_ref().map(|it| it.exempt.value.as_slice());
-        for list in when.into_iter().chain(exempt) {
-            if !list.is_empty() && !lists.contains(&list) {
-                lists.push(list);
-            }
+        if let Some(list) = exempt
+            && !list.is_empty()
+            && !lists.contains(&list)
+        {
+            lists.push(list);
         }
     }
     if lists.is_empty() {
@@ -145,7 +190,11 @@ fn bucket(rate: Rate, burst: u32) -> Map {
     let seconds = format!("{}.{:06}", interval / 1_000_000, interval % 1_000_000);
     let seconds = format!("{}s", seconds.trim_end_matches('0').trim_end_matches('.'));
     Map::new()
-        .put("max_tokens", Node::number(i64::from(burst) + 1))
+        // As many at once as a second brings, also without a burst.
+        .put(
+            "max_tokens",
+            doc::count((u64::from(burst) + 1).max((count * 1_000_000).div_ceil(micros))),
+        )
         .put("tokens_per_fill", doc::count(tokens))
         .put("fill_interval", text(&seconds))
 }

@@ -58,11 +58,16 @@ pub(super) fn filters<'a>(ctx: &Ctx<'a>, served: &[&'a Route]) -> Vec<Map> {
             .put("requirement_map", requirements),
         ));
     }
-    if asked.iter().any(|it| matches!(it.kind, AuthKind::Basic(_))) {
-        let nobody = Map::new().put("inline_string", Node::word(""));
+    let first = asked.iter().find_map(|it| match &it.kind {
+        AuthKind::Basic(basic) => Some(basic),
+        AuthKind::Jwt(_) | AuthKind::ApiKey(_) | AuthKind::Forward(_) => None,
+    });
+    if let Some(basic) = first {
+        // Each route names its own file; the filter wants one all the same.
+        let users = Map::new().put("filename", text(&basic.file.value));
         all.push(dormant(
             filters::BASIC,
-            typed(kind!("extensions.filters.http.basic_auth.v3.BasicAuth")).put("users", nobody),
+            typed(kind!("extensions.filters.http.basic_auth.v3.BasicAuth")).put("users", users),
         ));
     }
     all
@@ -213,16 +218,6 @@ fn provider(auth: &Auth, jwt: &Jwt) -> Map {
             ),
         )
         .put("payload_in_metadata", Node::word("claims"));
-    if !jwt.pass.is_empty() {
-        let claims = jwt.pass.iter().map(|pair| {
-            let (header, claim) = &pair.value;
-            let map = Map::new()
-                .put("header_name", text(header))
-                .put("claim_name", text(claim));
-            at(map, pair.loc())
-        });
-        map = map.put("claim_to_headers", Node::list(claims));
-    }
     let remote = |uri: Node, cluster: Node, keep: Node| {
         let http = Map::new()
             .put("uri", uri)

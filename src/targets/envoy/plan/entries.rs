@@ -28,7 +28,7 @@ enum Stage {
 /// Adds the entries of an entry of the table.
 pub(super) fn entries<'a>(ctx: &Ctx<'a>, it: &'a Listener, entry: &SiteEntry, out: &mut Vec<Node>) {
     let route = ctx.g.route(entry.entry.route);
-    let taken = Taken::new(ctx.g, entry);
+    let taken = Taken::new(ctx.g, entry, ctx.is_closed(route));
     let place = Place {
         ctx,
         it,
@@ -150,7 +150,7 @@ impl<'a> Place<'_, 'a> {
         let mut filters = Map::new();
         let mut metadata = Map::new();
         if !route.response_headers.is_empty() {
-            let changes = headers::response(route);
+            let changes = headers::response(self.it, route);
             let per_route = doc::typed(doc::kind!(
                 "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
             ))
@@ -197,7 +197,7 @@ impl<'a> Place<'_, 'a> {
                 metadata = metadata.put(filters::AUTH, told);
             }
         }
-        if let Some(told) = headers::late_metadata(ctx, route) {
+        if let Some(told) = headers::late_metadata(ctx, route, stage == Stage::Tunnel) {
             filters = filters.put(filters::LATE, awake());
             metadata = metadata.put(filters::LATE, told);
         }
@@ -213,7 +213,7 @@ impl<'a> Place<'_, 'a> {
             .auth_of(route)
             .is_some_and(|it| matches!(&it.kind, AuthKind::Basic(basic) if basic.strip.value));
         if !route.request_headers.is_empty() || strips {
-            let mut changes = headers::request(route);
+            let mut changes = headers::request(self.it, route);
             if strips {
                 changes.insert(0, doc::removal("authorization").into());
             }
@@ -479,10 +479,7 @@ impl<'a> Place<'_, 'a> {
             );
             policy = policy
                 .put("retry_host_predicate", Node::list([previous]))
-                .put(
-                    "host_selection_retry_max_attempts",
-                    Node::number(i64::from(tries) * 4 + 4),
-                )
+                .put("host_selection_retry_max_attempts", Node::number(100))
                 .put(
                     "retry_back_off",
                     Map::new().put("base_interval", Node::word("0.001s")),

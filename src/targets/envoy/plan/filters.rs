@@ -67,20 +67,22 @@ pub(super) fn chain(ctx: &Ctx<'_>, it: &Listener) -> Vec<Node> {
         chain.push(mutation_filter(ANSWERS));
     }
     chain.extend(access::tags(&served, TAGS));
-    if any(&|route| !route.shares().is_empty()) {
-        chain.push(extension(
-            FORWARDED,
-            super::headers::mutations(super::headers::forwarded(it), Vec::new()),
-        ));
-    }
-    let always = ctx.g.log.is_some() || it.redirect.is_some();
+    let forwards = any(&|route| !route.shares().is_empty());
+    let behind = !it.trusted_proxies.value.is_empty() && forwards;
+    let always = ctx.g.log.is_some() || it.redirect.is_some() || behind;
     if always || served.iter().any(|route| ctx.wants_head(route)) {
-        let lua = head_script(ctx.g.log.as_ref());
+        let lua = head_script(ctx.g.log.as_ref(), behind);
         chain.push(if always {
             extension(HEAD, lua)
         } else {
             dormant(HEAD, lua)
         });
+    }
+    if forwards {
+        chain.push(extension(
+            FORWARDED,
+            super::headers::mutations(super::headers::forwarded(it), Vec::new()),
+        ));
     }
     if any(&|route| route.clients.is_some()) {
         chain.push(dormant(CLIENTS, rbac()));
@@ -176,8 +178,14 @@ fn last(ctx: &Ctx<'_>, it: &Listener) -> Option<Map> {
 }
 
 /// The script at the head, with the query parameters that stay out of the log.
-fn head_script(log: Option<&Log>) -> Map {
-    let mut lines = vec![Tok::fixed("local secrets = {}")];
+fn head_script(log: Option<&Log>, behind: bool) -> Map {
+    let mut lines = vec![
+        Tok::fixed(match behind {
+            true => "local behind_proxies = true",
+            false => "local behind_proxies = false",
+        }),
+        Tok::fixed("local secrets = {}"),
+    ];
     for name in log.iter().flat_map(|it| &it.redact_query.value) {
         let name = envoy::lua(name);
         lines.push(Tok::joined([

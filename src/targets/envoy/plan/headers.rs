@@ -6,7 +6,8 @@ use crate::emit::lang::envoy;
 use crate::emit::{Map, Node};
 use crate::emit::{Part, Tok};
 use crate::ir::{
-    Capture, Change, Fact, HeaderOp, Listener, PathMatch, PathRewrite, Piece, Route, Value,
+    AuthKind, Capture, Change, Fact, HeaderOp, Listener, PathMatch, PathRewrite, Piece, Protocol,
+    Route, Value,
 };
 
 /// The headers that say who the client is.
@@ -36,18 +37,15 @@ pub(super) fn mutations(request: Vec<Node>, response: Vec<Node>) -> Map {
 /// `X-Forwarded-*` and `X-Real-IP`: always the proxy's own.
 pub(super) fn forwarded(it: &Listener) -> Vec<Node> {
     let set = |name, value: Node| Node::from(doc::mutation(doc::set(name, value)));
-    let peer = "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%";
-    // A list that a trusted proxy sent goes on: whoever sent none has none to go on.
-    let list = match it.trusted_proxies.value.is_empty() {
-        true => set("x-forwarded-for", Node::word(peer)),
-        false => Node::from(doc::mutation(doc::append(
-            "x-forwarded-for",
-            Node::word(peer),
-            "APPEND_IF_EXISTS_OR_ADD",
-        ))),
-    };
-    vec![
-        list,
+    let peer = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%";
+    // Behind trusted proxies the script at the head writes the list.
+    let list = it
+        .trusted_proxies
+        .value
+        .is_empty()
+        .then(|| set("x-forwarded-for", Node::word(peer)));
+    let mut changes: Vec<Node> = list.into_iter().collect();
+    changes.extend([
         set("x-forwarded-proto", Node::word(it.scheme())),
         set("x-forwarded-host", Node::word("%REQ(:AUTHORITY)%")),
         set(
@@ -58,7 +56,8 @@ pub(super) fn forwarded(it: &Listener) -> Vec<Node> {
             "x-real-ip",
             Node::word("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
         ),
-    ]
+    ]);
+    changes
 }
 
 /// No forwarded headers, and none of the client's either.
@@ -75,21 +74,25 @@ pub(super) fn forwarded_off(route: &Route) -> Node {
 }
 
 /// The changes of a route to requests.
-pub(super) fn request(route: &Route) -> Vec<Node> {
-    changes(&route.request_headers)
+pub(super) fn request(it: &Listener, route: &Route) -> Vec<Node> {
+    changes(it, route, &route.request_headers)
 }
 
 /// The changes of a route to answers.
-pub(super) fn response(route: &Route) -> Vec<Node> {
-    changes(&route.response_headers)
+pub(super) fn response(it: &Listener, route: &Route) -> Vec<Node> {
+    changes(it, route, &route.response_headers)
 }
 
-fn changes(ops: &[HeaderOp]) -> Vec<Node> {
+fn changes(it: &Listener, route: &Route, ops: &[HeaderOp]) -> Vec<Node> {
     let mut all = Vec::new();
     for op in ops {
         let option = |value: &Value, action| {
-            let option = doc::append(&op.name, Node::tok(format(value)).at(op.at), action)
-                .put("keep_empty_value", Node::flag(true));
+            let option = doc::append(
+                &op.name,
+                Node::tok(format(it, route, value)).at(op.at),
+                action,
+            )
+            .put("keep_empty_value", Node::flag(true));
             Node::from(doc::mutation(option)).at(op.at)
         };
         all.push(match &op.change {
@@ -103,13 +106,13 @@ fn changes(ops: &[HeaderOp]) -> Vec<Node> {
 }
 
 /// A value as Envoy's format.
-fn format(value: &Value) -> Tok {
+fn format(it: &Listener, route: &Route, value: &Value) -> Tok {
     let pieces: Vec<(bool, String)> = value
         .0
         .iter()
         .map(|piece| match piece {
             Piece::Text(text) => (false, text.clone()),
-            Piece::Fact(fact) => (true, self::fact(fact)),
+            Piece::Fact(fact) => (true, self::fact(it, route, fact)),
         })
         .collect();
     if let [(false, only)] = pieces.as_slice() {
@@ -126,42 +129,71 @@ fn format(value: &Value) -> Tok {
 }
 
 /// A fact of the request, as Envoy's format has it.
-fn fact(fact: &Fact) -> String {
+fn fact(it: &Listener, route: &Route, fact: &Fact) -> String {
     let kept = |name: &str| format!("%DYNAMIC_METADATA(wsgen:{name})%");
     match fact {
         Fact::ClientIp => "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%".to_owned(),
         Fact::RequestId => "%STREAM_ID%".to_owned(),
-        Fact::Scheme => "%REQ(X-FORWARDED-PROTO?:SCHEME)%".to_owned(),
+        Fact::Scheme => it.scheme().to_owned(),
         Fact::Host => kept("host"),
-        Fact::Port => "%DOWNSTREAM_LOCAL_PORT%".to_owned(),
+        Fact::Port => it.public_port.value.to_string(),
         Fact::Method => kept("method"),
         Fact::Path => kept("path"),
         Fact::QueryString => kept("query"),
         Fact::Uri => kept("uri"),
         Fact::TlsSubject => "%DOWNSTREAM_PEER_SUBJECT%".to_owned(),
-        Fact::Claim(name) => {
-            format!("%DYNAMIC_METADATA({}:claims:{name})%", super::filters::JWT)
-        }
-        Fact::Query(name) => format!("%QUERY_PARAM({name})%"),
-        Fact::Cookie(name) => kept(&format!("cookie:{name}")),
+        Fact::Claim(name) => kept(&format!("claim{}", place(&claims(route), name))),
+        Fact::Query(name) => kept(&format!("parameter{}", place(&parameters(route), name))),
+        Fact::Cookie(name) => kept(&format!("cookie{}", place(&cookies(route), name))),
         Fact::Header(name) => format!("%REQ({name})%"),
     }
 }
 
-/// The cookies that the route's header values ask for.
-pub(super) fn cookies(route: &Route) -> Vec<&str> {
+/// The number by which a script keeps the fact of a name.
+fn place(names: &[&str], name: &str) -> usize {
+    names
+        .iter()
+        .position(|it| *it == name)
+        .map_or(0, |at| at + 1)
+}
+
+fn named<'a>(route: &'a Route, name: fn(&'a Fact) -> Option<&'a str>) -> Vec<&'a str> {
     let ops = route.request_headers.iter().chain(&route.response_headers);
     let mut names: Vec<&str> = ops
         .filter_map(|op| op.change.value())
         .flat_map(|value| &value.0)
         .filter_map(|piece| match piece {
-            Piece::Fact(Fact::Cookie(name)) => Some(name.as_str()),
-            Piece::Fact(_) | Piece::Text(_) => None,
+            Piece::Fact(fact) => name(fact),
+            Piece::Text(_) => None,
         })
         .collect();
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// The cookies that the route's header values ask for.
+pub(super) fn cookies(route: &Route) -> Vec<&str> {
+    named(route, |fact| match fact {
+        Fact::Cookie(name) => Some(name),
+        _ => None,
+    })
+}
+
+/// The query parameters that they ask for.
+pub(super) fn parameters(route: &Route) -> Vec<&str> {
+    named(route, |fact| match fact {
+        Fact::Query(name) => Some(name),
+        _ => None,
+    })
+}
+
+/// The claims that they ask for.
+pub(super) fn claims(route: &Route) -> Vec<&str> {
+    named(route, |fact| match fact {
+        Fact::Claim(name) => Some(name),
+        _ => None,
+    })
 }
 
 /// A regex and what stands in its place, over the path without its query.
@@ -218,13 +250,44 @@ pub(super) fn path_rewrite(change: &PathRewrite, own: &PathMatch) -> Option<Map>
 
 /// Whether the late script has something to do on a route.
 pub(super) fn has_late(ctx: &Ctx<'_>, route: &Route) -> bool {
-    late_metadata(ctx, route).is_some()
+    late_metadata(ctx, route, true).is_some()
 }
 
 /// What the late script is told: changes to the query, and how the server's own paths are mapped back.
-pub(super) fn late_metadata(_: &Ctx<'_>, route: &Route) -> Option<Map> {
-    let it = route.rewrite.as_ref()?;
+pub(super) fn late_metadata(ctx: &Ctx<'_>, route: &Route, tunnel: bool) -> Option<Map> {
     let mut told = Map::new();
+    let mut claims = Vec::new();
+    if let Some(AuthKind::Jwt(jwt)) = ctx.g.auth_of(route).map(|it| &it.kind) {
+        for pair in &jwt.pass {
+            let (header, claim) = &pair.value;
+            let map = Map::new()
+                .put("claim", text(claim))
+                .put("header", text(header));
+            claims.push(at(map, pair.loc()));
+        }
+    }
+    for (number, claim) in self::claims(route).iter().enumerate() {
+        let name = format!("claim{}", number + 1);
+        claims.push(
+            Map::new()
+                .put("claim", text(claim))
+                .put("name", text(&name))
+                .into(),
+        );
+    }
+    if !claims.is_empty() {
+        told = told.put("claims", Node::list(claims));
+    }
+    let over_http2 = route
+        .shares()
+        .iter()
+        .any(|share| ctx.g.upstream(share.upstream.value).protocol.value == Protocol::Http2);
+    if tunnel && over_http2 && route.websocket.is_some() {
+        told = told.put("accepts", Node::flag(true));
+    }
+    let Some(it) = route.rewrite.as_ref() else {
+        return (!told.is_empty()).then_some(told);
+    };
     if !it.query_set.is_empty() || !it.query_remove.is_empty() {
         let removed = it
             .query_remove

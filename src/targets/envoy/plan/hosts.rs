@@ -9,7 +9,7 @@ use crate::ir::{HostMatch, Listener, Site};
 /// The route configuration of a listener.
 pub(super) fn routes(ctx: &Ctx<'_>, it: &Listener) -> Map {
     let mut hosts = Vec::new();
-    let mut any: Vec<Node> = Vec::new();
+    let mut any: Vec<Node> = odd_paths(it).into_iter().collect();
     for site in ctx.g.sites() {
         let routes = routes_of(ctx, it, &site);
         match site.host {
@@ -44,6 +44,9 @@ fn host(ctx: &Ctx<'_>, it: &Listener, name: &str, mut routes: Vec<Node>) -> Opti
         // Without any entry it would only take what belongs to nobody, and answer the same.
         return None;
     }
+    if let Some(odd) = odd_paths(it) {
+        routes.insert(0, odd);
+    }
     routes.extend(redirect(ctx, it));
     Some(
         Map::new()
@@ -52,6 +55,27 @@ fn host(ctx: &Ctx<'_>, it: &Listener, name: &str, mut routes: Vec<Node>) -> Opti
             .put("routes", Node::list(routes))
             .into(),
     )
+}
+
+/// What no path may hold where paths are not normalized but refused: empty and dot segments, a percent sign without its
+/// digits, and what needs no encoding yet has one, for it would be another path than the one it says.
+const ODD: [&str; 4] = [
+    ".*//.*",
+    ".*/(?:\\.|%2[eE]){1,2}(?:/.*)?",
+    ".*%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE]).*",
+    ".*%(?:[^0-9a-fA-F].*|[0-9a-fA-F](?:[^0-9a-fA-F].*)?)?",
+];
+
+/// What refuses odd paths, before any route.
+fn odd_paths(it: &Listener) -> Option<Node> {
+    let refuses = it.paths.value == crate::ir::Paths::Reject;
+    refuses.then(|| {
+        let route = Map::new().put("match", doc::regex(&ODD.join("|"))).put(
+            "direct_response",
+            Map::new().put("status", Node::number(400)),
+        );
+        at(route, it.paths.loc())
+    })
 }
 
 fn routes_of(ctx: &Ctx<'_>, it: &Listener, site: &Site<'_>) -> Vec<Node> {

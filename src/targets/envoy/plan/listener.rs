@@ -6,7 +6,7 @@ use super::doc::{self, at, extension, kind, text, time, typed};
 use super::{Ctx, filters, hosts, log, process, tls};
 use crate::emit::Part;
 use crate::emit::{Map, Node};
-use crate::ir::{EncodedSlash, HeaderNames, HostMatch, Listener, Paths, Size, UnknownHost};
+use crate::ir::{EncodedSlash, HeaderNames, HostMatch, Listener, Paths, Route, Size, UnknownHost};
 
 /// A listener of the spec.
 pub(super) fn listener(ctx: &Ctx<'_>, it: &Listener) -> Node {
@@ -37,18 +37,16 @@ pub(super) fn listener(ctx: &Ctx<'_>, it: &Listener) -> Node {
         );
         before.push(at(proxy, it.proxy_protocol.loc()));
     }
-    // A connection that says nothing is closed while one of these waits for its first bytes.
-    let (name, kind) = match it.tls {
-        Some(_) => (
+    // A connection that says nothing is closed while this waits for its first bytes, also where there is no TLS.
+    before.push(
+        extension(
             "envoy.filters.listener.tls_inspector",
-            kind!("extensions.filters.listener.tls_inspector.v3.TlsInspector"),
-        ),
-        None => (
-            "envoy.filters.listener.http_inspector",
-            kind!("extensions.filters.listener.http_inspector.v3.HttpInspector"),
-        ),
-    };
-    before.push(extension(name, typed(kind)).into());
+            typed(kind!(
+                "extensions.filters.listener.tls_inspector.v3.TlsInspector"
+            )),
+        )
+        .into(),
+    );
     map = map.put("listener_filters", Node::list(before)).put(
         "listener_filters_timeout",
         at(time(it.head_timeout.value), it.head_timeout.loc()),
@@ -204,7 +202,10 @@ fn manager(ctx: &Ctx<'_>, it: &Listener) -> Map {
             at(http2, it.websocket_over_http2.loc()),
         );
     }
-    map = map.put("early_header_mutation_extensions", Node::list([early(it)]));
+    map = map.put(
+        "early_header_mutation_extensions",
+        Node::list([early(ctx, it)]),
+    );
     if let Some(log) = log::access_log(ctx, it) {
         map = map.put("access_log", Node::list([log]));
     }
@@ -237,11 +238,14 @@ fn limits(it: &Listener) -> Map {
             "max_request_headers_kb",
             at(doc::count(kib), it.head_limit.loc()),
         )
+        // An idle connection is told so for this long before it is closed.
+        .put("drain_timeout", Node::word("1s"))
         .put("stream_idle_timeout", Node::word("0s"))
 }
 
 fn paths(it: &Listener) -> Map {
-    let normal = it.paths.value != Paths::Raw;
+    // What is normalized cannot be refused any more: see the first entry of every host.
+    let normal = it.paths.value == Paths::Normalize;
     let slash = match it.encoded_slash.value {
         EncodedSlash::Keep => "KEEP_UNCHANGED",
         EncodedSlash::Reject => "REJECT_REQUEST",
@@ -289,7 +293,13 @@ fn address(it: &Listener) -> Map {
 }
 
 /// What a client may not tell this program, or make it believe it said itself.
-fn early(it: &Listener) -> Map {
+fn early(ctx: &Ctx<'_>, it: &Listener) -> Map {
+    let served: Vec<&Route> = ctx
+        .g
+        .routes
+        .iter()
+        .filter(|route| ctx.g.serves(it, route))
+        .collect();
     let prefix = |prefix: &'static str| {
         let matcher = Map::new().put("prefix", Node::word(prefix));
         Map::new().put("remove_on_match", Map::new().put("key_matcher", matcher))
@@ -299,6 +309,12 @@ fn early(it: &Listener) -> Map {
         mutations.push(doc::removal("x-forwarded-for"));
     }
     mutations.push(doc::removal("x-request-id"));
+    if !it.trusted_proxies.value.is_empty() {
+        // Who it was before anybody looked behind it.
+        let peer = Node::word("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%");
+        mutations.push(doc::mutation(doc::set("x-wsgen-peer", peer)));
+    }
+    mutations.extend(super::access::networks(&served));
     extension(
         "envoy.http.early_header_mutation.header_mutation",
         typed(kind!(
@@ -313,71 +329,5 @@ fn others(tokens: &[&str]) -> String {
     if tokens.is_empty() {
         return ".*".to_owned();
     }
-    format!("(?i){}", complement(tokens))
-}
-
-/// Takes what is none of `tokens`: each is followed letter by letter, and left where the text goes another way.
-fn complement(tokens: &[&str]) -> String {
-    let ends = tokens.contains(&"");
-    let mut letters: Vec<char> = tokens.iter().filter_map(|it| it.chars().next()).collect();
-    letters.sort_unstable();
-    letters.dedup();
-    if letters.is_empty() {
-        // Every longer text is another one.
-        return if ends {
-            ".+".to_owned()
-        } else {
-            ".*".to_owned()
-        };
-    }
-    let class: String = letters.iter().map(|it| quoted(*it)).collect();
-    let mut ways = vec![format!("[^{class}].*")];
-    for letter in &letters {
-        let rest: Vec<&str> = tokens
-            .iter()
-            .filter_map(|it| it.strip_prefix(*letter))
-            .collect();
-        ways.push(format!("{}{}", quoted(*letter), complement(&rest)));
-    }
-    let all = ways.join("|");
-    if ends {
-        format!("(?:{all})")
-    } else {
-        format!("(?:{all})?")
-    }
-}
-
-fn quoted(letter: char) -> String {
-    if letter.is_ascii_alphanumeric() {
-        letter.to_string()
-    } else {
-        format!("\\x{{{:X}}}", letter as u32)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::others;
-
-    #[test]
-    fn every_text_but_the_tokens_is_taken() {
-        let tokens = ["websocket", "web", "x-chat"];
-        let regex = regex::Regex::new(&format!("^(?:{})$", others(&tokens))).expect("a regex");
-        for token in ["websocket", "WebSocket", "web", "X-Chat"] {
-            assert!(!regex.is_match(token), "{token}");
-        }
-        for other in [
-            "",
-            "w",
-            "we",
-            "webs",
-            "websockets",
-            "h2c",
-            "x-cha",
-            "x-chats",
-            "xwebsocket",
-        ] {
-            assert!(regex.is_match(other), "{other}");
-        }
-    }
+    format!("(?i){}", super::matching::complement(tokens))
 }

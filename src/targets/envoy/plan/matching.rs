@@ -15,7 +15,7 @@ pub(super) struct Taken {
 
 impl Taken {
     /// What an entry of a site asks for.
-    pub(super) fn new(g: &Gateway, it: &SiteEntry) -> Self {
+    pub(super) fn new(g: &Gateway, it: &SiteEntry, closed: bool) -> Self {
         let route = g.route(it.entry.route);
         let from = &route.paths[it.entry.path as usize];
         let mut taken = Self {
@@ -29,7 +29,7 @@ impl Taken {
             let matcher = regex(&format!("(?i:(?:{host}))\\.?(?::[0-9]+)?"));
             taken.headers.push(header(":authority", matcher).into());
         }
-        taken.when(route);
+        taken.when(route, closed);
         taken
     }
 
@@ -78,7 +78,7 @@ impl Taken {
         map
     }
 
-    fn when(&mut self, route: &Route) {
+    fn when(&mut self, route: &Route, closed: bool) {
         let when = &route.when;
         if let Some(methods) = &when.methods {
             *self = self.clone().methods(&methods.value, true);
@@ -86,15 +86,23 @@ impl Taken {
         for it in &when.headers {
             let condition = on_header(&it.value);
             self.headers.push(at(condition, it.loc()));
+            if let ValueMatch::Exact(value) = &it.value.value {
+                // Envoy asks each line of a header alone: none may say anything else.
+                let other = header(&it.value.name, regex(&complement(&[value])));
+                let none = other.put("invert_match", Node::flag(true));
+                self.headers.push(at(none, it.loc()));
+            }
         }
         for it in &when.query {
-            self.query.push(at(on_query(&it.value), it.loc()));
+            match on_query(&it.value) {
+                Asked::Target(header) => self.headers.push(at(header, it.loc())),
+                Asked::Parameter(map) => self.query.push(at(map, it.loc())),
+            }
         }
-        if let Some(clients) = &when.clients {
-            let tag = access::tag(&clients.value);
-            let matcher = Map::new().put("contains", text(&tag));
-            let condition = header(access::TAG_HEADER, matcher);
-            self.headers.push(at(condition, clients.loc()));
+        // A closed route is closed to everybody: whom it would have taken is not known.
+        if let Some(clients) = when.clients.as_ref().filter(|_| !closed) {
+            self.headers
+                .push(at(access::from(&clients.value), clients.loc()));
         }
         if let Some(upgrade) = &when.upgrade {
             let condition = upgrade_to(&["websocket".to_owned()]);
@@ -126,12 +134,131 @@ fn on_header(it: &Condition) -> Map {
     }
 }
 
-fn on_query(it: &Condition) -> Map {
-    let map = Map::new().put("name", text(&it.name));
+/// Where a query parameter is asked for.
+enum Asked {
+    /// In the whole target, where it may stand encoded.
+    Target(Map),
+    /// By Envoy's own word, which reads it as it was sent.
+    Parameter(Map),
+}
+
+fn on_query(it: &Condition) -> Asked {
+    let name = encoded(&it.name);
+    let target = |rest: &str| {
+        // The first parameter of the name is the one that counts.
+        let others = another(it.name.as_bytes());
+        let pattern = format!("[^?]*\\?(?:{others}(?:=[^&]*)?&)*{name}{rest}");
+        header(":path", regex(&pattern))
+    };
     match &it.value {
-        ValueMatch::Exact(value) => map.put("string_match", exactly(value)),
-        ValueMatch::Regex(value) => map.put("string_match", regex(value)),
-        ValueMatch::Present(there) => map.put("present_match", Node::flag(*there)),
+        ValueMatch::Exact(value) if value.is_empty() => Asked::Target(target("=?(?:&.*)?")),
+        ValueMatch::Exact(value) => Asked::Target(target(&format!("={}(?:&.*)?", encoded(value)))),
+        ValueMatch::Regex(value) => Asked::Parameter(
+            Map::new()
+                .put("name", text(&it.name))
+                .put("string_match", regex(value)),
+        ),
+        ValueMatch::Present(there) => {
+            let condition = target("(?:[=&].*)?");
+            Asked::Target(match there {
+                true => condition,
+                false => condition.put("invert_match", Node::flag(true)),
+            })
+        }
+    }
+}
+
+/// A regex for a text as it may stand in a query.
+fn encoded(text: &str) -> String {
+    let mut regex = String::with_capacity(text.len() * 8);
+    for byte in text.bytes() {
+        let digits: String = format!("{byte:02X}")
+            .chars()
+            .map(|c| match c {
+                'A'..='F' => format!("[{c}{}]", c.to_ascii_lowercase()),
+                c => c.to_string(),
+            })
+            .collect();
+        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
+            // Envoy decodes what needs no encoding in paths only.
+            regex.push_str(&format!(
+                "(?:{}|%{digits})",
+                escaped(&char::from(byte).to_string())
+            ));
+        } else if byte == b' ' {
+            regex.push_str("(?:\\+|%20)");
+        } else if b"&=#+%?".contains(&byte) || !byte.is_ascii_graphic() {
+            regex.push_str(&format!("%{digits}"));
+        } else {
+            regex.push_str(&format!(
+                "(?:{}|%{digits})",
+                escaped(&char::from(byte).to_string())
+            ));
+        }
+    }
+    regex
+}
+
+/// Takes every name of a query parameter but this one, however it is encoded.
+fn another(name: &[u8]) -> String {
+    let Some((first, rest)) = name.split_first() else {
+        return "[^&=]+".to_owned();
+    };
+    let digits: Vec<String> = format!("{first:02X}")
+        .chars()
+        .map(|c| match c {
+            'A'..='F' => format!("{c}{}", c.to_ascii_lowercase()),
+            c => c.to_string(),
+        })
+        .collect();
+    let (one, two) = (&digits[0], &digits[1]);
+    let bare = quoted(match first {
+        b' ' => '+',
+        other => char::from(*other),
+    });
+    let rest = another(rest);
+    format!(
+        "(?:[^{bare}%&=][^&=]*|%(?:[^{one}&=][^&=]*|[{one}](?:[^{two}&=][^&=]*)?)?|(?:{bare}|%[{one}][{two}]){rest})?"
+    )
+}
+
+/// Takes what is none of `tokens`, for RE2 has no way to say `not`: each is followed letter by letter, and left where the
+/// text goes another way.
+pub(super) fn complement(tokens: &[&str]) -> String {
+    let ends = tokens.contains(&"");
+    let mut letters: Vec<char> = tokens.iter().filter_map(|it| it.chars().next()).collect();
+    letters.sort_unstable();
+    letters.dedup();
+    if letters.is_empty() {
+        // Every longer text is another one.
+        return if ends {
+            ".+".to_owned()
+        } else {
+            ".*".to_owned()
+        };
+    }
+    let class: String = letters.iter().map(|it| quoted(*it)).collect();
+    let mut ways = vec![format!("[^{class}].*")];
+    for letter in &letters {
+        let rest: Vec<&str> = tokens
+            .iter()
+            .filter_map(|it| it.strip_prefix(*letter))
+            .collect();
+        ways.push(format!("{}{}", quoted(*letter), complement(&rest)));
+    }
+    let all = ways.join("|");
+    if ends {
+        format!("(?:{all})")
+    } else {
+        format!("(?:{all})?")
+    }
+}
+
+fn quoted(letter: char) -> String {
+    if letter.is_ascii_alphanumeric() {
+        letter.to_string()
+    } else {
+        format!("\\x{{{:X}}}", letter as u32)
     }
 }
 
@@ -159,4 +286,51 @@ pub(super) fn escaped(text: &str) -> String {
         out.push(c);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{another, complement, encoded};
+
+    fn takes(regex: &str, text: &str) -> bool {
+        let regex = regex::Regex::new(&format!("^(?:{regex})$"));
+        regex.expect("a regex").is_match(text)
+    }
+
+    #[test]
+    fn every_text_but_the_tokens_is_taken() {
+        let regex = complement(&["websocket", "web", "x-chat"]);
+        for token in ["websocket", "web", "x-chat"] {
+            assert!(!takes(&regex, token), "{token}");
+        }
+        for other in [
+            "",
+            "w",
+            "we",
+            "webs",
+            "websockets",
+            "h2c",
+            "x-cha",
+            "x-chats",
+            "xweb",
+        ] {
+            assert!(takes(&regex, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn every_name_but_one_is_taken_however_it_is_encoded() {
+        let regex = another(b"a[1] k");
+        for same in ["a[1]+k", "a%5B1%5d%20k", "%61[1]+%6B"] {
+            assert!(!takes(&regex, same), "{same}");
+            assert!(takes(&encoded("a[1] k"), same), "{same}");
+        }
+        for other in [
+            "", "a", "a[1]", "a[1]+kk", "a%5C1]+k", "b", "%", "%6", "%62[1]+k", "a%",
+        ] {
+            assert!(takes(&regex, other), "{other}");
+            assert!(!takes(&encoded("a[1] k"), other), "{other}");
+        }
+        assert!(!takes(&regex, "b&c") && !takes(&regex, "b=c"));
+    }
 }

@@ -32,6 +32,14 @@ pub(super) fn about(ctx: &Ctx<'_>) -> Vec<Tok> {
                     .at(ctx.g.runtime.drain_timeout.loc())
                     .end(),
             );
+            lines.push(
+                remark("Load it again with the same and `--restart-epoch 1`, then 2 and so on: the process before lives on for its tunnels.").end(),
+            );
+            let port = ctx.g.rooms.envoy.admin_port.value;
+            let drain = ctx.g.runtime.drain_timeout.value.as_secs_ceil();
+            lines.push(
+                remark(&format!("Stop it softly with: curl -X POST '127.0.0.1:{port}/drain_listeners?graceful', and SIGTERM {drain} s later.")).end(),
+            );
         }
         crate::targets::Layout::Include => {
             lines.push(remark("Merged into the `static_resources` of your own bootstrap.").end());
@@ -63,7 +71,12 @@ fn flags(ctx: &Ctx<'_>) -> String {
         Workers::Auto => String::new(),
         Workers::Count(count) => format!("--concurrency {count} "),
     };
-    format!("{workers}--drain-time-s {drain} --parent-shutdown-time-s {drain}")
+    // A line of the log is seen within a second, not ten.
+    let log = match &ctx.g.log {
+        Some(_) => " --file-flush-interval-msec 1000",
+        None => "",
+    };
+    format!("{workers}--drain-time-s {drain} --parent-shutdown-time-s {drain}{log}")
 }
 
 /// The document before its listeners and clusters.
@@ -89,6 +102,16 @@ pub(super) fn bootstrap(ctx: &Ctx<'_>) -> Map {
                 admin.loc(),
             ),
         );
+    let layer = Map::new().put("name", Node::word("wsgen")).put(
+        "static_layer",
+        Map::new()
+            .put("re2.max_program_size.error_level", Node::number(1_000_000))
+            .put("re2.max_program_size.warn_level", Node::number(1_000_000)),
+    );
+    bootstrap = bootstrap.remark("regexes of the spec may be long").put(
+        "layered_runtime",
+        Map::new().put("layers", Node::list([layer])),
+    );
     let max = &g.runtime.max_connections;
     let monitor = extension(
         "envoy.resource_monitors.global_downstream_max_connections",

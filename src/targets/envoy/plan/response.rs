@@ -96,6 +96,10 @@ pub(super) fn head_metadata(it: &Listener, route: &Route, preflight: bool, tunne
     if !cookies.is_empty() {
         told = told.put("cookies", Node::list(cookies.into_iter().map(text)));
     }
+    let parameters = super::headers::parameters(route);
+    if !parameters.is_empty() {
+        told = told.put("parameters", Node::list(parameters.into_iter().map(text)));
+    }
     if tunnel
         && let Some(origins) = route.websocket.as_ref().and_then(|it| it.origins.as_ref())
         && origins.value.same_host

@@ -7,6 +7,7 @@ use crate::ir::{
     Address, Balance, Check, Dur, HashKey, Listener, Protocol, Route, SameSite, Secure, Server,
     Share, Stickiness, StickyCookie, Upstream, UpstreamTls,
 };
+use crate::targets::envoy::facts;
 
 /// How names are looked up: the type of the cluster.
 pub(super) fn discovery(ctx: &Ctx<'_>, upstream: &Upstream) -> Map {
@@ -18,15 +19,40 @@ pub(super) fn discovery(ctx: &Ctx<'_>, upstream: &Upstream) -> Map {
 }
 
 /// A cluster whose names are looked up this often; `None` is once at start.
-pub(super) fn names(_: &Ctx<'_>, every: Option<Dur>) -> Map {
-    let config = typed(kind!("extensions.clusters.dns.v3.DnsCluster"))
+pub(super) fn names(ctx: &Ctx<'_>, every: Option<Dur>) -> Map {
+    let mut config = typed(kind!("extensions.clusters.dns.v3.DnsCluster"))
         .put("dns_lookup_family", Node::word("V4_PREFERRED"))
         .put(
             "dns_refresh_rate",
             // Envoy always looks again: in a year.
             time(every.unwrap_or(Dur::from_secs(365 * 86400))),
         );
+    if let Some(list) = &ctx.g.rooms.envoy.resolvers {
+        let servers = list.value.iter().map(|it| nameserver(it));
+        let cares = typed(kind!(
+            "extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
+        ))
+        .put("resolvers", Node::list(servers));
+        config = config.put(
+            "typed_dns_resolver_config",
+            at(
+                extension("envoy.network.dns_resolver.cares", cares),
+                list.loc(),
+            ),
+        );
+    }
     Map::new().put("cluster_type", extension("envoy.cluster.dns", config))
+}
+
+/// A DNS server, on port 53 where none is named.
+fn nameserver(text: &str) -> Map {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(ip) = bare.parse() {
+        return doc::socket(ip, 53);
+    }
+    // No other text is a resolver to the language.
+    text.parse::<std::net::SocketAddr>()
+        .map_or_else(|_| Map::new(), |at| doc::socket(at.ip(), at.port()))
 }
 
 /// The policy that spreads requests.
@@ -41,10 +67,6 @@ pub(super) fn balance(upstream: &Upstream) -> Node {
             upstream.slow_start.loc(),
         )
     });
-    let weighted = upstream
-        .servers
-        .iter()
-        .any(|it| it.weight.value != upstream.servers[0].weight.value);
     let ring = || {
         policy(
             "envoy.load_balancing_policies.ring_hash",
@@ -54,22 +76,22 @@ pub(super) fn balance(upstream: &Upstream) -> Node {
             .put("minimum_ring_size", Node::number(4096)),
         )
     };
-    let map = match (&upstream.stickiness, &upstream.balance.value) {
-        (Some(Stickiness::Source { .. }), _) | (_, Balance::Hash(_)) => ring(),
-        // Without anything to hash a ring is chance by weight; the policy that is called random knows no weights.
-        (_, Balance::Random) if weighted => ring(),
-        (_, Balance::Random) => policy(
+    // Without anything to hash a ring is chance by weight; the policy that is called random knows no weights.
+    let map = match &upstream.balance.value {
+        _ if facts::uses_ring(upstream) => ring(),
+        Balance::Hash(_) => ring(),
+        Balance::Random => policy(
             "envoy.load_balancing_policies.random",
             typed(kind!("extensions.load_balancing_policies.random.v3.Random")),
         ),
-        (_, Balance::RoundRobin) => policy(
+        Balance::RoundRobin => policy(
             "envoy.load_balancing_policies.round_robin",
             typed(kind!(
                 "extensions.load_balancing_policies.round_robin.v3.RoundRobin"
             ))
             .maybe("slow_start_config", slow),
         ),
-        (_, Balance::LeastConnections) => policy(
+        Balance::LeastConnections => policy(
             "envoy.load_balancing_policies.least_request",
             typed(kind!(
                 "extensions.load_balancing_policies.least_request.v3.LeastRequest"
@@ -202,7 +224,11 @@ fn own_tls_name(upstream: &Upstream, server: &Server) -> Option<String> {
     if tls.server_name.is_some() {
         return None;
     }
-    server.address.value.name().map(str::to_owned)
+    match &server.address.value {
+        Address::Name { host, .. } => Some(host.clone()),
+        Address::Ip { ip, .. } => Some(ip.to_string()),
+        Address::Unix { .. } => None,
+    }
 }
 
 /// HTTP towards the servers.
@@ -271,10 +297,10 @@ pub(super) fn tls(upstream: &Upstream) -> Map {
     if let Some(name) = &tls.server_name {
         return Map::new().put("transport_socket", at(socket(Some(&name.value)), tls.at));
     }
-    let mut names: Vec<&str> = upstream
+    let mut names: Vec<String> = upstream
         .servers
         .iter()
-        .filter_map(|it| it.address.value.name())
+        .filter_map(|it| own_tls_name(upstream, it))
         .collect();
     names.sort_unstable();
     names.dedup();
@@ -310,7 +336,7 @@ fn context(upstream: &Upstream, tls: &UpstreamTls, name: Option<&str>) -> Map {
     let mut map = typed(kind!(
         "extensions.transport_sockets.tls.v3.UpstreamTlsContext"
     ));
-    if let Some(name) = name {
+    if let Some(name) = name.filter(|it| it.parse::<std::net::IpAddr>().is_err()) {
         map = map.put("sni", text(name));
     }
     map.put("common_tls_context", common)
