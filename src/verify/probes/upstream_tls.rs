@@ -102,6 +102,18 @@ fn verified(lab: &Lab, id: UpstreamId) -> Seen {
     if let Some(sockets) = Way::tunnel(lab, id).filter(|it| it.route.shares().len() == 1) {
         lab.tunnel(&sockets.fresh())?.try_echo("through TLS")?;
     }
+    let asked = |index: usize| {
+        let names = names(index);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let pair = lab.certificates.servers.try_issue(&names)?;
+        match names.as_slice() {
+            [name, _] => pair.server_named(name),
+            _ => pair.server(),
+        }
+    };
+    let others = Others::start(&way, asked)?;
+    reached(&way, "its name is asked for")?;
+    others.end()?;
     let stranger = |index: usize| {
         let names = names(index);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();

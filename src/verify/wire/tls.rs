@@ -13,8 +13,9 @@ use rcgen::{
 use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, ServerName};
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ResolvesServerCertUsingSni, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{
     ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, ServerConfig, ServerConnection,
     StreamOwned,
@@ -266,6 +267,22 @@ impl Pair {
             .build()
             .map_err(io::Error::other)?;
         self.serving(Some(asking))
+    }
+
+    /// The same, for a server that shows its certificate only to clients that ask for this name, and refuses others.
+    ///
+    /// # Errors
+    /// As [`Pair::server`], or the certificate does not have the name.
+    pub fn server_named(&self, name: &str) -> io::Result<Arc<ServerConfig>> {
+        let (chain, key) = self.parsed()?;
+        let key = rustls::crypto::ring::sign::any_supported_type(&key).map_err(io::Error::other)?;
+        let mut named = ResolvesServerCertUsingSni::new();
+        named
+            .add(name, CertifiedKey::new(chain, key))
+            .map_err(io::Error::other)?;
+        let mut config = self.server()?;
+        Arc::make_mut(&mut config).cert_resolver = Arc::new(named);
+        Ok(config)
     }
 
     fn serving(
