@@ -53,7 +53,18 @@ pub(super) fn support(feature: Feature) -> Support {
         TlsProfile => depends("several TLS listeners", |u, env| {
             one_tls(u, env, "versions and ciphers")
         }),
-        TlsHsts => exact(),
+        TlsHsts => depends("whether there are routes for sockets only", |u, env| {
+            let g = env.gateway;
+            let only = u.on.listener().is_some_and(|it| {
+                let mut served = g.routes.iter().filter(|route| g.serves(it, route));
+                served.any(|route| route.websocket.as_ref().is_some_and(|it| it.only.value))
+            });
+            if only {
+                approx("the 101 of a tunnel comes without it").seen(SEEN)
+            } else {
+                exact()
+            }
+        }),
         TlsClientAuth => depends("several TLS listeners", |u, env| {
             one_tls(u, env, "client certificates")
         }),
@@ -126,6 +137,12 @@ pub(super) fn support(feature: Feature) -> Support {
             let mut upstreams = shares.iter().map(|it| env.gateway.upstream(it.upstream.value));
             if upstreams.clone().any(facts::is_bound) {
                 return approx("a client whose server does not take the connection gets 504: the next try leads to the same one").seen(SEEN);
+            }
+            if upstreams.clone().any(|it| it.passive.is_some() && env.since(3, 6, 0)) {
+                return approx("once errors have taken every server out the answer is 503, not 504").seen(SEEN);
+            }
+            if upstreams.clone().any(|it| it.servers.len() > 2) {
+                return approx("under load the next try may lead to the same server again, and the answer is 504 at last").seen(SEEN);
             }
             if upstreams.any(|it| it.servers.len() > 1 && is_p2c(it, env)) {
                 return approx("the next try may lead to the same server, as it is chosen by chance").seen(SEEN);
@@ -298,7 +315,7 @@ pub(super) fn support(feature: Feature) -> Support {
         }),
         LimitBody => depends("streams", |u, _| match u.on.route() {
             Some(route) if route.stream.is_some() => {
-                approx("on a stream a body counts by its `Content-Length`, and one without it gets 411: Traefik would hold the answer back to count it")
+                approx("on a stream a body counts by its `Content-Length`, and one in chunks passes: Traefik would hold the answer back to count it")
                     .seen(SEEN)
             }
             _ => exact(),
@@ -349,7 +366,7 @@ pub(super) fn support(feature: Feature) -> Support {
         }),
         Origins => depends("`same_host` where the host is a pattern", |u, _| match u.on.route() {
             Some(route) if compares_pattern(route) => {
-                approx("on hosts that are no plain name no origin counts as the same host: browsers get 403")
+                unsupported("Traefik compares no header with the host, and this one is no plain name; sockets get 503")
                     .seen(SEEN)
                     .help("name the origins, or the hosts")
             }
@@ -666,6 +683,9 @@ fn request_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
         }
         // The proxy's own are always there.
         Some(Change::SetIfAbsent(_)) if facts::is_forwarded(u) => exact(),
+        Some(_) if !u.on.route().is_none_or(|route| knows(route, u.at)) => {
+            approx("the header is taken away: Traefik writes no facts of a request").seen(SEEN)
+        }
         Some(Change::SetIfAbsent(_)) => {
             approx("it stands in place of what the client sent, also where there was something")
                 .seen(SEEN)
@@ -682,6 +702,9 @@ fn response_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
         .find(|op| op.at == u.at.loc)
         .map(|op| (&op.change, op.name.as_str()))
     {
+        Some(_) if !u.on.route().is_none_or(|route| knows(route, u.at)) => {
+            approx("the header is taken away: Traefik writes no facts of a request").seen(SEEN)
+        }
         Some((Change::Add(_), name)) if name.eq_ignore_ascii_case("set-cookie") => {
             unsupported("it is not added: it would stand in place of the server's own cookies")
                 .seen(SEEN)

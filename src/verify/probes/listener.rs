@@ -179,7 +179,10 @@ pub(super) fn taken(lab: &Lab, listener: ListenerId) -> Vec<Ask> {
 
 /// Some request to this listener, whether a route takes it or not.
 pub(super) fn some(lab: &Lab, listener: ListenerId) -> Result<Ask, Miss> {
-    if let Some(ask) = taken(lab, listener).into_iter().next() {
+    // A handshake is a matter of its own.
+    let mut all = taken(lab, listener);
+    all.sort_by_key(|ask| ask.request.is_websocket());
+    if let Some(ask) = all.into_iter().next() {
         return Ok(ask);
     }
     let asker = lab.asker();

@@ -14,7 +14,11 @@ use crate::verify::probe::{Miss, Probe, Seen};
 
 pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     let mut all = Vec::new();
-    let logged = gateway.routes.iter().find(|route| route.log.value);
+    // A tunnel has its line when it ends.
+    let only = |route: &&Route| route.websocket.as_ref().is_some_and(|it| it.only.value);
+    let logged = || gateway.routes.iter().filter(|route| route.log.value);
+    let plain = logged().find(|route| !only(route));
+    let logged = plain.or_else(|| logged().next());
     if let (Some(log), Some(route)) = (&gateway.log, logged) {
         let with = |probes: Vec<Probe>| {
             let guarded = probes.into_iter();

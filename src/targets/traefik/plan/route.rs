@@ -277,12 +277,6 @@ fn all<'a>(
         let status = limits::status(dynamic, 413);
         let refusal = base.refusal(":large", vec![large], vec![status], at);
         dynamic.routers.push(refusal);
-        let sends = ["POST", "PUT", "PATCH", "DELETE"].map(str::to_owned);
-        let mut unmeasured = vec![rule::present("Content-Length").not()];
-        unmeasured.extend(rule::methods(&sends));
-        let status = limits::status(dynamic, 411);
-        let refusal = base.refusal(":unmeasured", unmeasured, vec![status], at);
-        dynamic.routers.push(refusal);
     }
     let (chain, service) = chain(base.ctx, dynamic, place, face, own, false);
     let rest = base.rest("");
@@ -298,7 +292,12 @@ fn closed(ctx: &Ctx<'_>, route: &Route) -> Option<Loc> {
     {
         return Some(route.auth.as_ref().map_or(route.at, |it| it.loc()));
     }
-    (!ctx.v.renders_guards(Subject::Route(route))).then_some(route.at)
+    // Origins guard sockets only: those are closed by themselves.
+    let guards = Feature::ALL.iter().filter(|it| it.is_guard());
+    guards
+        .filter(|it| **it != Feature::Origins)
+        .any(|it| !ctx.v.renders_all(*it, Subject::Route(route)))
+        .then_some(route.at)
 }
 
 fn conditions<'a>(place: &Place<'a>, face: &Face<'a>) -> Vec<Rule> {
@@ -345,6 +344,21 @@ fn sockets<'a>(
         rules.extend(rule::methods(&websocket.methods.value));
         rules
     };
+    if !base
+        .ctx
+        .v
+        .renders_all(Feature::Origins, Subject::Route(place.route))
+    {
+        let status = limits::status(dynamic, 503);
+        let at = websocket
+            .origins
+            .as_ref()
+            .map_or(websocket.at, |it| it.loc());
+        let mut router = base.refusal(":upgrade", asks(), vec![status], at);
+        router.remark = Some("closed: Traefik cannot keep a guard that these sockets ask for");
+        dynamic.routers.push(router);
+        return;
+    }
     let (chain, service) = chain(base.ctx, dynamic, place, face, own, true);
     let guard = origins(websocket, place, face);
     let mut rules = asks();
