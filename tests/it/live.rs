@@ -250,7 +250,7 @@ fn local(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// The ports of `listen 127.0.0.1:PORT` and `bind 127.0.0.1:PORT`.
+/// The ports of `listen 127.0.0.1:PORT`, `bind 127.0.0.1:PORT` and `address: "127.0.0.1:PORT"`.
 fn ports(text: &str) -> Vec<u16> {
     let mut ports = Vec::new();
     for part in text.split("127.0.0.1:").collect::<Vec<_>>().windows(2) {
@@ -259,7 +259,7 @@ fn ports(text: &str) -> Vec<u16> {
             .rsplit(|c: char| c.is_whitespace() || c == '{' || c == ';')
             .next();
         let digits: String = part[1].chars().take_while(char::is_ascii_digit).collect();
-        if let (Some("listen" | "bind"), Ok(port)) = (before, digits.parse())
+        if let (Some("listen" | "bind" | "\""), Ok(port)) = (before, digits.parse())
             && !ports.contains(&port)
         {
             ports.push(port);

@@ -30,5 +30,6 @@ mod routes;
 mod rules;
 mod scratch;
 mod specs;
+mod traefik;
 mod wire;
 mod wire_live;

@@ -62,8 +62,9 @@ fn write_name(text: &str, out: &mut String) -> Result<(), Unfit> {
 
 /// A text as a literal of a rule: it stands for itself, whatever it holds.
 pub fn literal(text: &str, out: &mut String) {
-    // Nothing can be escaped between backticks.
-    if !text.contains('`') && !text.contains(char::is_control) {
+    // Nothing can be escaped between backticks, and Go reads no byte order mark.
+    let escaped = |c: char| c.is_control() || c == '\u{FEFF}';
+    if !text.contains('`') && !text.contains(escaped) {
         out.push('`');
         out.push_str(text);
         out.push('`');
@@ -74,7 +75,7 @@ pub fn literal(text: &str, out: &mut String) {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c if escaped(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
             c => out.push(c),
         }
     }
@@ -108,6 +109,7 @@ mod tests {
             ("a\"b\\", "`a\"b\\`"),
             ("/a`) || PathPrefix(`/", "\"/a`) || PathPrefix(`/\""),
             ("`\"\\\n", "\"`\\\"\\\\\\u000a\""),
+            ("\u{FEFF}", "\"\\ufeff\""),
         ] {
             let mut out = String::new();
             literal(text, &mut out);

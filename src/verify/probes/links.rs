@@ -124,7 +124,9 @@ fn kept(way: &Way<'_>, most: usize) -> Seen {
     if total > 200 {
         return Ok(());
     }
-    let ready = way.held(total, Duration::from_millis(1500), <[usize]>::to_vec);
+    // The first must not be free again before the last is sent.
+    let all_sent = Duration::from_millis(1500 + 25 * total as u64);
+    let ready = way.held(total, all_sent, <[usize]>::to_vec);
     std::thread::sleep(Duration::from_millis(100));
     let idle: Vec<usize> = stubs.iter().map(|stub| stub.peers().len()).collect();
     let fits = active

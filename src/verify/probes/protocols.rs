@@ -26,7 +26,9 @@ fn of(it: &Listener) -> Vec<Probe> {
         };
         let run = move |lab: &Lab| http2(lab, id);
         let at = it.http2.loc();
-        all.push(Probe::new(Feature::ListenerHttp2, it, at, promise, run));
+        let probe = Probe::new(Feature::ListenerHttp2, it, at, promise, run);
+        // Where there are sockets only.
+        all.push(probe.or(Feature::WebSocketOverHttp2));
     }
     if it.http3.value {
         all.push(Probe::new(

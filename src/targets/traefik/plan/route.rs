@@ -150,7 +150,7 @@ pub(super) fn routers<'a>(
         rules: conditions(place, face),
         entry_points: face.listeners.iter().map(|it| it.name.clone()).collect(),
         parent: None,
-        tls: super::tls::resolver_of(ctx, face.listener(), &place.hosts),
+        tls: super::tls::of_router(ctx, face.listener(), &place.hosts),
         first: Vec::new(),
         admission: Vec::new(),
         counts: Vec::new(),

@@ -133,9 +133,6 @@ fn options_name(listener: &Listener) -> String {
 pub(super) fn of_entry_point(ctx: &Ctx<'_>, listener: &Listener) -> Option<Map> {
     let tls = listener.tls.as_ref()?;
     let mut map = Map::new();
-    if !facts::one_tls_wish(ctx.g) {
-        map = map.put("options", word(&format!("{}@file", options_name(listener))));
-    }
     if let Some(name) = first_resolver(ctx, listener) {
         let issued = tls
             .certificates
@@ -172,22 +169,26 @@ fn first_resolver(ctx: &Ctx<'_>, listener: &Listener) -> Option<String> {
         .next()
 }
 
-/// A router's own `tls`, where its certificate is issued by another authority than most of its listener's.
-pub(super) fn resolver_of(ctx: &Ctx<'_>, listener: &Listener, hosts: &[&HostMatch]) -> Option<Map> {
+/// A router's own `tls`: its listener's options, which hold for the names in its rule only, and an authority that is another than
+/// that of most of its listener's certificates.
+pub(super) fn of_router(ctx: &Ctx<'_>, listener: &Listener, hosts: &[&HostMatch]) -> Option<Map> {
     let tls = listener.tls.as_ref()?;
-    let host = hosts.first()?;
-    let certificate = ctx.g.certificate(ctx.g.certificate_for(tls, host));
-    let (name, _) = resolver(ctx, certificate)?;
-    if first_resolver(ctx, listener).as_ref() == Some(&name) {
-        return None;
+    let mut map = Map::new();
+    let exact = |host: &&HostMatch| matches!(host, HostMatch::Exact(_));
+    if !facts::one_tls_wish(ctx.g) && hosts.iter().all(exact) {
+        map = map.put("options", word(&options_name(listener)));
     }
-    let own = Map::new()
-        .put("certResolver", word(&name))
-        .put("domains", Node::list([domain(certificate)]));
-    Some(match facts::one_tls_wish(ctx.g) {
-        true => own,
-        false => own.put("options", word(&options_name(listener))),
-    })
+    let certificate = ctx
+        .g
+        .certificate(ctx.g.certificate_for(tls, hosts.first()?));
+    if let Some((name, _)) = resolver(ctx, certificate)
+        && first_resolver(ctx, listener).as_ref() != Some(&name)
+    {
+        map = map
+            .put("certResolver", word(&name))
+            .put("domains", Node::list([domain(certificate)]));
+    }
+    (!map.is_empty()).then_some(map)
 }
 
 /// The resolver of a certificate that is issued, and its number.
