@@ -203,7 +203,12 @@ pub(super) fn support(feature: Feature) -> Support {
                 exact()
             }
         }),
-        UpstreamTcpKeepalive => approx("TCP keep-alive is on, with the system's own times").seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_socket_keepalive")),
+        UpstreamTcpKeepalive => depends("on or off", |used, _| {
+            match used.on.upstream().and_then(|it| it.tcp_keepalive.value) {
+                Some(_) => approx("TCP keep-alive is on, with the system's own times").seen(Seen::Docs("nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_socket_keepalive")),
+                None => exact(),
+            }
+        }),
         UpstreamMaxConnections => exact(),
         UpstreamProtocol => depends("1.29.4 and later", |_, env| {
             if env.since(1, 29, 4) {

@@ -720,19 +720,16 @@ fn response_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-fn forward(u: &Use<'_>, env: &Env<'_>) -> Support {
+fn forward(u: &Use<'_>, _: &Env<'_>) -> Support {
     let Subject::Auth(auth) = u.on else {
         return exact();
     };
     let AuthKind::Forward(it) = &auth.kind else {
         return exact();
     };
-    let several = env.gateway.upstream(it.upstream.value).servers.len() > 1;
-    match (several, it.answer.value.is_empty()) {
-        (false, true) => approx("where the service is unreachable the client gets 500, not 503, and it may take as long as it likes").seen(SEEN),
-        (true, true) => approx("only the service's first server is asked; where it is unreachable the client gets 500, not 503, and it may take as long as it likes").seen(SEEN),
-        (false, false) => approx("of the service's 2xx nothing reaches the client; where it is unreachable the client gets 500, not 503, and it may take as long as it likes").seen(SEEN),
-        (true, false) => approx("only the service's first server is asked, and of its 2xx nothing reaches the client; where it is unreachable the client gets 500, not 503").seen(SEEN),
+    match it.answer.value.is_empty() {
+        true => approx("where the service's first server is unreachable the client gets 500, not 503, and it may take as long as it likes").seen(SEEN),
+        false => approx("of the service's 2xx nothing reaches the client; where its first server is unreachable the client gets 500, not 503, and it may take as long as it likes").seen(SEEN),
     }
 }
 
