@@ -117,9 +117,18 @@ fn http3(lab: &Lab, listener: ListenerId) -> Seen {
     if !quic_answers(at)? {
         return deviates("no answer to a QUIC packet", "Version Negotiation over UDP");
     }
+    // At the port that clients see.
+    let wanted = format!(
+        "h3=\":{}\"",
+        lab.gateway.listener(listener).public_port.value
+    );
     match response.header("alt-svc") {
-        Some(offer) if offer.contains("h3=") => Ok(()),
-        _ => deviates("no Alt-Svc", "Alt-Svc with h3"),
+        Some(offer) if offer.contains(&wanted) => Ok(()),
+        Some(offer) => deviates(
+            &format!("Alt-Svc: {offer}"),
+            &format!("Alt-Svc with {wanted}"),
+        ),
+        None => deviates("no Alt-Svc", &format!("Alt-Svc with {wanted}")),
     }
 }
 

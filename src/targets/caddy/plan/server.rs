@@ -122,6 +122,7 @@ fn server(ctx: &Ctx<'_>, it: &Listener) -> Map {
     }
     let mut routes = reading::routes(it);
     routes.extend(log::fields(ctx));
+    routes.extend(tls::offer(it));
     routes.extend(tls::hsts(it));
     routes.extend(entry::routes(ctx, it));
     routes.extend(nobody(ctx, it));

@@ -171,6 +171,17 @@ fn known(ctx: &Ctx<'_>) -> Option<Map> {
     Some(Map::new().put("sni_regexp", Map::new().put("pattern", word(&pattern))))
 }
 
+/// `Alt-Svc` with the port that clients see: Caddy names the one that it binds.
+pub(super) fn offer(it: &Listener) -> Option<Node> {
+    let seen = it.public_port.value;
+    (it.http3.value && seen != it.port.value).then(|| {
+        let value = format!(r#"h3=":{seen}"; ma=2592000"#);
+        let set = Map::new().put("Alt-Svc", Node::list([parts(&[Part::Text(&value)])]));
+        let handler = handler("headers").put("response", Map::new().put("set", set));
+        at(super::always(vec![handler.into()]), it.http3.loc())
+    })
+}
+
 /// `Strict-Transport-Security` on every answer.
 pub(super) fn hsts(it: &Listener) -> Option<Node> {
     let hsts = it.tls.as_ref()?.hsts.as_ref()?;
