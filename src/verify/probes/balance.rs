@@ -254,6 +254,8 @@ fn hash(lab: &Lab, id: UpstreamId) -> Seen {
     same(&at(&keys)?, &|was| was != gone, moved)?;
     if way.upstream.health.is_none() && way.upstream.passive.is_none() {
         way.restore()?;
+        // Who has just refused a connection may be left out for a moment.
+        std::thread::sleep(std::time::Duration::from_millis(100));
         let back = "the first server again, as that is back";
         same(&at(&keys)?, &|_| true, back)?;
     }

@@ -203,6 +203,11 @@ fn idle(lab: &Lab, upstream: UpstreamId, route: RouteId) -> Seen {
         }
     }
     while open() > 0 {
+        if start.elapsed() > most(limit) && it.health.is_some() && open() <= it.servers.len() {
+            return Err(Miss::Unseen(
+                "checks keep a connection to each server in use".to_owned(),
+            ));
+        }
         if start.elapsed() > most(limit) {
             let came = format!(
                 "{} of {first} still open after {:.1} s",

@@ -310,7 +310,8 @@ fn exempt(lab: &Lab, route: RouteId) -> Seen {
             served(lab, &free, "an exempt client")?;
         }
     }
-    Ok(())
+    // Others are counted: else nobody is exempt from anything.
+    exhaust(lab, route, &ask).map(|_| ())
 }
 
 /// What another route of the bucket has used up is missing here; the time that brings one more is this route's own.

@@ -139,7 +139,7 @@ fn apart(lab: &Lab, id: UpstreamId) -> Seen {
     // The last error comes when the first is forgotten; a good answer shows that the server is in use.
     for number in 1..=passive.errors.value {
         if number == passive.errors.value {
-            std::thread::sleep(within + within / 2 + Duration::from_millis(500));
+            std::thread::sleep(within + within / 2 + Duration::from_millis(200));
             it.meets(false);
         }
         if !it.meets(true) {

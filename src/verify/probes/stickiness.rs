@@ -201,6 +201,8 @@ fn gone(lab: &Lab, id: UpstreamId) -> Seen {
         return Ok(());
     }
     way.restore()?;
+    // Who has just refused a connection may be left out for a moment.
+    std::thread::sleep(Duration::from_millis(100));
     for client in &moved {
         let why = "the server that it has had since, though the first one is back";
         stays(&way, client, why)?;

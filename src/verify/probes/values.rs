@@ -11,7 +11,9 @@ const QUERY: &str = "a b+c/d";
 pub(super) fn supplied(ask: Ask, value: &Value) -> Ask {
     facts(value).fold(ask, |ask, fact| match fact {
         Fact::Query(name) if ask.request.query_value(name).is_none() => {
+            // The first one counts.
             ask.query(&encoded(name), &encoded(QUERY))
+                .query(&encoded(name), "another")
         }
         Fact::Cookie(name) if ask.request.cookie(name).is_none() => ask.cookie(name, "of-probe"),
         Fact::Header(name) if ask.request.header(name).is_none() => ask.header(name, "of probe"),

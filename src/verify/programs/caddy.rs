@@ -25,8 +25,9 @@ impl Program for Caddy {
 
     /// `v2.11.7 h1:yj0Y…=`; distributions leave out the `v` and what follows.
     fn version(&self, said: &str) -> Option<Version> {
-        let said = said.trim_start();
-        super::number(said.strip_prefix('v').unwrap_or(said))
+        // Where no home is set it warns first.
+        let mut lines = said.lines().map(str::trim_start);
+        lines.find_map(|line| super::number(line.strip_prefix('v').unwrap_or(line)))
     }
 
     fn main_file(&self) -> &'static str {
