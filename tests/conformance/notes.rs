@@ -80,6 +80,18 @@ const OUT_OF_SIGHT: &[(&str, &str)] = &[
         "where no route names the host, the strictest listener",
         "probes ask for names that routes have",
     ),
+    (
+        "heads of up to 4 KiB pass in any case",
+        "so small a limit has other losses on other programs",
+    ),
+    (
+        "two of them may be tried by turns",
+        "a matter of chance: the first choice may be the only good server",
+    ),
+    (
+        "a server by socket sees the socket's path",
+        "a lab's servers listen on ports",
+    ),
 ];
 
 /// Why what an older version does is not seen.

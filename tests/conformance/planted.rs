@@ -7,7 +7,7 @@ use wsgen::verify::judge::Judgement;
 use wsgen::verify::run::{self, Wish};
 
 use crate::cases::compiled;
-use crate::programs::{HAPROXY, NGINX, Program, present};
+use crate::programs::{CADDY, HAPROXY, NGINX, Program, present};
 
 const SPEC: &str = r#"
 wsgen: 1
@@ -23,6 +23,7 @@ routes:
 targets:
   nginx: { on_loss: warn }
   haproxy: { on_loss: warn }
+  caddy: { on_loss: warn }
 "#;
 
 /// What is broken of a feature, once the file was changed.
@@ -172,6 +173,37 @@ fn bugs_in_haproxy_are_caught() {
             Bug {
                 feature: "upstream.servers",
                 plant: |text| without(text, "disable-l7-retry"),
+            },
+        ],
+    );
+}
+
+#[test]
+fn bugs_in_caddy_are_caught() {
+    caught(
+        &CADDY,
+        &[
+            // `/ws*`, as many write it.
+            Bug {
+                feature: "path.prefix",
+                plant: |text| text.replace("\"^/ws(?:/|$)\"", "\"^/ws\""),
+            },
+            Bug {
+                feature: "headers.forwarded",
+                plant: |text| text.replace("\"X-Real-IP\": [", "\"X-Other\": ["),
+            },
+            Bug {
+                feature: "stickiness.cookie.attributes",
+                plant: |text| text.replace("; HttpOnly; SameSite", "; SameSite"),
+            },
+            // Caddy repeats every GET where nothing is said, and a POST by this.
+            Bug {
+                feature: "upstream.servers",
+                plant: |text| text.replace("\"retry_match\": [", "\"retry_match\": [{}, "),
+            },
+            Bug {
+                feature: "drain.timeout",
+                plant: |text| text.replace("\"stream_close_delay\"", "\"flush_interval\""),
             },
         ],
     );

@@ -259,7 +259,9 @@ fn ports(text: &str) -> Vec<u16> {
             .rsplit(|c: char| c.is_whitespace() || c == '{' || c == ';')
             .next();
         let digits: String = part[1].chars().take_while(char::is_ascii_digit).collect();
-        if let (Some("listen" | "bind" | "\""), Ok(port)) = (before, digits.parse())
+        let listens = matches!(before, Some("listen" | "bind" | "\"" | "[\""))
+            && (before != Some("[\"") || part[0].ends_with("\"listen\": [\""));
+        if let (true, Ok(port)) = (listens, digits.parse())
             && !ports.contains(&port)
         {
             ports.push(port);

@@ -2,6 +2,7 @@
 
 #[path = "../support/bless.rs"]
 mod bless;
+mod caddy;
 mod cli;
 mod cli_commands;
 mod cli_files;

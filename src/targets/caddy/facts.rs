@@ -11,13 +11,28 @@ pub(super) const SLOP: u64 = 4096;
 /// How long a connection waits in the pool of a stream: the timer of its silence counts that time too.
 pub(super) const STREAM_POOL: Dur = Dur::from_secs(1);
 
-/// How long a connection to a server waits in the pool at most.
+/// How long a connection to a server waits in the pool at most: on a stream no longer than its timer has time for.
 pub(super) fn pooled(upstream: &Upstream, route: &Route) -> Dur {
     let asked = upstream.keepalive_timeout.value;
-    match route.stream {
-        Some(_) => asked.min(STREAM_POOL),
-        None => asked,
-    }
+    let Some(stream) = &route.stream else {
+        return asked;
+    };
+    let socket = route.websocket.as_ref().map(|it| it.idle.value);
+    let silence = socket.map_or(stream.idle.value, |it| it.max(stream.idle.value));
+    let left = silence
+        .as_millis()
+        .saturating_sub(route.response.value.as_millis());
+    asked.min(Dur::from_millis(left).max(STREAM_POOL))
+}
+
+/// Whether no connection to the servers waits for as long as is asked.
+pub(super) fn pools_shortly(gateway: &Gateway, upstream: &Upstream) -> bool {
+    let mut routes = gateway.routes.iter().filter(|route| {
+        let mut shares = route.shares().iter();
+        shares.any(|share| share.upstream.value == upstream.id)
+    });
+    let short = |route: &Route| pooled(upstream, route) < upstream.keepalive_timeout.value;
+    routes.clone().next().is_some() && routes.all(short)
 }
 
 /// The longest silence of a server's connection, in any state of it; `None` where silence is not bounded.
@@ -83,11 +98,11 @@ pub(super) fn insists(upstream: &Upstream) -> bool {
         )
 }
 
-/// How many servers a request is offered to, beyond the first.
+/// How many servers a request is offered to, beyond the first: before it is out, a server may be chosen again.
 pub(super) fn tries(upstream: &Upstream, share: &Share) -> u64 {
     let servers = mains(upstream).count() as u64;
     let strikes = match &upstream.passive {
-        Some(passive) if insists(upstream) => u64::from(passive.errors.value),
+        Some(passive) => u64::from(passive.errors.value),
         _ => 1,
     };
     let others = (servers * strikes).saturating_sub(1);
@@ -99,28 +114,35 @@ pub(super) fn tries(upstream: &Upstream, share: &Share) -> u64 {
     others.max(asked)
 }
 
-/// The status that a check expects as Caddy writes it: one status, a class by its digit, `None` for 200 to 399.
-pub(super) fn expected(status: &[StatusRange]) -> Option<u16> {
+/// What Caddy takes for well where a check allows these statuses: one status, or a class of them by its digit.
+pub(super) fn expected(status: &[StatusRange]) -> u16 {
+    let allows = |code: u16| {
+        status
+            .iter()
+            .any(|range| (range.first..=range.last).contains(&code))
+    };
     match status {
-        [one] if one.first == one.last => Some(one.first),
-        [one] if one.first % 100 == 0 && one.last == one.first + 99 => Some(one.first / 100),
-        _ => None,
+        [one] if one.first == one.last => one.first,
+        // The class that servers answer with, if it is among them.
+        _ if (200..300).any(allows) => 2,
+        [one, ..] => one.first / 100,
+        [] => 2,
     }
 }
 
 /// Whether a check's statuses are what Caddy takes for well.
 pub(super) fn expects_exactly(status: &[StatusRange]) -> bool {
-    let takes = |code: u16| {
+    let allows = |code: u16| {
         status
             .iter()
             .any(|range| (range.first..=range.last).contains(&code))
     };
-    let means = |code: u16| match expected(status) {
-        None => (200..400).contains(&code),
-        Some(class) if class < 10 => code / 100 == class,
-        Some(one) => code == one,
+    let expected = expected(status);
+    let means = |code: u16| match expected {
+        class if class < 10 => code / 100 == class,
+        one => code == one,
     };
-    (100..600).all(|code| takes(code) == means(code))
+    (100..600).all(|code| allows(code) == means(code))
 }
 
 /// Whether Caddy itself asks the servers.

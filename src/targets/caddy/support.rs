@@ -2,7 +2,9 @@
 
 use super::facts;
 use crate::ir::{AuthKind, Change, Dur, Fact, LogField, Piece};
-use crate::ir::{Check, Feature, HeaderNames, LogFormat, RetryAfter, Subject, Use, ValueMatch};
+use crate::ir::{
+    Check, Feature, HeaderNames, LogFormat, RetryAfter, Stickiness, Subject, Use, ValueMatch,
+};
 use crate::targets::support::{approx, depends, exact, unsupported};
 use crate::targets::{Env, Seen, Support};
 
@@ -95,7 +97,33 @@ pub(super) fn support(feature: Feature) -> Support {
             .seen(SEEN)
             .help("have the application or the client ping, or keep `tcp_keepalive`"),
 
-        TimeoutHead | TimeoutClientKeepalive | TimeoutConnect | TimeoutResponse => exact(),
+        TimeoutHead | TimeoutClientKeepalive | TimeoutResponse => exact(),
+        TimeoutConnect => depends("how often a server is tried", |u, env| {
+            let ups = u.on.route().into_iter().flat_map(|it| it.shares());
+            for up in ups.map(|share| env.gateway.upstream(share.upstream.value)) {
+                let servers = facts::mains(up).count();
+                // Checks find such a server first.
+                if facts::asks(up) {
+                    continue;
+                }
+                match &up.passive {
+                    Some(passive) if servers > 1 && passive.errors.value > 1 => {
+                        return approx(format!(
+                            "a server that does not take the connection is tried again until it is out: up to {} times this time before the 504",
+                            servers * usize::from(passive.errors.value)
+                        ))
+                        .seen(SEEN);
+                    }
+                    None if servers > 2 && facts::insists(up) => {
+                        return approx("where several servers do not take the connection two of them may be tried by turns, and the answer is 504")
+                            .seen(SEEN)
+                            .help("add `health`: a server that is known to be down is left out");
+                    }
+                    _ => {}
+                }
+            }
+            exact()
+        }),
         TimeoutIdle => depends("whether it is the server that falls silent", idle),
         TimeoutWebSocketIdle => depends("one timer serves tunnels, answers and idle connections", |u, env| {
             let asked = u.on.route().and_then(|it| Some(it.websocket.as_ref()?.idle.value));
@@ -126,21 +154,16 @@ pub(super) fn support(feature: Feature) -> Support {
                 _ => exact(),
             }
         }),
-        TimeoutUpstreamKeepalive => depends("whether a stream leads there", |u, env| {
-            let Some(up) = u.on.upstream() else {
-                return exact();
-            };
-            let streams = env.gateway.routes.iter().any(|route| {
-                route.stream.is_some()
-                    && route.shares().iter().any(|share| share.upstream.value == up.id)
-            });
-            if streams && up.keepalive_timeout.value > facts::STREAM_POOL {
-                approx("a connection that served a stream's route waits for 1 s only: the timer of its silence runs on")
-                    .seen(SEEN)
-            } else {
-                exact()
-            }
-        }),
+        TimeoutUpstreamKeepalive | UpstreamKeepalive => {
+            depends("whether only streams lead there", |u, env| match u.on.upstream() {
+                Some(up) if facts::pools_shortly(env.gateway, up) => {
+                    approx("a connection waits for 1 s only where streams lead there: the timer of their silence runs on meanwhile")
+                        .seen(SEEN)
+                        .help("write a `timeouts: {response: …}` on the stream that is shorter than its `idle`")
+                }
+                _ => exact(),
+            })
+        }
 
         UpstreamServers => exact(),
         UpstreamWeights => depends("the way servers are chosen", |u, _| match u.on.upstream() {
@@ -153,8 +176,16 @@ pub(super) fn support(feature: Feature) -> Support {
         }),
         UpstreamBackup => exact(),
         UpstreamSplit => exact(),
-        BalanceRoundRobin | BalanceLeastConnections | BalanceRandom | BalanceHash => exact(),
-        UpstreamKeepalive => exact(),
+        // Where a hash stands in for stickiness, clients that are new are spread by chance all the same.
+        BalanceRandom | BalanceHash => exact(),
+        BalanceRoundRobin | BalanceLeastConnections => depends("with `stickiness: {source: …}`", |u, _| {
+            match u.on.upstream().map(|up| &up.stickiness) {
+                Some(Some(Stickiness::Source { .. })) => {
+                    approx("a hash of the client's address chooses the server").seen(SEEN)
+                }
+                _ => exact(),
+            }
+        }),
         UpstreamSlowStart => unsupported("a returned server takes its full share at once").seen(SEEN),
         UpstreamResolve => depends("whether connections are kept", |u, _| match u.on.upstream() {
             Some(up) if up.keepalive.value.is_some() => {
@@ -185,9 +216,15 @@ pub(super) fn support(feature: Feature) -> Support {
         HealthHttp => depends("which statuses are well", |u, _| match u.on.upstream() {
             Some(up) => match up.health.as_ref().map(|it| &it.check.value) {
                 Some(Check::Http { status, .. }) if !facts::expects_exactly(status) => {
-                    approx("every status from 200 to 399 is well: Caddy expects one status, or one class of them")
-                        .seen(SEEN)
-                        .help("write one status, such as `status: [200]`")
+                    approx(format!(
+                        "{} are well, and no others: Caddy expects one status, or one class of them",
+                        match facts::expected(status) {
+                            class if class < 10 => format!("statuses from {class}00 to {class}99"),
+                            one => format!("answers with {one}"),
+                        }
+                    ))
+                    .seen(SEEN)
+                    .help("write one status or class, such as `status: [200-299]`")
                 }
                 _ => exact(),
             },

@@ -49,6 +49,10 @@ pub(super) fn guards(route: &Route, answers: &Answers<'_>, routes: &mut Vec<Node
         let with = Map::new()
             .put("Upgrade", Node::list([text(token)]))
             .put("Connection", Node::list([super::fixed("Upgrade")]));
+        // HTTP/2 has no such headers.
+        let newer = not(upgrade()).put("protocol", super::fixed("http/2+"));
+        let refused = stop(newer, vec![answers.say(426, Map::new()).into()]);
+        routes.push(at(refused, socket.only.loc()));
         let refused = stop(not(upgrade()), vec![answers.say(426, with).into()]);
         routes.push(at(refused, socket.only.loc()));
     }

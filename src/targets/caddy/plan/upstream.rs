@@ -472,9 +472,7 @@ fn checks(up: &Upstream, servers: &[&Server]) -> Option<Map> {
                 "fails",
                 number(health.fall.value.into()).at(health.fall.loc()),
             );
-        if let Some(expected) = facts::expected(status) {
-            active = active.put("expect_status", number(expected.into()));
-        }
+        active = active.put("expect_status", number(facts::expected(status).into()));
         map = map.put("active", at(active, health.at));
     }
     let limits = |errors: u16, within: Dur| {

@@ -1,0 +1,166 @@
+//! The mistakes that hand-written configurations make: ours makes none of them.
+
+use std::time::Duration;
+
+use super::{conf, live};
+use crate::live::Stub;
+use crate::live::must::*;
+
+fn spec(server: &Stub, routes: &str) -> String {
+    format!(
+        "wsgen: 1\nlisteners: {{ web: {{ port: $PORT, address: 127.0.0.1, trusted_proxies: [127.0.0.1] }} }}\nupstreams: {{ app: {{ servers: [\"{}\"] }} }}\nroutes:\n{routes}",
+        server.address()
+    )
+}
+
+#[test]
+fn paths_are_segments_with_their_case_in_one_form() {
+    let server = Stub::start("a");
+    let routes = "  - { name: ws, path: /ws, upstream: app }\n  - { name: admin, path: /admin, respond: { status: 403 } }\n";
+    live(&spec(&server, routes), |run| {
+        for (path, status, seen) in [
+            ("/ws", 200, "/ws"),
+            ("/ws/", 200, "/ws/"),
+            ("/ws/x", 200, "/ws/x"),
+            // No final 404 would be 200; `/ws*` takes `/wsx`; Caddy's own matcher knows no case.
+            ("/", 404, ""),
+            ("/wsx", 404, ""),
+            ("/WS", 404, ""),
+            ("/ws/../admin", 403, ""),
+            ("/ws/%2e%2e/admin", 403, ""),
+            ("/x/..//ws//y/./z", 200, "/ws/y/z"),
+            ("/%77%73/%41%2f%3b", 200, "/ws/A%2F%3B"),
+            ("/ws%2fx", 404, ""),
+            ("/a/b/c/../../../ws", 200, "/ws"),
+            ("/../../ws?x=/../y&&", 200, "/ws?x=/../y&&"),
+            // More of them than are resolved: refused, not passed on.
+            (
+                "/a/b/c/d/e/f/g/h/i/j/k/l/../../../../../../../../../../../../ws",
+                400,
+                "",
+            ),
+        ] {
+            let got = run.get(path, &[]);
+            assert_eq!(got.status, status, "{path}");
+            if status == 200 {
+                assert_eq!(got.seen().target, seen, "{path}");
+            }
+        }
+    });
+}
+
+#[test]
+fn nobody_forges_an_address() {
+    let server = Stub::start("a");
+    let routes = "  - { name: a, path: /a, upstream: app }\n  - { name: off, path: /off, upstream: app, forwarded: off }\n";
+    let own = spec(&server, routes);
+    live(&own, |run| {
+        let forged = [
+            ("X-Forwarded-For", "1.2.3.4, 198.51.100.7"),
+            ("X-Real-IP", "1.2.3.4"),
+            ("X-Forwarded-Port", "1"),
+            ("X-Forwarded-Proto", "gopher"),
+        ];
+        let seen = run.get("/a", &forged).seen();
+        // The last address that a trusted proxy saw, not the first that a client wrote.
+        assert_eq!(seen.headers.all("x-real-ip"), ["198.51.100.7"]);
+        assert_eq!(seen.headers.all("x-forwarded-proto"), ["http"]);
+        assert_ne!(seen.header("x-forwarded-port"), Some("1"));
+        let none = run.get("/off", &forged).seen();
+        for (name, _) in forged {
+            assert_eq!(none.header(name), None, "{name}");
+        }
+    });
+    live(&own.replace(", trusted_proxies: [127.0.0.1]", ""), |run| {
+        let seen = run.get("/a", &[("X-Forwarded-For", "1.2.3.4")]).seen();
+        assert_eq!(seen.headers.all("x-forwarded-for"), ["127.0.0.1"]);
+    });
+}
+
+#[test]
+fn placeholders_of_clients_and_of_specs_stay_text() {
+    let server = Stub::start("a");
+    let routes = "  - { name: a, path: /a, upstream: app, request_headers: { set: { X-A: { from: { header: X-B } }, X-C: \"{env.PATH}\" } }, rewrite: { query: { set: { c: d }, remove: [e] } } }\n";
+    live(&spec(&server, routes), |run| {
+        let seen = run
+            .get("/a?b={env.HOME}&e=1", &[("X-B", "{env.HOME}")])
+            .seen();
+        assert_eq!(seen.header("x-a"), Some("{env.HOME}"));
+        assert_eq!(seen.header("x-c"), Some("{env.PATH}"));
+        assert_eq!(seen.target, "/a?b={env.HOME}&c=d");
+    });
+}
+
+#[test]
+fn a_parameter_goes_from_the_query_and_from_nowhere_else() {
+    let server = Stub::start("a");
+    let routes = "  - { name: a, path: /a, upstream: app, rewrite: { query: { remove: [k] } } }\n";
+    live(&spec(&server, routes), |run| {
+        for (asked, seen) in [
+            ("/a?k=1", "/a"),
+            ("/a?x=1&k=2&y=3", "/a?x=1&y=3"),
+            ("/a?k=abc&monkey=abc&k=abcdef&k", "/a?monkey=abc"),
+            ("/a?%6b=1&z", "/a?z"),
+            ("/a?kk=1", "/a?kk=1"),
+        ] {
+            assert_eq!(run.get(asked, &[]).seen().target, seen, "{asked}");
+        }
+        // The same text in the path would be cut there: such a request is refused.
+        assert_eq!(run.get("/a/&k=1/b?x&k=1", &[]).status, 400);
+    });
+}
+
+#[test]
+fn sockets_live_on_at_a_reload_and_nothing_buffers_them() {
+    let server = Stub::start("a");
+    let routes = "  - { name: ws, path: /ws, upstream: app, websocket: on }\n";
+    let text = conf(&spec(&server, routes).replace("$PORT", "8080"));
+    for word in [
+        "stream_close_delay",
+        "grace_period",
+        "trusted_proxies_strict",
+    ] {
+        assert!(text.contains(word), "{word}");
+    }
+    for word in [
+        "request_buffers",
+        "response_buffers",
+        "max_conns_per_host",
+        "stream_timeout",
+    ] {
+        assert!(!text.contains(word), "{word}");
+    }
+    live(&spec(&server, routes), |mut run| {
+        let mut tunnel = run.websocket("/ws", &[]).expect("upgraded");
+        tunnel.echo("before");
+        let served = run.ports()[0];
+        let own = spec(&server, routes).replace("$PORT", &served.to_string());
+        run.reload(&conf(&own)).expect("it is reloaded");
+        tunnel.echo("after");
+        // A second upgrade token does not slip past the first.
+        let two = [("Upgrade", "h2c"), ("Upgrade", "websocket")];
+        if let Err(page) = run.websocket("/ws", &two) {
+            assert!(page.status >= 400 || page.seen().header("upgrade").is_none());
+        }
+        let plain = run.get("/ws", &[]);
+        assert_eq!(plain.status, 200);
+        assert_eq!(plain.header("server"), None, "what no server said");
+    });
+}
+
+#[test]
+fn a_dead_server_costs_no_request() {
+    let (good, dead) = (Stub::start("a"), Stub::start("b"));
+    let spec = format!(
+        "wsgen: 1\nlisteners: {{ web: {{ port: $PORT, address: 127.0.0.1 }} }}\nupstreams: {{ app: {{ servers: [\"{}\", \"{}\"], balance: least_connections }} }}\nroutes: [{{ name: a, upstream: app }}]\n",
+        dead.address(),
+        good.address()
+    );
+    drop(dead);
+    live(&spec, |run| {
+        for _ in 0..20 {
+            assert_eq!(run.get("/", &[]).status, 200);
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    });
+}
