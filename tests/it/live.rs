@@ -250,7 +250,7 @@ fn local(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// The ports of `listen 127.0.0.1:PORT`, `bind 127.0.0.1:PORT` and `address: "127.0.0.1:PORT"`.
+/// The ports of `listen 127.0.0.1:PORT`, `bind 127.0.0.1:PORT` `address: "127.0.0.1:PORT"` and `"listen": ["127.0.0.1:PORT"]`.
 fn ports(text: &str) -> Vec<u16> {
     let mut ports = Vec::new();
     for part in text.split("127.0.0.1:").collect::<Vec<_>>().windows(2) {
@@ -259,8 +259,13 @@ fn ports(text: &str) -> Vec<u16> {
             .rsplit(|c: char| c.is_whitespace() || c == '{' || c == ';')
             .next();
         let digits: String = part[1].chars().take_while(char::is_ascii_digit).collect();
-        let listens = matches!(before, Some("listen" | "bind" | "\"" | "[\""))
-            && (before != Some("[\"") || part[0].ends_with("\"listen\": [\""));
+        let listens = match before {
+            Some("listen" | "bind") => true,
+            Some("\"" | "[\"") => ["address: \"", "\"listen\": [\""]
+                .iter()
+                .any(|key| part[0].ends_with(key)),
+            _ => false,
+        };
         if let (true, Ok(port)) = (listens, digits.parse())
             && !ports.contains(&port)
         {
