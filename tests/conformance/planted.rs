@@ -7,7 +7,7 @@ use wsgen::verify::judge::Judgement;
 use wsgen::verify::run::{self, Wish};
 
 use crate::cases::compiled;
-use crate::programs::{CADDY, HAPROXY, NGINX, Program, present};
+use crate::programs::{CADDY, HAPROXY, NGINX, TRAEFIK, Program, present};
 
 const SPEC: &str = r#"
 wsgen: 1
@@ -23,6 +23,7 @@ routes:
 targets:
   nginx: { on_loss: warn }
   haproxy: { on_loss: warn }
+  traefik: { on_loss: warn }
   caddy: { on_loss: warn }
 "#;
 
@@ -204,6 +205,42 @@ fn bugs_in_caddy_are_caught() {
             Bug {
                 feature: "drain.timeout",
                 plant: |text| text.replace("\"stream_close_delay\"", "\"flush_interval\""),
+            },
+        ],
+    );
+}
+
+#[test]
+fn bugs_in_traefik_are_caught() {
+    caught(
+        &TRAEFIK,
+        &[
+            // A route that has no router for sockets passes every upgrade.
+            Bug {
+                feature: "websocket.off",
+                plant: |text| text.replace("{Upgrade: \"\"}", "{X-Upgrade: \"\"}"),
+            },
+            Bug {
+                feature: "path.prefix",
+                plant: |text| text.replace("PathPrefix(`/ws/`)", "PathPrefix(`/ws`)"),
+            },
+            Bug {
+                feature: "headers.forwarded",
+                plant: |text| {
+                    text.replace(
+                        "  web:\n",
+                        "  web:\n    forwardedHeaders: {insecure: true}\n",
+                    )
+                },
+            },
+            Bug {
+                feature: "stickiness.cookie.attributes",
+                plant: |text| text.replace("httpOnly: true", "httpOnly: false"),
+            },
+            // The 2 idle connections of a transport that does not say how many.
+            Bug {
+                feature: "upstream.keepalive",
+                plant: |text| without(text, "maxIdleConnsPerHost"),
             },
         ],
     );
