@@ -7,7 +7,7 @@ use wsgen::verify::judge::Judgement;
 use wsgen::verify::run::{self, Wish};
 
 use crate::cases::compiled;
-use crate::programs::{CADDY, HAPROXY, NGINX, TRAEFIK, Program, present};
+use crate::programs::{CADDY, HAPROXY, NGINX, Program, TRAEFIK, present};
 
 const SPEC: &str = r#"
 wsgen: 1
