@@ -13,9 +13,10 @@ use crate::programs::{self, Program};
 use crate::rehearse;
 
 /// The programs that judge a target's files: name, and the version that the file is rendered for.
-const JUDGES: [(&str, &[(&str, &str)]); 2] = [
+const JUDGES: [(&str, &[(&str, &str)]); 3] = [
     ("nginx", &[("nginx-1.22", "1.22"), ("nginx-1.31", "1.31")]),
     ("haproxy", &[("haproxy-2.6", "2.6"), ("haproxy-2.8", "2.8")]),
+    ("envoy", &[("envoy-1.40", "1.40")]),
 ];
 
 fn examples() -> Vec<PathBuf> {

@@ -10,6 +10,7 @@ mod cli_help;
 mod cli_render;
 mod cli_verify;
 mod discipline;
+mod envoy;
 mod escape;
 mod examples;
 mod features;

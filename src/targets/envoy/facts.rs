@@ -1,6 +1,6 @@
 //! Facts about Envoy that both the verdicts and the plan need: where one timer serves two words, what counts together.
 
-use crate::ir::{Balance, Dur, PerKey, RetryAfter, Route, Stickiness, Upstream};
+use crate::ir::{Balance, Dur, Gateway, PerKey, RetryAfter, Route, Stickiness, Upstream};
 
 /// Envoy's timer for the silence of a stream runs from the request's first byte: it must not end what still waits for its head.
 pub(super) fn silence(route: &Route) -> Dur {
@@ -12,6 +12,23 @@ pub(super) fn silence(route: &Route) -> Dur {
     let tries = tries.max().unwrap_or(1);
     let waits = Dur::from_millis(route.response.value.as_millis().saturating_mul(tries));
     body_idle(route).max(waits)
+}
+
+/// Whether only tunnels lead to an upstream: a connection whose handshake the server refuses is not used again.
+pub(super) fn only_tunnels(gateway: &Gateway, upstream: &Upstream) -> bool {
+    let mut routes = gateway.routes.iter().filter(|route| {
+        let mut shares = route.shares().iter();
+        shares.any(|share| share.upstream.value == upstream.id)
+    });
+    routes.all(|route| route.websocket.as_ref().is_some_and(|it| it.only.value))
+}
+
+/// Whether the balance would choose a server that refuses over and over, because nothing is open there.
+pub(super) fn avoids_refusals(upstream: &Upstream) -> bool {
+    upstream.servers.len() > 1
+        && upstream.balance.value == Balance::LeastConnections
+        // Ejection as the spec has it is not to be shortened.
+        && upstream.passive.is_none()
 }
 
 /// Whether a server is found on a ring: by a hash, and by chance where weights count.

@@ -113,7 +113,7 @@ pub(super) fn support(feature: Feature) -> Support {
         TimeoutIdle => depends("whether it is shorter than the response time", idle),
         TimeoutWebSocketIdle | TimeoutMaxDuration => exact(),
         TimeoutStreamIdle => depends("whether it is shorter than the response time", stream_idle),
-        TimeoutUpstreamKeepalive => exact(),
+        TimeoutUpstreamKeepalive => depends("whether only tunnels lead there", tunnels_only),
 
         UpstreamServers | UpstreamWeights | UpstreamSplit => exact(),
         UpstreamBackup => depends("a hash without checks", |u, _| match u.on.upstream() {
@@ -124,8 +124,19 @@ pub(super) fn support(feature: Feature) -> Support {
             }
             _ => exact(),
         }),
-        BalanceRoundRobin | BalanceLeastConnections | BalanceRandom | BalanceHash => exact(),
-        UpstreamKeepalive => exact(),
+        BalanceRoundRobin | BalanceRandom | BalanceHash => exact(),
+        BalanceLeastConnections => depends("unequal weights, or `slow_start`", |u, _| match u.on.upstream() {
+            Some(up)
+                if up.slow_start.value.is_some()
+                    || up.servers.iter().any(|it| it.weight.value != up.servers[0].weight.value) =>
+            {
+                approx("in turn by weight, where a server with more open gets less: not always the one with the fewest")
+                    .seen(SEEN)
+                    .help("leave weights and `slow_start` out")
+            }
+            _ => exact(),
+        }),
+        UpstreamKeepalive => depends("whether only tunnels lead there", tunnels_only),
         UpstreamSlowStart => depends("the balance", |u, _| match u.on.upstream() {
             Some(up) if matches!(up.balance.value, Balance::Random | Balance::Hash(_)) => {
                 unsupported("a returned server takes its full share at once: only `round_robin` and `least_connections` grow one")
@@ -331,4 +342,13 @@ fn condition(u: &Use<'_>, list: fn(&Route) -> &[Set<Condition>], such: fn(&str) 
     all.iter().any(|it| {
         it.from == u.at && matches!(&it.value.value, ValueMatch::Regex(regex) if such(regex))
     })
+}
+
+fn tunnels_only(u: &Use<'_>, env: &Env<'_>) -> Support {
+    match u.on.upstream() {
+        Some(up) if facts::only_tunnels(env.gateway, up) => {
+            approx("a connection whose handshake the server refuses is closed, not kept").seen(SEEN)
+        }
+        _ => exact(),
+    }
 }

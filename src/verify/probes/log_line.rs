@@ -103,6 +103,10 @@ impl Facts {
             LogField::BytesIn | LogField::BytesOut => value.as_u64().is_some_and(|it| it > 0),
             LogField::Time => value.as_str().is_some_and(is_moment),
             LogField::RequestId => value.as_str().is_some_and(|it| it.len() >= 16),
+            // What there is none of may be said by JSON's word for that.
+            LogField::Server | LogField::Upstream if value.is_null() => {
+                self.text(field).is_none_or(str::is_empty)
+            }
             _ => match (self.text(field), value.as_str()) {
                 (Some(wanted), Some(text)) => wanted == text,
                 // What is not known beforehand still is a text.

@@ -444,7 +444,14 @@ impl<'a> Place<'_, 'a> {
             let asked = share.retries.value.as_ref().map_or(0, |it| it.attempts);
             facts::tries(ctx.g.upstream(share.upstream.value), asked)
         });
-        let tries = tries.max().unwrap_or(0);
+        let mut tries = tries.max().unwrap_or(0);
+        let mut pause = "0.001s";
+        let avoids = |share: &Share| facts::avoids_refusals(ctx.g.upstream(share.upstream.value));
+        if shares.iter().any(avoids) {
+            // Until it is known who refuses, that one may be chosen again.
+            tries = tries.saturating_add(4);
+            pause = "0.050s";
+        }
         let mut after = "connect-failure".to_owned();
         let mut statuses = Vec::new();
         let retried = self.retried(shares).filter(|_| again);
@@ -482,7 +489,7 @@ impl<'a> Place<'_, 'a> {
                 .put("host_selection_retry_max_attempts", Node::number(100))
                 .put(
                     "retry_back_off",
-                    Map::new().put("base_interval", Node::word("0.001s")),
+                    Map::new().put("base_interval", Node::word(pause)),
                 );
             policy = server::priorities(ctx, shares, policy);
         }

@@ -3,6 +3,7 @@
 use super::doc::{at, text, time};
 use crate::emit::{Map, Node};
 use crate::ir::{Address, Check, Protocol, Upstream};
+use crate::targets::envoy::facts;
 
 /// The active checks.
 pub(super) fn checks(upstream: &Upstream) -> Option<Node> {
@@ -53,7 +54,9 @@ pub(super) fn checks(upstream: &Upstream) -> Option<Node> {
             if upstream.protocol.value == Protocol::Http2 {
                 map = map.put("codec_client_type", Node::word("HTTP2"));
             }
-            base.put("http_health_check", map)
+            // A connection of its own for each check: an idle one would outlive `timeouts.keepalive`.
+            base.put("reuse_connection", Node::flag(false))
+                .put("http_health_check", map)
         }
         Check::Tcp => base.put("tcp_health_check", Map::new()),
         Check::WebSocket { path, host } => {
@@ -84,7 +87,9 @@ fn hex(text: &str) -> String {
 
 /// What real requests show.
 pub(super) fn outliers(upstream: &Upstream) -> Option<Node> {
-    let passive = upstream.passive.as_ref()?;
+    let Some(passive) = upstream.passive.as_ref() else {
+        return facts::avoids_refusals(upstream).then(refusals);
+    };
     let eject = passive.eject.value;
     // A server comes back at the first look after its time.
     let look = (eject.as_millis() / 20).clamp(100, 1000);
@@ -105,4 +110,27 @@ pub(super) fn outliers(upstream: &Upstream) -> Option<Node> {
             Node::flag(false),
         );
     Some(at(map, passive.at))
+}
+
+/// Whoever refuses has nothing open, and would be chosen again at once by the balance that counts: it is left out for a moment.
+fn refusals() -> Node {
+    let moment = || Node::word("0.5s");
+    Map::new()
+        .put("split_external_local_origin_errors", Node::flag(true))
+        .put("consecutive_local_origin_failure", Node::number(1))
+        .put(
+            "enforcing_consecutive_local_origin_failure",
+            Node::number(100),
+        )
+        .put("interval", Node::word("0.1s"))
+        .put("base_ejection_time", moment())
+        .put("max_ejection_time", moment())
+        .put("max_ejection_percent", Node::number(100))
+        .put("enforcing_consecutive_5xx", Node::number(0))
+        .put("enforcing_consecutive_gateway_failure", Node::number(0))
+        .put("enforcing_success_rate", Node::number(0))
+        .put("enforcing_failure_percentage", Node::number(0))
+        .put("enforcing_local_origin_success_rate", Node::number(0))
+        .put("enforcing_failure_percentage_local_origin", Node::number(0))
+        .into()
 }
