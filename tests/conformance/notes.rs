@@ -8,6 +8,30 @@ use crate::bless::root;
 /// Sentences that no case can bring about, each with its reason.
 const OUT_OF_SIGHT: &[(&str, &str)] = &[
     (
+        "an upgrade to another token than `websocket` gets 403",
+        "the suite runs Envoy 1.40 only",
+    ),
+    (
+        "Envoy chooses the route before it looks behind its proxies",
+        "the clients of the case stand behind no proxy",
+    ),
+    (
+        "only `round_robin` and `least_connections` grow one",
+        "a share that grows is told from chance too slowly",
+    ),
+    (
+        "not always the one with the fewest",
+        "examples/cluster.yaml shows it",
+    ),
+    (
+        "a connection whose handshake the server refuses is closed, not kept",
+        "examples/api-site-ws.yaml shows it",
+    ),
+    (
+        "every server sees its own name",
+        "which part a request goes to is not known beforehand",
+    ),
+    (
         " per minute",
         "of a rate such as 90/h a request in 30 s is told from one in 40 s too slowly",
     ),
