@@ -191,12 +191,17 @@ fn spec(dice: &mut Dice) -> String {
         let _ = writeln!(text, "  u{n}: {{ servers: [\"u{n}.internal:8080\"] }}");
     }
     text.push_str("routes:\n");
+    // Few kinds of conditions and answers in each spec: some program cannot do one of them, and is asked for the others.
+    let conditions = ["", "", dice.of(&CONDITIONS), dice.of(&CONDITIONS)];
+    let answers = dice.below(3);
     for n in 0..routes {
         let (host, path) = (dice.of(&HOSTS), dice.of(&PATHS));
-        let (condition, more) = (dice.of(&CONDITIONS), dice.of(&MORE));
+        let (condition, more) = (dice.of(&conditions), dice.of(&MORE));
         let action = match dice.below(8) {
-            0 => format!(", respond: {{ status: {} }}", 410 + n),
-            1 => ", redirect: { to: 'https://elsewhere.example/', status: 302 }".to_owned(),
+            0 if answers == 0 => format!(", respond: {{ status: {} }}", 410 + n),
+            1 if answers == 1 => {
+                ", redirect: { to: 'https://elsewhere.example/', status: 302 }".to_owned()
+            }
             _ => format!(", upstream: u{n}{more}"),
         };
         let _ = writeln!(

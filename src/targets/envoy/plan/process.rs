@@ -153,16 +153,20 @@ fn needs_plain(ctx: &Ctx<'_>) -> bool {
         .any(|it| tokens(ctx, it).next().is_some())
 }
 
-/// The upgrade tokens that some route of a listener passes, in lower case.
+/// The upgrade tokens that some route of a listener passes, or is chosen by, in lower case.
 pub(super) fn tokens<'a>(ctx: &Ctx<'a>, it: &'a Listener) -> impl Iterator<Item = &'a str> {
     let g = ctx.g;
     let mut seen = BTreeSet::new();
-    g.routes
-        .iter()
-        .filter(move |route| g.serves(it, route) && !route.shares().is_empty())
+    let served = move || g.routes.iter().filter(move |route| g.serves(it, route));
+    let chosen = served()
+        .any(|route| route.when.upgrade.is_some())
+        .then_some("websocket");
+    served()
+        .filter(|route| !route.shares().is_empty())
         .filter_map(|route| route.websocket.as_ref())
         .flat_map(|socket| &socket.tokens.value)
         .map(String::as_str)
+        .chain(chosen)
         .filter(move |token| seen.insert(*token))
 }
 
