@@ -3,8 +3,8 @@
 use super::answers::Answers;
 use super::value::{literal, ph};
 use super::{
-    Ctx, Map, always, at, entry, fixed, handler, key, not, parts, placeholder, rewrite, set_var,
-    stop, subroute, text, time, upstream, var_is, when, word,
+    Ctx, Map, always, at, balance, entry, fixed, handler, key, not, parts, placeholder, rewrite,
+    set_var, stop, subroute, text, time, transport, upstream, var_is, when, word,
 };
 use crate::emit::Node;
 use crate::emit::Part;
@@ -220,12 +220,12 @@ fn forward(ctx: &Ctx<'_>, listener: &Listener, answers: &Answers<'_>, it: &Forwa
         .put("network_proxy", Map::new().put("from", fixed("none")));
     let transport = transport.maybe(
         "resolver",
-        up.has_names().then(|| upstream::resolver(ctx)).flatten(),
+        up.has_names().then(|| transport::resolver(ctx)).flatten(),
     );
-    let transport = upstream::secured(up, transport, it.timeout.value);
+    let transport = transport::secured(up, transport, it.timeout.value);
     let proxy = handler("reverse_proxy")
         .put("upstreams", Node::list(upstreams))
-        .put("load_balancing", upstream::every_server(up))
+        .put("load_balancing", balance::every_server(up))
         .put("transport", transport)
         .put(
             "rewrite",

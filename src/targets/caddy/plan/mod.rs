@@ -6,7 +6,9 @@
 mod access;
 mod answers;
 mod auth;
+mod balance;
 mod entry;
+mod group;
 mod headers;
 mod log;
 mod reading;
@@ -14,6 +16,7 @@ mod rewrite;
 mod route;
 mod server;
 mod tls;
+mod transport;
 mod upstream;
 mod value;
 
@@ -26,7 +29,7 @@ use crate::emit::{Map, Node, Style};
 use crate::emit::{Part, Tok};
 use crate::ir::{Dur, Gateway, Loc, Set};
 use crate::targets::{Env, Layout, Verdicts};
-use upstream::Groups;
+use group::Groups;
 
 /// The file.
 #[derive(Debug, Serialize)]
