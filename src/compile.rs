@@ -279,6 +279,12 @@ pub fn render_gateway(
             ))
             .help(format!("write a version from {oldest}"));
     }
+    if !target.lays_out(options.layout) {
+        report
+            .error(format!("{}::layout", target.id()), Loc::default())
+            .says(format!("{} reads no labels of containers", target.title()))
+            .help("leave `--layout labels` to Traefik, and write files for this target");
+    }
     if report.has_errors() {
         return Rendered {
             files: Vec::new(),

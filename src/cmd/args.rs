@@ -193,6 +193,7 @@ pub(super) struct RenderArgs {
 pub(super) enum LayoutArg {
     Full,
     Include,
+    Labels,
 }
 
 #[derive(clap::Args, Debug)]

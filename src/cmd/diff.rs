@@ -28,6 +28,7 @@ pub(super) fn run(args: &DiffArgs, screen: &Screen) -> Result<Status, Fault> {
         layout: match args.layout {
             LayoutArg::Full => Layout::Full,
             LayoutArg::Include => Layout::Include,
+            LayoutArg::Labels => Layout::Labels,
         },
         ..Options::default()
     };

@@ -42,6 +42,7 @@ pub(super) fn run(args: &RenderArgs, screen: &Screen) -> Result<Status, Fault> {
         layout: match args.layout {
             LayoutArg::Full => Layout::Full,
             LayoutArg::Include => Layout::Include,
+            LayoutArg::Labels => Layout::Labels,
         },
         annotate: args.annotate,
         deny_loss: args.deny_loss,

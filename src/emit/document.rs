@@ -186,6 +186,25 @@ impl Map {
         self
     }
 
+    /// Every scalar of the map as a label of a container: what leads to it joined by dots, and its text. Lists of scalars are joined by
+    /// commas; those of maps are counted. Only strings, numbers and flags that a language wrote bare or in JSON's quotes are read back.
+    pub fn labels(&self, prefix: &str) -> Vec<(String, String, Loc)> {
+        let mut found = Vec::new();
+        for entry in &self.entries {
+            if let Entry::Pair(key, node) = entry {
+                let mut name = String::new();
+                key.write(Style::Json, &mut name);
+                label(
+                    &format!("{prefix}.{}", unquoted(&name)),
+                    node,
+                    node.at,
+                    &mut found,
+                );
+            }
+        }
+        found
+    }
+
     /// The map's lines without braces around, `depth` levels to the right: one complete token each. Those of a JSON object
     /// have commas between, and none at the end.
     pub fn lines(&self, style: Style, depth: usize) -> Vec<Tok> {
@@ -211,6 +230,49 @@ impl Map {
             }
         }
     }
+}
+
+fn label(name: &str, node: &Node, at: Loc, found: &mut Vec<(String, String, Loc)>) {
+    let at = if node.at == Loc::default() {
+        at
+    } else {
+        node.at
+    };
+    match &node.kind {
+        Kind::Map(map) => {
+            for (name, text, own) in map.labels(name) {
+                let own = if own == Loc::default() { at } else { own };
+                found.push((name, text, own));
+            }
+        }
+        Kind::List(nodes) if nodes.iter().any(|it| matches!(it.kind, Kind::Map(_))) => {
+            for (number, node) in nodes.iter().enumerate() {
+                label(&format!("{name}[{number}]"), node, at, found);
+            }
+        }
+        Kind::List(nodes) => {
+            let texts: Vec<String> = nodes.iter().map(scalar).collect();
+            found.push((name.to_owned(), texts.join(","), at));
+        }
+        Kind::Word(_) | Kind::Tok(_) | Kind::Number(_) | Kind::Flag(_) | Kind::Block(_) => {
+            found.push((name.to_owned(), scalar(node), at));
+        }
+    }
+}
+
+fn scalar(node: &Node) -> String {
+    match &node.kind {
+        Kind::Word(word) => (*word).to_owned(),
+        Kind::Tok(tok) => unquoted(tok.as_str()),
+        Kind::Number(number) => number.to_string(),
+        Kind::Flag(flag) => flag.to_string(),
+        Kind::List(_) | Kind::Map(_) | Kind::Block(_) => String::new(),
+    }
+}
+
+/// The text of a scalar as it was before it was quoted.
+fn unquoted(token: &str) -> String {
+    serde_json::from_str(token).unwrap_or_else(|_| token.to_owned())
 }
 
 struct Text {

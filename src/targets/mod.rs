@@ -52,6 +52,11 @@ pub trait Target: Sync {
         true
     }
 
+    /// Whether the target can be written in this layout.
+    fn lays_out(&self, layout: Layout) -> bool {
+        layout != Layout::Labels
+    }
+
     /// The files, the main one first. Cannot fail: what can be lost is known from the verdicts before.
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page>;
 }
@@ -96,4 +101,6 @@ pub enum Layout {
     Full,
     /// Only the parts that go into an existing configuration.
     Include,
+    /// Labels of a container, for a program that reads them.
+    Labels,
 }

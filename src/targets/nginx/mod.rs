@@ -36,7 +36,7 @@ impl Target for Nginx {
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {
         let path = match env.layout {
             Layout::Full => "nginx.conf",
-            Layout::Include => "wsgen.conf",
+            Layout::Include | Layout::Labels => "wsgen.conf",
         };
         let plan = plan::plan(gateway, verdicts, env);
         vec![Page::new(path, "nginx/nginx.conf", &NGINX, &plan)]

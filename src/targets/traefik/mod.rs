@@ -34,10 +34,23 @@ impl Target for Traefik {
         support::support(feature)
     }
 
+    fn lays_out(&self, _layout: Layout) -> bool {
+        true
+    }
+
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {
-        let (fixed, dynamic) = plan::plan(gateway, verdicts, env);
+        let plan::Plans {
+            fixed,
+            dynamic,
+            labels,
+        } = plan::plan(gateway, verdicts, env);
         let dynamic = Page::new("dynamic.yml", "traefik/dynamic.yml", &TRAEFIK, &dynamic);
         match env.layout {
+            Layout::Labels => vec![
+                Page::new("compose.yml", "traefik/dynamic.yml", &TRAEFIK, &labels),
+                Page::new("traefik.yml", "traefik/traefik.yml", &TRAEFIK, &fixed),
+                dynamic,
+            ],
             // Whoever has a Traefik has its static file too.
             Layout::Include => vec![dynamic],
             Layout::Full => vec![

@@ -42,6 +42,24 @@ pub(crate) fn rendered(spec: &str, version: &str) -> (Result<[String; 2], String
     }
 }
 
+/// The texts of every file in a layout.
+pub(crate) fn laid_out(spec: &str, layout: Layout) -> Vec<String> {
+    let world = World {
+        params: &Fixed,
+        files: &NoFiles,
+    };
+    let room = "targets: { traefik: { on_loss: warn } }\n";
+    let inputs = vec![Input::new("spec.yaml", spec), Input::new("room.yaml", room)];
+    let compiled = compile::compile(inputs, world);
+    let target = targets::by_id("traefik").expect("it is a target");
+    let options = Options {
+        layout,
+        ..Options::default()
+    };
+    let out = compile::render(&compiled, target, options);
+    out.files.into_iter().map(|file| file.text).collect()
+}
+
 /// Every parameter has the same value.
 struct Fixed;
 

@@ -59,3 +59,19 @@ fn each_version_gets_what_it_knows() {
         );
     }
 }
+
+#[test]
+fn labels_hold_the_same_routers() {
+    let spec = SPEC.replace(
+        "routes:\n",
+        "routes:\n  - { name: plain, path: /plain, upstream: hashed, when: { query: { a: \"$x\" } } }\n",
+    );
+    let texts = super::laid_out(&spec, wsgen::targets::Layout::Labels);
+    let [compose, _, dynamic] = texts.as_slice() else {
+        panic!("{texts:?}");
+    };
+    // A `$` starts a variable of Compose; a router behind another one has no label.
+    assert!(compose.contains("Query(`a`, `$$x`)"), "{compose}");
+    assert!(compose.contains("traefik.http.routers.plain.service: \"hashed"));
+    assert!(!compose.contains("app:upgrade") && dynamic.contains("\"app:upgrade\""));
+}

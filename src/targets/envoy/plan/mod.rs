@@ -53,7 +53,7 @@ pub(super) fn plan<'a>(g: &'a Gateway, v: &'a Verdicts<'a>, env: &'a Env<'a>) ->
     };
     let document = match env.layout {
         Layout::Full => process::bootstrap(&ctx),
-        Layout::Include => Map::new(),
+        Layout::Include | Layout::Labels => Map::new(),
     };
     let listeners = g.listeners.iter().map(|it| listener::listener(&ctx, it));
     let mut listeners: Vec<Node> = listeners.collect();

@@ -41,7 +41,7 @@ pub(super) fn about(ctx: &Ctx<'_>) -> Vec<Tok> {
                 remark(&format!("Stop it softly with: curl -X POST '127.0.0.1:{port}/drain_listeners?graceful', and SIGTERM {drain} s later.")).end(),
             );
         }
-        crate::targets::Layout::Include => {
+        crate::targets::Layout::Include | crate::targets::Layout::Labels => {
             lines.push(remark("Merged into the `static_resources` of your own bootstrap.").end());
         }
     }

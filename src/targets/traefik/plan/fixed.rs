@@ -6,6 +6,7 @@ use crate::emit::{Map, Node};
 use crate::ir::{
     EncodedSlash, HeaderNames, Listener, LogField, LogFormat, Metrics, Paths, Version,
 };
+use crate::targets::Layout;
 use crate::targets::traefik::facts::{self, time};
 
 /// The file's parts.
@@ -26,15 +27,7 @@ pub(super) fn parts(ctx: &Ctx<'_>) -> Vec<Vec<Tok>> {
     }
     let mut parts = vec![
         part("entryPoints", points),
-        part(
-            "providers",
-            Map::new().put(
-                "file",
-                Map::new()
-                    .put("filename", Node::word("dynamic.yml"))
-                    .put("watch", Node::flag(true)),
-            ),
-        ),
+        part("providers", providers(ctx)),
     ];
     let authorities = tls::authorities(ctx);
     if !authorities.is_empty() {
@@ -52,6 +45,21 @@ pub(super) fn parts(ctx: &Ctx<'_>) -> Vec<Vec<Tok>> {
             .put("sendAnonymousUsage", Node::flag(false)),
     ));
     parts
+}
+
+fn providers(ctx: &Ctx<'_>) -> Map {
+    let file = Map::new()
+        .put("filename", Node::word("dynamic.yml"))
+        .put("watch", Node::flag(true));
+    let all = Map::new().put("file", file);
+    match ctx.env.layout {
+        // No container is served that does not ask for it.
+        Layout::Labels => all.put(
+            "docker",
+            Map::new().put("exposedByDefault", Node::flag(false)),
+        ),
+        Layout::Full | Layout::Include => all,
+    }
 }
 
 /// The entry point of the metrics, which no listener is called.

@@ -4,6 +4,7 @@ mod auth;
 mod change;
 mod entry;
 mod fixed;
+mod labels;
 mod limits;
 mod route;
 mod rule;
@@ -67,8 +68,18 @@ impl Named {
     }
 }
 
-/// Both files for a gateway: the static one, and the dynamic one.
-pub(super) fn plan<'a>(g: &'a Gateway, v: &'a Verdicts<'a>, env: &'a Env<'a>) -> (Plan, Plan) {
+/// The files for a gateway.
+pub(super) struct Plans {
+    /// The static one.
+    pub(super) fixed: Plan,
+    /// The dynamic one; beside labels only what they cannot say.
+    pub(super) dynamic: Plan,
+    /// The Compose file with the labels.
+    pub(super) labels: Plan,
+}
+
+/// The files for a gateway.
+pub(super) fn plan<'a>(g: &'a Gateway, v: &'a Verdicts<'a>, env: &'a Env<'a>) -> Plans {
     let ctx = Ctx { g, v, env };
     let mut dynamic = Dynamic::default();
     entry::routers(&ctx, &mut dynamic);
@@ -79,7 +90,7 @@ pub(super) fn plan<'a>(g: &'a Gateway, v: &'a Verdicts<'a>, env: &'a Env<'a>) ->
         services,
         transports,
     } = dynamic;
-    let routers = route::numbered(routers);
+    let (routers, middlewares, labels) = labels::split(&ctx, routers, middlewares);
     let mut parts = Vec::new();
     let mut http = Map::new();
     for (key, map, about) in [
@@ -90,7 +101,7 @@ pub(super) fn plan<'a>(g: &'a Gateway, v: &'a Verdicts<'a>, env: &'a Env<'a>) ->
         ),
         (
             "middlewares",
-            middlewares.map(),
+            middlewares,
             "what happens to them, in the order that the router names",
         ),
         ("services", services.map(), "where they go"),
@@ -127,7 +138,11 @@ pub(super) fn plan<'a>(g: &'a Gateway, v: &'a Verdicts<'a>, env: &'a Env<'a>) ->
         ),
         parts: fixed::parts(&ctx),
     };
-    (fixed, dynamic)
+    Plans {
+        fixed,
+        dynamic,
+        labels,
+    }
 }
 
 fn part(key: &'static str, map: Map) -> Vec<Tok> {

@@ -3,8 +3,8 @@
 use super::entry::Place;
 use super::rule::{self, Rule};
 use super::{Ctx, Dynamic, auth, change, limits, number, service, text, word, words};
-use crate::emit::Map;
 use crate::emit::lang::traefik;
+use crate::emit::{Map, Node};
 use crate::ir::{Action, Cors, Feature, HostMatch, Loc, Origins, Route, Subject, WebSocket};
 use crate::targets::traefik::facts::{self, Face, Peer};
 
@@ -28,40 +28,57 @@ pub(super) struct Router {
 
 /// The routers with their priorities: what stands first wins.
 pub(super) fn numbered(routers: Vec<Router>) -> Map {
-    let mut priority = routers.len() as u64 * 10;
     let mut map = Map::new();
-    for router in routers {
-        let own = Map::new()
-            .put("rule", crate::emit::Node::tok(router.rule.tok()))
-            .put("priority", number(priority));
-        let own = match &router.parent {
-            Some(parent) => own.put("parentRefs", words([parent])),
-            None => own.put("entryPoints", words(&router.entry_points)),
-        };
-        let own = match router.middlewares.is_empty() {
-            true => own,
-            false => own.put("middlewares", words(&router.middlewares)),
-        };
-        let own = match router.service.is_empty() {
-            true => own,
-            false => own.put("service", word(&router.service)),
-        };
-        let own = own.maybe("tls", router.tls);
-        let own = match router.logged {
-            true => own,
-            false => own.put(
-                "observability",
-                Map::new().put("accessLogs", crate::emit::Node::flag(false)),
-            ),
-        };
+    for (router, priority) in with_priorities(routers) {
         if let Some(remark) = router.remark {
             map = map.remark(remark);
         }
-        let node = crate::emit::Node::from(own).at(router.at);
-        map = map.entry(traefik::word(&router.name), node);
-        priority -= 10;
+        let name = traefik::word(&router.name);
+        map = map.entry(name, node(&router, priority, ""));
     }
     map
+}
+
+/// Each router with its priority: what stands first wins.
+pub(super) fn with_priorities(routers: Vec<Router>) -> impl Iterator<Item = (Router, u64)> {
+    let count = routers.len() as u64;
+    let numbers = (0..count).map(move |number| (count - number) * 10);
+    routers.into_iter().zip(numbers)
+}
+
+/// A router. `at` is where it finds the services and middlewares that it names: nothing for the file it stands in.
+pub(super) fn node(router: &Router, priority: u64, at: &str) -> Node {
+    let named = |name: &str| match name.contains('@') {
+        true => name.to_owned(),
+        false => format!("{name}{at}"),
+    };
+    let own = Map::new()
+        .put("rule", Node::tok(router.rule.tok()))
+        .put("priority", number(priority));
+    let own = match &router.parent {
+        Some(parent) => own.put("parentRefs", words([parent])),
+        None => own.put("entryPoints", words(&router.entry_points)),
+    };
+    let own = match router.middlewares.is_empty() {
+        true => own,
+        false => own.put(
+            "middlewares",
+            words(router.middlewares.iter().map(|it| named(it))),
+        ),
+    };
+    let own = match router.service.is_empty() {
+        true => own,
+        false => own.put("service", word(&named(&router.service))),
+    };
+    let own = own.maybe("tls", router.tls.clone());
+    let own = match router.logged {
+        true => own,
+        false => own.put(
+            "observability",
+            Map::new().put("accessLogs", Node::flag(false)),
+        ),
+    };
+    Node::from(own).at(router.at)
 }
 
 /// Whether a router of the route can take one host only.
