@@ -143,4 +143,5 @@ const BY_ITSELF: &[(&str, &str)] = &[
     ("traefik", "upstream.tcp_keepalive"),
     ("traefik", "runtime.files"),
     ("envoy", "runtime.files"),
+    ("caddy", "runtime.files"),
 ];

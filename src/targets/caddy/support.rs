@@ -368,9 +368,8 @@ pub(super) fn support(feature: Feature) -> Support {
         MaxConnections => unsupported("any number of connections may be open, as far as descriptors reach")
             .seen(SEEN)
             .help("bound the descriptors where Caddy is started: `LimitNOFILE=` of systemd, `ulimit -n`"),
-        Files => unsupported("the ceiling is what the process is started with")
-            .seen(SEEN)
-            .help("set it where Caddy is started: `LimitNOFILE=` of systemd, `ulimit -n`"),
+        // It takes all that the system allows, and a file says nothing of that.
+        Files => exact(),
         WorkerCount => unsupported("as many threads as the machine has cores")
             .seen(SEEN)
             .help("set `GOMAXPROCS` in Caddy's environment"),
