@@ -23,14 +23,6 @@ pub(super) fn only_tunnels(gateway: &Gateway, upstream: &Upstream) -> bool {
     routes.all(|route| route.websocket.as_ref().is_some_and(|it| it.only.value))
 }
 
-/// Whether the balance would choose a server that refuses over and over, because nothing is open there.
-pub(super) fn avoids_refusals(upstream: &Upstream) -> bool {
-    upstream.servers.len() > 1
-        && upstream.balance.value == Balance::LeastConnections
-        // Ejection as the spec has it is not to be shortened.
-        && upstream.passive.is_none()
-}
-
 /// Whether a server is found on a ring: by a hash, and by chance where weights count.
 pub(super) fn uses_ring(upstream: &Upstream) -> bool {
     let weighted = upstream

@@ -125,7 +125,7 @@ pub(super) fn support(feature: Feature) -> Support {
             _ => exact(),
         }),
         BalanceRoundRobin | BalanceRandom | BalanceHash => exact(),
-        BalanceLeastConnections => depends("unequal weights, or `slow_start`", |u, _| match u.on.upstream() {
+        BalanceLeastConnections => depends("whether there are several servers", |u, _| match u.on.upstream() {
             Some(up)
                 if up.slow_start.value.is_some()
                     || up.servers.iter().any(|it| it.weight.value != up.servers[0].weight.value) =>
@@ -133,6 +133,10 @@ pub(super) fn support(feature: Feature) -> Support {
                 approx("in turn by weight, where a server with more open gets less: not always the one with the fewest")
                     .seen(SEEN)
                     .help("leave weights and `slow_start` out")
+            }
+            Some(up) if up.servers.len() > 1 => {
+                approx("the one with fewer open of two servers that chance names: not always the one with the fewest")
+                    .seen(SEEN)
             }
             _ => exact(),
         }),

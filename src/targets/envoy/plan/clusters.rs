@@ -144,8 +144,6 @@ fn cluster(
         // What logs and statistics call it.
         map = map.put("alt_stat_name", text(&upstream.name));
     }
-    // Where nothing is known but who refused a moment ago, all of them together is no knowledge.
-    let panic = i64::from(facts::avoids_refusals(upstream) && upstream.health.is_none());
     map = map
         .and(server::discovery(ctx, upstream))
         .put("connect_timeout", at(time(connect.value), connect.loc()))
@@ -154,7 +152,7 @@ fn cluster(
             "common_lb_config",
             Map::new().put(
                 "healthy_panic_threshold",
-                Map::new().put("value", Node::number(panic)),
+                Map::new().put("value", Node::number(0)),
             ),
         )
         .put("circuit_breakers", breakers(upstream, open));

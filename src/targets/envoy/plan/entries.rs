@@ -444,14 +444,7 @@ impl<'a> Place<'_, 'a> {
             let asked = share.retries.value.as_ref().map_or(0, |it| it.attempts);
             facts::tries(ctx.g.upstream(share.upstream.value), asked)
         });
-        let mut tries = tries.max().unwrap_or(0);
-        let mut pause = "0.001s";
-        let avoids = |share: &Share| facts::avoids_refusals(ctx.g.upstream(share.upstream.value));
-        if shares.iter().any(avoids) {
-            // Until it is known who refuses, that one may be chosen again.
-            tries = tries.saturating_add(4);
-            pause = "0.050s";
-        }
+        let tries = tries.max().unwrap_or(0);
         let mut after = "connect-failure".to_owned();
         let mut statuses = Vec::new();
         let retried = self.retried(shares).filter(|_| again);
@@ -486,10 +479,11 @@ impl<'a> Place<'_, 'a> {
             );
             policy = policy
                 .put("retry_host_predicate", Node::list([previous]))
-                .put("host_selection_retry_max_attempts", Node::number(100))
+                // As often as it takes until chance names one that was not tried.
+                .put("host_selection_retry_max_attempts", Node::number(10_000))
                 .put(
                     "retry_back_off",
-                    Map::new().put("base_interval", Node::word(pause)),
+                    Map::new().put("base_interval", Node::word("0.001s")),
                 );
             policy = server::priorities(ctx, shares, policy);
         }

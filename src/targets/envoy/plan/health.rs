@@ -3,7 +3,6 @@
 use super::doc::{at, text, time};
 use crate::emit::{Map, Node};
 use crate::ir::{Address, Check, Protocol, Upstream};
-use crate::targets::envoy::facts;
 
 /// The active checks.
 pub(super) fn checks(upstream: &Upstream) -> Option<Node> {
@@ -87,9 +86,7 @@ fn hex(text: &str) -> String {
 
 /// What real requests show.
 pub(super) fn outliers(upstream: &Upstream) -> Option<Node> {
-    let Some(passive) = upstream.passive.as_ref() else {
-        return facts::avoids_refusals(upstream).then(refusals);
-    };
+    let passive = upstream.passive.as_ref()?;
     let eject = passive.eject.value;
     // A server comes back at the first look after its time.
     let look = (eject.as_millis() / 20).clamp(100, 1000);
@@ -110,27 +107,4 @@ pub(super) fn outliers(upstream: &Upstream) -> Option<Node> {
             Node::flag(false),
         );
     Some(at(map, passive.at))
-}
-
-/// Whoever refuses has nothing open, and would be chosen again at once by the balance that counts: it is left out for a moment.
-fn refusals() -> Node {
-    let moment = || Node::word("0.5s");
-    Map::new()
-        .put("split_external_local_origin_errors", Node::flag(true))
-        .put("consecutive_local_origin_failure", Node::number(1))
-        .put(
-            "enforcing_consecutive_local_origin_failure",
-            Node::number(100),
-        )
-        .put("interval", Node::word("0.1s"))
-        .put("base_ejection_time", moment())
-        .put("max_ejection_time", moment())
-        .put("max_ejection_percent", Node::number(100))
-        .put("enforcing_consecutive_5xx", Node::number(0))
-        .put("enforcing_consecutive_gateway_failure", Node::number(0))
-        .put("enforcing_success_rate", Node::number(0))
-        .put("enforcing_failure_percentage", Node::number(0))
-        .put("enforcing_local_origin_success_rate", Node::number(0))
-        .put("enforcing_failure_percentage_local_origin", Node::number(0))
-        .into()
 }

@@ -96,8 +96,8 @@ pub(super) fn balance(upstream: &Upstream) -> Node {
             typed(kind!(
                 "extensions.load_balancing_policies.least_request.v3.LeastRequest"
             ))
-            // Of all servers, not of two that chance names.
-            .put("selection_method", Node::word("FULL_SCAN"))
+            // A look at all servers would find the one that refuses over and over, for nothing is open there.
+            .put("choice_count", Node::number(2))
             .maybe("slow_start_config", slow),
         ),
     };
