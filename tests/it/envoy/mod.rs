@@ -1,5 +1,7 @@
 //! Envoy: what is rendered, and that the real program reads every text back as it was written.
 
+mod closed;
+
 use wsgen::compile::{self, Input, NoFiles, Options, World};
 use wsgen::spec::params::Params;
 use wsgen::targets;

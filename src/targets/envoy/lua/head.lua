@@ -29,7 +29,7 @@ local function contains(list, text)
   return false
 end
 
-function envoy_on_request(handle)
+local function read(handle)
   local headers = handle:headers()
   local known = handle:streamInfo():dynamicMetadata()
   local target = headers:get(":path") or "/"
@@ -82,12 +82,30 @@ function envoy_on_request(handle)
       headers:replace("x-forwarded-for", peer)
     end
   end
-  if handle:metadata():get("same_host") and origin then
-    local host = origin:lower():match("^https?://([^/]*)$")
-    local listed = contains(handle:metadata():get("origins"), origin:lower())
-    if host ~= (headers:get(":authority") or ""):lower() and not listed then
-      handle:respond({[":status"] = "403", ["content-type"] = "text/plain"}, "forbidden")
-    end
+end
+
+local function from_elsewhere(handle)
+  local headers = handle:headers()
+  local origin = headers:get("origin")
+  if not handle:metadata():get("same_host") or not origin then return false end
+  local host = origin:lower():match("^https?://([^/]*)$")
+  return host ~= (headers:get(":authority") or ""):lower()
+    and not contains(handle:metadata():get("origins"), origin:lower())
+end
+
+local function guard(handle)
+  read(handle)
+  return from_elsewhere(handle)
+end
+
+function envoy_on_request(handle)
+  -- A script that fails lets the request go on: a guard must not, nor what a guard and the server are told.
+  local ok, refused = pcall(guard, handle)
+  if not ok then
+    handle:logErr(tostring(refused))
+    handle:respond({[":status"] = "503", ["content-type"] = "text/plain"}, "unavailable")
+  elseif refused then
+    handle:respond({[":status"] = "403", ["content-type"] = "text/plain"}, "forbidden")
   end
 end
 

@@ -42,7 +42,7 @@ local function sha1(text)
   return out
 end
 
-function envoy_on_request(handle)
+local function change(handle)
   local headers = handle:headers()
   local wanted = handle:metadata():get("claims")
   if wanted then
@@ -75,6 +75,15 @@ function envoy_on_request(handle)
   end
   for _, pair in ipairs(rule.set) do kept[#kept + 1] = pair end
   headers:replace(":path", #kept > 0 and path .. "?" .. table.concat(kept, "&") or path)
+end
+
+function envoy_on_request(handle)
+  -- A script that fails lets the request go on, with what the client says of itself.
+  local ok, why = pcall(change, handle)
+  if not ok then
+    handle:logErr(tostring(why))
+    handle:respond({[":status"] = "503", ["content-type"] = "text/plain"}, "unavailable")
+  end
 end
 
 local function mapped(path, rule)

@@ -8,13 +8,13 @@ local function count(marks)
   return number
 end
 
-function envoy_on_request(handle)
+local function admit(handle)
   local rule = handle:metadata():get("open")
-  if not rule then return end
+  if not rule then return true end
   local who
   if rule.header then
     who = handle:headers():get(rule.header)
-    if not who then return end
+    if not who then return true end
   else
     who = handle:streamInfo():downstreamRemoteAddress():gsub(":%d+$", "")
   end
@@ -32,9 +32,16 @@ function envoy_on_request(handle)
       if other ~= key and next(those) == nil then open[other] = nil end
     end
   end
-  if count(marks) >= rule.max then
-    handle:respond({[":status"] = "503", ["content-type"] = "text/plain"}, "unavailable")
-    return
-  end
+  if count(marks) >= rule.max then return false end
   marks[handle] = true
+  return true
+end
+
+function envoy_on_request(handle)
+  -- A script that fails lets the request go on: a guard must not.
+  local ok, admitted = pcall(admit, handle)
+  if not ok then handle:logErr(tostring(admitted)) end
+  if not (ok and admitted) then
+    handle:respond({[":status"] = "503", ["content-type"] = "text/plain"}, "unavailable")
+  end
 end
