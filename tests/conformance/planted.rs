@@ -7,7 +7,7 @@ use wsgen::verify::judge::Judgement;
 use wsgen::verify::run::{self, Wish};
 
 use crate::cases::compiled;
-use crate::programs::{CADDY, HAPROXY, NGINX, Program, TRAEFIK, present};
+use crate::programs::{CADDY, ENVOY, HAPROXY, NGINX, Program, TRAEFIK, present};
 
 const SPEC: &str = r#"
 wsgen: 1
@@ -25,6 +25,7 @@ targets:
   haproxy: { on_loss: warn }
   traefik: { on_loss: warn }
   caddy: { on_loss: warn }
+  envoy: { on_loss: warn }
 "#;
 
 /// What is broken of a feature, once the file was changed.
@@ -241,6 +242,45 @@ fn bugs_in_traefik_are_caught() {
             Bug {
                 feature: "upstream.keepalive",
                 plant: |text| without(text, "maxIdleConnsPerHost"),
+            },
+        ],
+    );
+}
+
+#[test]
+fn bugs_in_envoy_are_caught() {
+    caught(
+        &ENVOY,
+        &[
+            // One time for everything that is silent, as where a route says none.
+            Bug {
+                feature: "timeout.websocket_idle",
+                plant: |text| text.replace(" idle_timeout: ", " idle_timeout: 60s # "),
+            },
+            Bug {
+                feature: "path.prefix",
+                plant: |text| text.replace("path_separated_prefix:", "prefix:"),
+            },
+            // Without it the client is whoever it says.
+            Bug {
+                feature: "headers.forwarded",
+                plant: |text| {
+                    text.replace("use_remote_address: true", "use_remote_address: false")
+                        .replace("{remove: x-forwarded-for}", "{remove: x-other}")
+                },
+            },
+            Bug {
+                feature: "stickiness.cookie.attributes",
+                plant: |text| text.replace("{name: SameSite, value: Lax}", ""),
+            },
+            Bug {
+                feature: "upstream.servers",
+                plant: |text| {
+                    text.replace(
+                        "retry_on: connect-failure\n",
+                        "retry_on: \"connect-failure,reset\"\n",
+                    )
+                },
             },
         ],
     );
