@@ -252,6 +252,20 @@ pub fn render_gateway(
     let uses = ir::uses(gateway);
     let verdicts = targets::judge(target, gateway, &uses, &env);
     let mut report = targets::report(target, gateway, &verdicts, options.deny_loss);
+    for (place, at) in target.room(gateway).raw.places() {
+        if !target.raw_places().contains(&place) {
+            let taken = target.raw_places().iter();
+            let taken: Vec<String> = taken.map(|it| format!("`raw.{}`", it.key())).collect();
+            report
+                .error(format!("{}::raw", target.id()), at)
+                .says(format!(
+                    "{} has no place for a snippet under `raw.{}`",
+                    target.title(),
+                    place.key()
+                ))
+                .help(format!("there is {}", taken.join(" and ")));
+        }
+    }
     let (oldest, newest) = target.versions();
     let written = target.room(gateway).version.as_ref();
     if let Some(version) = written

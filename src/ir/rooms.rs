@@ -114,14 +114,45 @@ pub struct Raw {
     pub routes: Vec<(RouteId, Set<String>)>,
 }
 
+/// Where a snippet stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RawPlace {
+    /// At the top of the configuration.
+    Top,
+    /// In a listener.
+    Listener,
+    /// In an upstream.
+    Upstream,
+    /// In a route.
+    Route,
+}
+
+impl RawPlace {
+    /// Each place.
+    pub const ALL: [Self; 4] = [Self::Top, Self::Listener, Self::Upstream, Self::Route];
+
+    /// The key of the room's `raw`.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Top => "top",
+            Self::Listener => "listeners",
+            Self::Upstream => "upstreams",
+            Self::Route => "routes",
+        }
+    }
+}
+
 impl Raw {
     /// Every snippet's place.
-    pub fn places(&self) -> impl Iterator<Item = Loc> {
-        let top = self.top.iter().map(Set::loc);
+    pub fn places(&self) -> impl Iterator<Item = (RawPlace, Loc)> {
+        let of = |place: RawPlace| move |at: Loc| (place, at);
+        let top = self.top.iter().map(Set::loc).map(of(RawPlace::Top));
         let listeners = self.listeners.iter().map(|(_, text)| text.loc());
         let upstreams = self.upstreams.iter().map(|(_, text)| text.loc());
         let routes = self.routes.iter().map(|(_, text)| text.loc());
-        top.chain(listeners).chain(upstreams).chain(routes)
+        top.chain(listeners.map(of(RawPlace::Listener)))
+            .chain(upstreams.map(of(RawPlace::Upstream)))
+            .chain(routes.map(of(RawPlace::Route)))
     }
 }
 

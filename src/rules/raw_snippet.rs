@@ -26,7 +26,7 @@ fn run(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         ("proxy", &rooms.proxy.room),
     ];
     for (target, room) in all {
-        for at in room.raw.places() {
+        for (_, at) in room.raw.places() {
             findings
                 .at(at, format!("a snippet for {target}, outside the contract"))
                 .note("it is rendered as it stands: neither checked nor carried over to another target")

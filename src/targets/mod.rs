@@ -11,7 +11,7 @@ pub mod support;
 pub mod traefik;
 
 use crate::emit::Page;
-use crate::ir::{Feature, Gateway, Room, Version};
+use crate::ir::{Feature, Gateway, RawPlace, Room, Version};
 
 pub use loss::{Finding, Verdicts, judge, report};
 pub use support::{Note, Seen, Support, Verdict};
@@ -55,6 +55,11 @@ pub trait Target: Sync {
     /// Whether the target can be written in this layout.
     fn lays_out(&self, layout: Layout) -> bool {
         layout != Layout::Labels
+    }
+
+    /// Where a `raw` snippet can stand in the files; elsewhere it is an error.
+    fn raw_places(&self) -> &'static [RawPlace] {
+        &RawPlace::ALL
     }
 
     /// The files, the main one first. Cannot fail: what can be lost is known from the verdicts before.

@@ -124,7 +124,15 @@ pub(super) fn support(feature: Feature) -> Support {
             }
             _ => exact(),
         }),
-        BalanceRoundRobin | BalanceRandom | BalanceHash => exact(),
+        BalanceRandom | BalanceHash => exact(),
+        BalanceRoundRobin => depends("with `stickiness: {source: …}`", |u, _| {
+            match u.on.upstream().map(|up| &up.stickiness) {
+                Some(Some(Stickiness::Source { .. })) => {
+                    approx("a hash of the client's address chooses the server").seen(SEEN)
+                }
+                _ => exact(),
+            }
+        }),
         BalanceLeastConnections => depends("whether there are several servers", |u, _| match u.on.upstream() {
             Some(up)
                 if up.slow_start.value.is_some()

@@ -7,7 +7,7 @@ mod support;
 use super::{Env, Layout, Support, Target, Verdicts};
 use crate::emit::Page;
 use crate::emit::lang::traefik::TRAEFIK;
-use crate::ir::{Feature, Gateway, Room, Version};
+use crate::ir::{Feature, Gateway, RawPlace, Room, Version};
 
 /// Traefik Proxy, the open-source build.
 #[derive(Debug)]
@@ -36,6 +36,11 @@ impl Target for Traefik {
 
     fn lays_out(&self, _layout: Layout) -> bool {
         true
+    }
+
+    fn raw_places(&self) -> &'static [RawPlace] {
+        // A route is several routers, an upstream several services: an entry of theirs has no one place.
+        &[RawPlace::Top, RawPlace::Listener]
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {

@@ -158,3 +158,20 @@ routes:
   - { name: big, path: /big, upstream: app, stream: true, limits: { body: 10MB } }
 "#,
 ];
+
+#[test]
+fn a_snippet_that_has_no_place_is_refused_at_its_line() {
+    let spec = "wsgen: 1\nlisteners: { web: { port: 80 } }\nupstreams: { app: { servers: [\"127.0.0.1:1\"] } }\nroutes: [{ name: app, path: /, upstream: app }]\ntargets: { traefik: { raw: { routes: { app: \"x: 1\" } } } }\n";
+    let (files, report) = super::rendered(spec, "3.7");
+    assert!(files.is_err());
+    let refused: Vec<&str> = report
+        .diags
+        .iter()
+        .filter(|diag| diag.code == "traefik::raw")
+        .map(|diag| diag.title.as_str())
+        .collect();
+    assert_eq!(
+        refused,
+        ["Traefik has no place for a snippet under `raw.routes`"]
+    );
+}
