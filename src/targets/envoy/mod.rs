@@ -23,7 +23,8 @@ impl Target for Envoy {
     }
 
     fn versions(&self) -> (Version, Version) {
-        (Version::new(1, 30), Version::new(1, 40))
+        // Headers are removed by the start of their names, and a handshake has a time-out, since 1.36.
+        (Version::new(1, 36), Version::new(1, 40))
     }
 
     fn room<'a>(&self, gateway: &'a Gateway) -> &'a Room {

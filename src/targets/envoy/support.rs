@@ -66,7 +66,7 @@ pub(super) fn support(feature: Feature) -> Support {
                 exact()
             }
         }),
-        WhenClients => depends("whether there are trusted proxies", |u, env| {
+        WhenClients => depends("the version, and whether there are trusted proxies", |u, env| {
             let behind = u.on.route().is_some_and(|route| {
                 let mut listeners = env.gateway.listeners_of(route);
                 listeners.any(|it| !it.trusted_proxies.value.is_empty())
@@ -75,19 +75,16 @@ pub(super) fn support(feature: Feature) -> Support {
                 unsupported("Envoy chooses the route before it looks behind its proxies; the route answers 503")
                     .seen(SEEN)
                     .help("write a route for all clients, with `clients`")
+            } else if !env.since(1, 38, 0) {
+                unsupported("before 1.38 Envoy cannot choose a route by a client's network; the route answers 503")
+                    .seen(DOCS)
+                    .help("write a route for all clients, with `clients`")
             } else {
                 exact()
             }
         }),
 
-        WebSocketUpgrade => exact(),
-        WebSocketOff => depends("the version", |_, env| {
-            if env.since(1, 34, 0) {
-                exact()
-            } else {
-                approx("an upgrade to another token than `websocket` gets 403").seen(DOCS)
-            }
-        }),
+        WebSocketUpgrade | WebSocketOff => exact(),
         WebSocketOnly => approx("the 426 comes without `Upgrade`, which Envoy puts on no other answer than 101")
             .seen(SEEN),
         WebSocketTokens | WebSocketMethods | WebSocketOverHttp2 => exact(),
@@ -240,7 +237,14 @@ pub(super) fn support(feature: Feature) -> Support {
         AuthStrip => exact(),
         Origins | Clients | Cors => exact(),
 
-        Stream | StreamRequest | Compression => exact(),
+        Stream | Compression => exact(),
+        StreamRequest => depends("the version, where a body is bounded", |u, env| {
+            if u.on.route().is_some_and(|it| it.body.value.is_some()) && !env.since(1, 40, 0) {
+                approx("a body is held until it is whole: before 1.40 nothing counts it as it passes").seen(DOCS)
+            } else {
+                exact()
+            }
+        }),
 
         LogAccess | LogRoute | LogFields | LogRedact | Metrics => exact(),
 

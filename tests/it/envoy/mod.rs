@@ -224,7 +224,22 @@ fn versions_get_what_they_know() {
             "{SPEC}targets: {{ envoy: {{ version: \"{version}\" }} }}\n"
         ))
     };
-    let (old, new) = (at("1.30"), at("1.40"));
-    assert!(new.contains("ignore_http_11_upgrade") && new.contains("body_size_limit"));
+    let (old, new) = (at("1.36"), at("1.40"));
+    assert!(new.contains("body_size_limit"));
     assert!(!old.contains("body_size_limit") && old.contains("filters.http.buffer"));
+    let within = |version: &str| {
+        conf(&format!(
+            "wsgen: 1\nroutes: [{{ name: own, when: {{ clients: [10.0.0.0/8] }}, respond: {{ body: own }} }}]\n\
+             targets: {{ envoy: {{ version: \"{version}\", on_loss: warn }} }}\n"
+        ))
+    };
+    let (old, new) = (within("1.37"), within("1.38"));
+    assert!(
+        new.contains("WITHOUT_PORT(8)") && !new.contains("closed:"),
+        "{new}"
+    );
+    assert!(
+        !old.contains("WITHOUT_PORT(8)") && old.contains("closed:"),
+        "{old}"
+    );
 }

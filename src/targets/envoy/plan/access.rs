@@ -17,20 +17,20 @@ pub(super) const TAG_HEADER: &str = "x-wsgen-ranges";
 const NETWORKS: &str = "x-wsgen-networks";
 
 /// How the client's address is told to the entries that ask for it.
-pub(super) fn networks(served: &[&Route]) -> Option<Map> {
-    let ranges = served
+pub(super) fn networks<'a>(ctx: &Ctx<'a>, served: &[&'a Route]) -> Option<Map> {
+    let asking = served.iter().filter(|route| !ctx.is_closed(route));
+    let lists: Vec<_> = asking.filter_map(|it| it.when.clients.as_ref()).collect();
+    if lists.is_empty() {
+        return None;
+    }
+    let mut lengths: Vec<u8> = lists
         .iter()
-        .filter_map(|route| route.when.clients.as_ref());
-    let mut lengths: Vec<u8> = ranges
         .flat_map(|list| &list.value)
         .map(|it| it.net().prefix_len())
         .filter(|length| *length > 0)
         .collect();
     lengths.sort_unstable();
     lengths.dedup();
-    if !served.iter().any(|route| route.when.clients.is_some()) {
-        return None;
-    }
     let mut format = String::from("all");
     for length in lengths {
         format.push_str(&format!(

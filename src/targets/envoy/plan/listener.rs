@@ -181,16 +181,13 @@ fn manager(ctx: &Ctx<'_>, it: &Listener) -> Map {
             .map(|token| Map::new().put("upgrade_type", text(token)));
         map = map.put("upgrade_configs", Node::list(list));
     }
-    let mut http1 = Map::new();
-    if ctx.env.since(1, 34, 0) {
-        let others = others(&tokens);
-        http1 = http1
-            .remark("another upgrade is no upgrade: the request goes on as a plain one")
-            .put(
-                "ignore_http_11_upgrade",
-                Node::list([doc::safe_regex(&[Part::Word(&others)])]),
-            );
-    }
+    let others = others(&tokens);
+    let http1 = Map::new()
+        .remark("another upgrade is no upgrade: the request goes on as a plain one")
+        .put(
+            "ignore_http_11_upgrade",
+            Node::list([doc::safe_regex(&[Part::Word(&others)])]),
+        );
     map = map.put("http_protocol_options", http1);
     if it.http2.value {
         let over = it.websocket_over_http2.value && !tokens.is_empty();
@@ -314,7 +311,7 @@ fn early(ctx: &Ctx<'_>, it: &Listener) -> Map {
         let peer = Node::word("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%");
         mutations.push(doc::mutation(doc::set("x-wsgen-peer", peer)));
     }
-    mutations.extend(super::access::networks(&served));
+    mutations.extend(super::access::networks(ctx, &served));
     extension(
         "envoy.http.early_header_mutation.header_mutation",
         typed(kind!(

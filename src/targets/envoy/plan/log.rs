@@ -14,7 +14,7 @@ pub(super) fn access_log(ctx: &Ctx<'_>, it: &Listener) -> Option<Node> {
         LogFormat::Json => {
             let mut map = Map::new();
             for field in &log.fields.value {
-                let (name, value) = member(ctx, it, log, *field);
+                let (name, value) = member(it, log, *field);
                 map = map.put(name, at(value, log.fields.loc()));
             }
             Map::new().put("json_format", map)
@@ -72,13 +72,10 @@ fn hidden(log: &Log, header: &str) -> bool {
     log.redact_headers.value.iter().any(|it| it == header)
 }
 
-fn member(ctx: &Ctx<'_>, it: &Listener, log: &Log, field: LogField) -> (&'static str, Node) {
+fn member(it: &Listener, log: &Log, field: LogField) -> (&'static str, Node) {
     let word = Node::word;
     match field {
-        LogField::Time if ctx.env.since(1, 33, 0) => {
-            ("time", word("%EMIT_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%"))
-        }
-        LogField::Time => ("time", word("%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%")),
+        LogField::Time => ("time", word("%EMIT_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%")),
         LogField::ClientIp => (
             "client_ip",
             word("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
@@ -94,13 +91,12 @@ fn member(ctx: &Ctx<'_>, it: &Listener, log: &Log, field: LogField) -> (&'static
         LogField::Route => ("route", word("%ROUTE_NAME%")),
         LogField::Upstream => ("upstream", word("%UPSTREAM_CLUSTER%")),
         LogField::Server => ("server", word("%UPSTREAM_HOST%")),
-        LogField::Duration if ctx.env.since(1, 34, 0) => (
+        LogField::Duration => (
             "duration",
             word(
                 "%TYPED_CEL(double(int(request.duration.getSeconds())) + double(int(request.duration.getMilliseconds())) / 1000.0)%",
             ),
         ),
-        LogField::Duration => ("duration", word("%DURATION%")),
         LogField::BytesIn => ("bytes_in", word("%DOWNSTREAM_WIRE_BYTES_RECEIVED%")),
         LogField::BytesOut => ("bytes_out", word("%DOWNSTREAM_WIRE_BYTES_SENT%")),
         LogField::UserAgent if hidden(log, "user-agent") => ("user_agent", word("REDACTED")),
