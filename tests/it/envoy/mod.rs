@@ -1,5 +1,6 @@
 //! Envoy: what is rendered, and that the real program reads every text back as it was written.
 
+mod accepted;
 mod closed;
 
 use wsgen::compile::{self, Input, NoFiles, Options, World};
