@@ -1,29 +1,12 @@
 //! The entries of a route: refusals first, then upgrades, then what is left.
 
 use super::doc::{self, at, exactly, header, present, text, time};
-use super::filters::{self, awake};
+use super::guards::{Stage, guards};
 use super::matching::{Taken, upgrade_to};
-use super::{Ctx, access, auth, headers, process, response, server};
+use super::{Ctx, headers, process, response, retries, server};
 use crate::emit::{Map, Node};
-use crate::ir::{
-    Action, AuthKind, Feature, HostHeader, Listener, Loc, RetryAfter, Route, Share, SiteEntry,
-    Subject,
-};
+use crate::ir::{Action, Feature, HostHeader, Listener, Loc, Route, Share, SiteEntry, Subject};
 use crate::targets::envoy::facts;
-
-/// Methods that may be repeated (RFC 9110 §9.2.2).
-const IDEMPOTENT: [&str; 6] = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"];
-
-/// How far a request gets before this entry answers it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Refused by what its head says: only the client's address is asked before.
-    Refused,
-    /// An upgrade that its route passes.
-    Tunnel,
-    /// Everything else.
-    Plain,
-}
 
 /// Adds the entries of an entry of the table.
 pub(super) fn entries<'a>(ctx: &Ctx<'a>, it: &'a Listener, entry: &SiteEntry, out: &mut Vec<Node>) {
@@ -114,8 +97,13 @@ impl<'a> Place<'_, 'a> {
     /// An entry that refuses before any route-wide limit.
     fn refusal(&self, taken: Taken, code: u16, extra: Vec<Map>, preflight: bool, loc: Loc) -> Node {
         let mut map = self.named(taken);
-        let (filters, metadata) = self.guards(Stage::Refused, preflight);
-        map = with_guards(map, filters, metadata);
+        map = map.and(guards(
+            self.ctx,
+            self.it,
+            self.route,
+            Stage::Refused,
+            preflight,
+        ));
         map = map.put("direct_response", status(code));
         if !extra.is_empty() {
             map = map.put("response_headers_to_add", Node::list(extra));
@@ -124,8 +112,8 @@ impl<'a> Place<'_, 'a> {
     }
 
     fn guarded(&self, taken: Taken, stage: Stage) -> Map {
-        let (filters, metadata) = self.guards(stage, false);
-        let mut map = with_guards(self.named(taken), filters, metadata);
+        let guards = guards(self.ctx, self.it, self.route, stage, false);
+        let mut map = self.named(taken).and(guards);
         for (_, raw) in self
             .ctx
             .g
@@ -142,99 +130,6 @@ impl<'a> Place<'_, 'a> {
                 .snippet(&raw.value, raw.loc());
         }
         map
-    }
-
-    /// The filters that the route wakes, and what their scripts are told.
-    fn guards(&self, stage: Stage, preflight: bool) -> (Map, Map) {
-        let (ctx, route) = (self.ctx, self.route);
-        let mut filters = Map::new();
-        let mut metadata = Map::new();
-        if !route.response_headers.is_empty() {
-            let changes = headers::response(self.it, route);
-            let per_route = doc::typed(doc::kind!(
-                "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
-            ))
-            .put(
-                "mutations",
-                Map::new().put("response_mutations", Node::list(changes)),
-            );
-            filters = filters.put(filters::ANSWERS, per_route);
-        }
-        if !route.forwarded.value && !route.shares().is_empty() {
-            let off = headers::forwarded_off(route);
-            filters = filters.put(filters::FORWARDED, off);
-        }
-        if ctx.wants_head(route) {
-            let told = response::head_metadata(self.it, route, preflight, stage == Stage::Tunnel);
-            filters = filters.put(filters::HEAD, awake());
-            if !told.is_empty() {
-                metadata = metadata.put(filters::HEAD, told);
-            }
-        }
-        if let Some(rules) = access::clients(route) {
-            filters = filters.put(filters::CLIENTS, rules);
-        }
-        if stage == Stage::Refused {
-            return (filters, metadata);
-        }
-        if stage == Stage::Tunnel
-            && let Some(rules) = access::origins(route)
-        {
-            filters = filters.put(filters::ORIGINS, rules);
-        }
-        if let Some((name, rules)) = access::rate(route) {
-            filters = filters.entry(name, rules);
-        }
-        if let Some(told) = access::open(route) {
-            filters = filters.put(filters::OPEN, awake());
-            metadata = metadata.put(filters::OPEN, told);
-        }
-        if let Some(it) = ctx.g.auth_of(route) {
-            let at = route.auth.as_ref().map_or(route.at, |it| it.loc());
-            let (more, told) = auth::of(it, at);
-            filters = filters.and(more);
-            if !told.is_empty() {
-                metadata = metadata.put(filters::AUTH, told);
-            }
-        }
-        if let Some(told) = headers::late_metadata(ctx, route, stage == Stage::Tunnel) {
-            filters = filters.put(filters::LATE, awake());
-            metadata = metadata.put(filters::LATE, told);
-        }
-        if let Some(size) = route.body.value.filter(|_| stage == Stage::Plain) {
-            let loc = route.body.loc();
-            filters = match filters::counts_bodies(ctx) {
-                true => filters.entry(access::body_name(size), at(awake(), loc)),
-                false => filters.put(filters::BODY, at(access::buffered(size), loc)),
-            };
-        }
-        let strips = ctx
-            .g
-            .auth_of(route)
-            .is_some_and(|it| matches!(&it.kind, AuthKind::Basic(basic) if basic.strip.value));
-        if !route.request_headers.is_empty() || strips {
-            let mut changes = headers::request(self.it, route);
-            if strips {
-                changes.insert(0, doc::removal("authorization").into());
-            }
-            let per_route = doc::typed(doc::kind!(
-                "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
-            ))
-            .put(
-                "mutations",
-                Map::new().put("request_mutations", Node::list(changes)),
-            );
-            filters = filters.put(filters::REQUEST, per_route);
-        }
-        if route.compression.value && stage == Stage::Plain {
-            for name in filters::COMPRESSORS {
-                filters = filters.put(name, at(awake(), route.compression.loc()));
-            }
-        }
-        if let Some(cookie) = server::sticky_of(ctx, route) {
-            filters = filters.put(filters::STICKY, server::sticky(self.it, cookie));
-        }
-        (filters, metadata)
     }
 
     fn forward(&self, taken: Taken, shares: &'a [Share], out: &mut Vec<Node>) {
@@ -264,11 +159,11 @@ impl<'a> Place<'_, 'a> {
             let asks = taken.clone().and(present("upgrade", true));
             out.push(at(self.plain_again(asks, shares), route.at));
         }
-        let retries = self.retried(shares).is_some();
-        if retries {
-            let methods = IDEMPOTENT.map(str::to_owned);
-            let again = taken.clone().methods(&methods, true);
-            out.push(at(self.plain(again, shares, true), route.at));
+        let again = retries::asked(shares).is_some();
+        if again {
+            let methods = retries::IDEMPOTENT.map(str::to_owned);
+            let repeated = taken.clone().methods(&methods, true);
+            out.push(at(self.plain(repeated, shares, true), route.at));
         }
         out.push(at(self.plain(taken, shares, false), route.at));
     }
@@ -297,7 +192,10 @@ impl<'a> Place<'_, 'a> {
                 "max_stream_duration",
                 Map::new().put("max_stream_duration", most),
             )
-            .put("retry_policy", self.retry_policy(shares, false));
+            .put(
+                "retry_policy",
+                retries::policy(self.ctx, self.route, shares, false),
+            );
         self.guarded(taken, Stage::Tunnel)
             .put("request_headers_to_add", Node::list([key]))
             .put("route", action)
@@ -318,7 +216,10 @@ impl<'a> Place<'_, 'a> {
         let mut action = action
             .put("timeout", Node::word("0s"))
             .put("idle_timeout", at(time(facts::silence(self.route)), idle))
-            .put("retry_policy", self.retry_policy(shares, again));
+            .put(
+                "retry_policy",
+                retries::policy(self.ctx, self.route, shares, again),
+            );
         if let Some(hash) = server::hash_policy(self.ctx, shares) {
             action = action.put("hash_policy", hash);
         }
@@ -425,79 +326,5 @@ impl<'a> Place<'_, 'a> {
             Some(rewrite) => action.put("regex_rewrite", at(rewrite, path.loc())),
             None => action,
         }
-    }
-
-    fn retried(&self, shares: &'a [Share]) -> Option<&'a Share> {
-        shares.iter().find(|share| {
-            share
-                .retries
-                .value
-                .as_ref()
-                .is_some_and(|it| it.after.iter().any(|it| *it != RetryAfter::Connect))
-        })
-    }
-
-    /// A refused connection is always followed by another server; `again` what `retries` asks for.
-    fn retry_policy(&self, shares: &'a [Share], again: bool) -> Map {
-        let (ctx, route) = (self.ctx, self.route);
-        let tries = shares.iter().map(|share| {
-            let asked = share.retries.value.as_ref().map_or(0, |it| it.attempts);
-            facts::tries(ctx.g.upstream(share.upstream.value), asked)
-        });
-        let tries = tries.max().unwrap_or(0);
-        let mut after = "connect-failure".to_owned();
-        let mut statuses = Vec::new();
-        let retried = self.retried(shares).filter(|_| again);
-        for it in retried.iter().filter_map(|it| it.retries.value.as_ref()) {
-            for failure in &it.after {
-                match failure {
-                    RetryAfter::Connect => {}
-                    RetryAfter::Timeout => after.push_str(",reset"),
-                    RetryAfter::Status(status) => statuses.push(Node::number(*status)),
-                }
-            }
-        }
-        if !statuses.is_empty() {
-            after.push_str(",retriable-status-codes");
-        }
-        let mut policy = Map::new()
-            .put("retry_on", text(&after))
-            .put("num_retries", Node::number(tries))
-            .put(
-                "per_try_timeout",
-                at(time(route.response.value), route.response.loc()),
-            );
-        if !statuses.is_empty() {
-            policy = policy.put("retriable_status_codes", Node::list(statuses));
-        }
-        if tries > 0 {
-            let previous = doc::extension(
-                "envoy.retry_host_predicates.previous_hosts",
-                doc::typed(doc::kind!(
-                    "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
-                )),
-            );
-            policy = policy
-                .put("retry_host_predicate", Node::list([previous]))
-                // As often as it takes until chance names one that was not tried.
-                .put("host_selection_retry_max_attempts", Node::number(10_000))
-                .put(
-                    "retry_back_off",
-                    Map::new().put("base_interval", Node::word("0.001s")),
-                );
-            policy = server::priorities(ctx, shares, policy);
-        }
-        policy
-    }
-}
-
-fn with_guards(map: Map, filters: Map, metadata: Map) -> Map {
-    let map = match metadata.is_empty() {
-        true => map,
-        false => map.put("metadata", Map::new().put("filter_metadata", metadata)),
-    };
-    match filters.is_empty() {
-        true => map,
-        false => map.put("typed_per_filter_config", filters),
     }
 }

@@ -128,7 +128,7 @@ pub(super) fn chain(ctx: &Ctx<'_>, it: &Listener) -> Vec<Node> {
     if any(&|route| route.compression.value) {
         chain.extend(compressors());
     }
-    if any(&|route| super::server::sticky_of(ctx, route).is_some()) {
+    if any(&|route| super::sticky::of(ctx, route).is_some()) {
         chain.push(dormant(
             STICKY,
             typed(kind!(

@@ -6,6 +6,7 @@ mod clusters;
 mod doc;
 mod entries;
 mod filters;
+mod guards;
 mod headers;
 mod health;
 mod hosts;
@@ -14,7 +15,9 @@ mod log;
 mod matching;
 mod process;
 mod response;
+mod retries;
 mod server;
+mod sticky;
 mod tls;
 
 use serde::Serialize;

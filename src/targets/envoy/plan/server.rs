@@ -1,11 +1,11 @@
-//! The servers of a cluster: where they are, how requests are spread, how they are spoken to, who stays on which.
+//! The servers of a cluster: where they are, how requests are spread, how they are spoken to.
 
 use super::Ctx;
 use super::doc::{self, at, extension, kind, text, time, typed};
 use crate::emit::{Map, Node};
 use crate::ir::{
-    Address, Balance, Check, Dur, HashKey, Listener, Protocol, Route, SameSite, Secure, Server,
-    Share, Stickiness, StickyCookie, Upstream, UpstreamTls,
+    Address, Balance, Check, Dur, HashKey, Protocol, Server, Share, Stickiness, Upstream,
+    UpstreamTls,
 };
 use crate::targets::envoy::facts;
 
@@ -361,108 +361,5 @@ pub(super) fn trust(ca: Option<&str>, name: Option<&str>) -> Map {
             map.put("match_typed_subject_alt_names", Node::list([matcher]))
         }
         None => map,
-    }
-}
-
-/// The cookie of the proxy's own that keeps clients of a route on their server.
-pub(super) fn sticky_of<'a>(ctx: &Ctx<'a>, route: &'a Route) -> Option<&'a Stickiness> {
-    route.shares().iter().find_map(|share| {
-        let upstream = ctx.g.upstream(share.upstream.value);
-        upstream
-            .stickiness
-            .as_ref()
-            .filter(|it| matches!(it, Stickiness::Cookie(_) | Stickiness::AppCookie { .. }))
-    })
-}
-
-/// What a route tells the filter that keeps clients on their server.
-pub(super) fn sticky(it: &Listener, by: &Stickiness) -> Node {
-    let (cookie, loc) = match by {
-        Stickiness::Cookie(own) => (cookie(it, own), own.name.loc()),
-        Stickiness::AppCookie { name, ttl } => {
-            let map = Map::new()
-                .put("name", text(&format!("{}-server", name.value)))
-                .put("ttl", time(ttl.value))
-                .put("path", Node::word("/"));
-            (map, name.loc())
-        }
-        Stickiness::Source { at, .. } => (Map::new(), *at),
-    };
-    let state = extension(
-        "envoy.http.stateful_session.cookie",
-        typed(kind!(
-            "extensions.http.stateful_session.cookie.v3.CookieBasedSessionState"
-        ))
-        .put("cookie", cookie),
-    );
-    let session = Map::new().put("session_state", state);
-    at(
-        typed(kind!(
-            "extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute"
-        ))
-        .put("stateful_session", session),
-        loc,
-    )
-}
-
-fn cookie(it: &Listener, own: &StickyCookie) -> Map {
-    let mut map = Map::new().put("name", text(&own.name.value));
-    if let Some(ttl) = own.ttl.value {
-        map = map.put("ttl", at(time(ttl), own.ttl.loc()));
-    }
-    map = map.put("path", at(text(&own.path.value), own.path.loc()));
-    let site = match own.same_site.value {
-        SameSite::Strict => "Strict",
-        SameSite::Lax => "Lax",
-        SameSite::None => "None",
-    };
-    let mut attributes = vec![at(
-        Map::new()
-            .put("name", Node::word("SameSite"))
-            .put("value", Node::word(site)),
-        own.same_site.loc(),
-    )];
-    let secure = match own.secure.value {
-        Secure::OnTls => it.tls.is_some(),
-        Secure::Always => true,
-        Secure::Never => false,
-    };
-    if secure {
-        attributes.push(at(
-            Map::new().put("name", Node::word("Secure")),
-            own.secure.loc(),
-        ));
-    }
-    map.put("attributes", Node::list(attributes))
-}
-
-/// Another try goes to servers that were not tried; where all others were, to backup servers.
-pub(super) fn priorities(ctx: &Ctx<'_>, shares: &[Share], policy: Map) -> Map {
-    let primaries = shares
-        .iter()
-        .map(|share| ctx.g.upstream(share.upstream.value))
-        .filter(|it| it.servers.iter().any(|server| server.backup.value))
-        .map(|it| {
-            it.servers
-                .iter()
-                .filter(|server| !server.backup.value)
-                .count()
-        })
-        .max();
-    match primaries {
-        Some(count) => {
-            let config = typed(kind!(
-                "extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig"
-            ))
-            .put(
-                "update_frequency",
-                Node::number(i64::try_from(count.max(1)).unwrap_or(1)),
-            );
-            policy.put(
-                "retry_priority",
-                extension("envoy.retry_priorities.previous_priorities", config),
-            )
-        }
-        None => policy,
     }
 }
