@@ -20,6 +20,18 @@ const OUT_OF_SIGHT: &[(&str, &str)] = &[
         "a share that grows is told from chance too slowly",
     ),
     (
+        "a hash of the client's address chooses the server",
+        "chance may look like turns; tests/conformance/cases/combined-peers.yaml shows it",
+    ),
+    (
+        "a client goes where its address leads",
+        "chance may look like turns; tests/conformance/cases/combined-peers.yaml shows it",
+    ),
+    (
+        "beside checks some of the idle connections close",
+        "examples/health.yaml shows it",
+    ),
+    (
         "not always the one with the fewest",
         "examples/cluster.yaml shows it",
     ),

@@ -163,7 +163,12 @@ pub(super) fn support(feature: Feature) -> Support {
             .seen(SEEN)
             .help("let the application close after that time"),
         TimeoutStreamIdle => depends("the version, and how long an answer may take", stream_idle),
-        TimeoutUpstreamKeepalive => exact(),
+        TimeoutUpstreamKeepalive => depends("with `health`", |u, _| match u.on.upstream() {
+            Some(it) if it.health.is_some() => {
+                approx("beside checks some of the idle connections close before that time").seen(SEEN)
+            }
+            _ => exact(),
+        }),
 
         UpstreamServers => depends("sockets of files", |u, _| match u.on.upstream() {
             Some(it) if it.servers.iter().any(is_socket) => {

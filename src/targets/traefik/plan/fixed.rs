@@ -9,6 +9,9 @@ use crate::ir::{
 use crate::targets::Layout;
 use crate::targets::traefik::facts::{self, time};
 
+/// What Traefik reads beyond `maxHeaderBytes` before it refuses a head (`net/http`).
+const SLOP: u64 = 4096;
+
 /// The file's parts.
 pub(super) fn parts(ctx: &Ctx<'_>) -> Vec<Vec<Tok>> {
     let mut points = Map::new();
@@ -114,7 +117,8 @@ fn entry_point(ctx: &Ctx<'_>, it: &Listener) -> Map {
     if ctx.env.since(3, 4, 0) {
         http = http.put(
             "maxHeaderBytes",
-            number(it.head_limit.value.as_bytes()).at(it.head_limit.loc()),
+            number(it.head_limit.value.as_bytes().saturating_sub(SLOP).max(1))
+                .at(it.head_limit.loc()),
         );
     }
     if it.paths.value != Paths::Normalize && ctx.env.since(3, 3, 6) {
@@ -250,14 +254,19 @@ fn access_log(ctx: &Ctx<'_>) -> Option<Map> {
         LogFormat::Json => "drop",
         LogFormat::Common => "keep",
     };
+    // An empty map is an error to Traefik.
+    let some = |map: Map| (!map.is_empty()).then_some(map);
     let mut fields = Map::new()
         .put("defaultMode", Node::word(mode))
-        .put("names", Node::from(names).at(log.fields.loc()))
+        .maybe(
+            "names",
+            some(names).map(|names| Node::from(names).at(log.fields.loc())),
+        )
         .put(
             "headers",
             Map::new()
                 .put("defaultMode", Node::word("drop"))
-                .put("names", heads),
+                .maybe("names", some(heads)),
         );
     if hides_query && ctx.env.since(3, 7, 0) {
         fields = fields.put(
