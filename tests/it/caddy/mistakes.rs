@@ -164,3 +164,25 @@ fn a_dead_server_costs_no_request() {
         }
     });
 }
+
+#[test]
+fn an_empty_list_of_failures_is_not_every_failure() {
+    let text = conf(
+        "wsgen: 1\nlisteners: { web: { port: 8080 } }\nupstreams: { app: { servers: [\"10.0.0.1:80\", \"10.0.0.2:80\"], retries: { attempts: 1, after: [connect] } } }\nroutes: [{ name: a, upstream: app }]\n",
+    );
+    let json: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    let mut found = 0;
+    let mut rest = vec![&json];
+    while let Some(it) = rest.pop() {
+        if let Some(list) = it.get("retry_match").and_then(|it| it.as_array()) {
+            assert!(!list.is_empty(), "Caddy would repeat every GET");
+            found += 1;
+        }
+        match it {
+            serde_json::Value::Object(map) => rest.extend(map.values()),
+            serde_json::Value::Array(list) => rest.extend(list),
+            _ => {}
+        }
+    }
+    assert!(found > 0);
+}

@@ -64,6 +64,9 @@ fn retry_match(group: &Group<'_>) -> Node {
             statuses.join(", ")
         ));
     }
+    if causes.is_empty() {
+        return Node::list([super::entry::never()]).at(retries.loc());
+    }
     let sets = causes.iter().map(|cause| {
         Map::new()
             .put("method", Node::list(SAFE.map(fixed)))
