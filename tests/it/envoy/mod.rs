@@ -2,6 +2,7 @@
 
 mod accepted;
 mod closed;
+mod odd;
 mod refusing;
 
 use wsgen::compile::{self, Input, NoFiles, Options, World};

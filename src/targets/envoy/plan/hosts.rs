@@ -9,7 +9,8 @@ use crate::ir::{HostMatch, Listener, Site};
 /// The route configuration of a listener.
 pub(super) fn routes(ctx: &Ctx<'_>, it: &Listener) -> Map {
     let mut hosts = Vec::new();
-    let mut any: Vec<Node> = odd_paths(it).into_iter().collect();
+    let mut any = vec![odd_hosts()];
+    any.extend(odd_paths(it));
     for site in ctx.g.sites() {
         let routes = routes_of(ctx, it, &site);
         match site.host {
@@ -22,13 +23,11 @@ pub(super) fn routes(ctx: &Ctx<'_>, it: &Listener) -> Map {
         }
     }
     any.extend(redirect(ctx, it));
-    if !any.is_empty() {
-        let everybody = Map::new()
-            .put("name", Node::word("*"))
-            .put("domains", Node::list([Node::word("*")]))
-            .put("routes", Node::list(any));
-        hosts.push(everybody.into());
-    }
+    let everybody = Map::new()
+        .put("name", Node::word("*"))
+        .put("domains", Node::list([Node::word("*")]))
+        .put("routes", Node::list(any));
+    hosts.push(everybody.into());
     let body = entries::largest_body(ctx);
     let mut map = Map::new()
         .put("name", text(&it.name))
@@ -36,7 +35,12 @@ pub(super) fn routes(ctx: &Ctx<'_>, it: &Listener) -> Map {
     if body > 4096 {
         map = map.put("max_direct_response_body_size_bytes", doc::count(body));
     }
-    map.put("virtual_hosts", Node::list(hosts))
+    // Envoy says it of itself; the server has it as `X-Real-IP`.
+    map.put(
+        "request_headers_to_remove",
+        Node::list([Node::word("x-envoy-external-address")]),
+    )
+    .put("virtual_hosts", Node::list(hosts))
 }
 
 fn host(ctx: &Ctx<'_>, it: &Listener, name: &str, mut routes: Vec<Node>) -> Option<Node> {
@@ -47,6 +51,10 @@ fn host(ctx: &Ctx<'_>, it: &Listener, name: &str, mut routes: Vec<Node>) -> Opti
     if let Some(odd) = odd_paths(it) {
         routes.insert(0, odd);
     }
+    if name.starts_with('*') {
+        // An exact name is taken by nothing else.
+        routes.insert(0, odd_hosts());
+    }
     routes.extend(redirect(ctx, it));
     Some(
         Map::new()
@@ -55,6 +63,24 @@ fn host(ctx: &Ctx<'_>, it: &Listener, name: &str, mut routes: Vec<Node>) -> Opti
             .put("routes", Node::list(routes))
             .into(),
     )
+}
+
+/// A name or an address, and a port: the end of anything else could be another host's name.
+const HOST: &str =
+    "(?:[0-9A-Za-z_-]+(?:\\.[0-9A-Za-z_-]+)*\\.?|\\[[0-9A-Fa-f:.]+\\])(?::[0-9]{1,5})?";
+
+/// What refuses a `Host` that no host has, before any route.
+fn odd_hosts() -> Node {
+    let plain = doc::header(":authority", doc::regex(HOST))
+        .put("treat_missing_header_as_empty", Node::flag(true))
+        .put("invert_match", Node::flag(true));
+    Map::new()
+        .put("match", Taken::all().and(plain).map())
+        .put(
+            "direct_response",
+            Map::new().put("status", Node::number(400)),
+        )
+        .into()
 }
 
 /// What no path may hold where paths are not normalized but refused: empty and dot segments, a percent sign without its

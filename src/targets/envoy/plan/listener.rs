@@ -305,7 +305,8 @@ fn early(ctx: &Ctx<'_>, it: &Listener) -> Map {
     if it.trusted_proxies.value.is_empty() {
         mutations.push(doc::removal("x-forwarded-for"));
     }
-    mutations.push(doc::removal("x-request-id"));
+    let told = ["x-request-id", "forwarded", "x-forwarded-prefix"];
+    mutations.extend(told.map(doc::removal));
     if !it.trusted_proxies.value.is_empty() {
         // Who it was before anybody looked behind it.
         let peer = Node::word("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%");
