@@ -1,8 +1,8 @@
 //! What both the verdicts and the plan know of Caddy: timers, who shares a handler, what a check can expect.
 
 use crate::ir::{
-    AuthKind, Balance, Check, Dur, Fact, Gateway, HashKey, Listener, Piece, Route, Server, Share,
-    StatusRange, Stickiness, TokenPlace, Upstream,
+    AuthKind, Balance, Check, Dur, Fact, Gateway, HashKey, Listener, Piece, RetryAfter, Route,
+    Server, Share, StatusRange, Stickiness, TokenPlace, Upstream,
 };
 
 /// What Caddy reads beyond `max_header_bytes` before it refuses a head (`net/http`).
@@ -96,6 +96,29 @@ pub(super) fn insists(upstream: &Upstream) -> bool {
             upstream.balance.value,
             Balance::LeastConnections | Balance::Hash(_)
         )
+}
+
+/// Whether failures take a server out for a while.
+pub(super) fn ejects(upstream: &Upstream) -> bool {
+    upstream.passive.is_some() || upstream.health.is_some() && !asks(upstream)
+}
+
+/// Whether a request that its server refuses goes to a handler that offers it to each: its own would choose the same one again.
+pub(super) fn needs_others(upstream: &Upstream) -> bool {
+    let weights = || upstream.servers.iter().map(|it| it.weight.value);
+    let uneven = weights().min() != weights().max();
+    !ejects(upstream) && (insists(upstream) || uneven)
+}
+
+/// Whether a request is offered more often than there are servers: nothing tells which of them is down.
+pub(super) fn offers_by_turns(upstream: &Upstream, share: &Share) -> bool {
+    !ejects(upstream) && connects_only(share)
+}
+
+/// Whether only refused connections are tried again.
+pub(super) fn connects_only(share: &Share) -> bool {
+    let asked = share.retries.value.as_ref();
+    asked.is_none_or(|it| it.after.iter().all(|it| *it == RetryAfter::Connect))
 }
 
 /// How many servers a request is offered to, beyond the first: before it is out, a server may be chosen again.

@@ -114,10 +114,13 @@ pub(super) fn support(feature: Feature) -> Support {
                         ))
                         .seen(SEEN);
                     }
-                    None if servers > 2 && facts::insists(up) => {
-                        return approx("where several servers do not take the connection two of them may be tried by turns, and the answer is 504")
-                            .seen(SEEN)
-                            .help("add `health`: a server that is known to be down is left out");
+                    None if servers > 1 && !facts::ejects(up) => {
+                        return approx(format!(
+                            "beside other requests a server that does not take the connection may be asked again: up to {} times this time before the 504",
+                            2 * servers
+                        ))
+                        .seen(SEEN)
+                        .help("add `health`: a server that is known to be down is left out");
                     }
                     _ => {}
                 }
@@ -424,6 +427,11 @@ fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
                 "up to {tries} further tries after any failure: one number serves refused connections too"
             ))
             .seen(SEEN);
+        }
+        if again && facts::mains(upstream).count() > 1 && !facts::ejects(upstream) {
+            return approx("beside other requests a server that refuses may be asked again in place of another: one number serves all failures")
+                .seen(DOCS)
+                .help("add `passive`, or retry after `connect` only");
         }
     }
     exact()

@@ -186,3 +186,53 @@ fn an_empty_list_of_failures_is_not_every_failure() {
     }
     assert!(found > 0);
 }
+
+/// What one client's bad request does to a server is no other's loss: no server is left out for it.
+#[test]
+fn a_failure_takes_no_server_from_others() {
+    let head = "wsgen: 1\nlisteners: { web: { port: 8080 } }\nupstreams: { app: { servers: [\"10.0.0.1:80\", \"10.0.0.2:80\"]";
+    let tail = " } }\nroutes: [{ name: a, upstream: app }]\n";
+    for more in ["", ", balance: least_connections"] {
+        assert!(!conf(&format!("{head}{more}{tail}")).contains("fail_duration"));
+    }
+    let asked = ", passive: { errors: 3, within: 10s, eject: 10s }";
+    assert!(conf(&format!("{head}{asked}{tail}")).contains("fail_duration"));
+}
+
+#[test]
+fn others_take_what_a_dead_server_refuses() {
+    for choice in [
+        "balance: least_connections",
+        "balance: { hash: { header: X-User } }",
+        "balance: random",
+        "stickiness: { cookie: { name: node } }",
+    ] {
+        let servers: Vec<Stub> = ["a", "b", "c"].map(Stub::start).into();
+        let list: Vec<String> = servers
+            .iter()
+            .map(|it| format!("\"{}\"", it.address()))
+            .collect();
+        let spec = format!(
+            "wsgen: 1\nlisteners: {{ web: {{ port: $PORT, address: 127.0.0.1 }} }}\nupstreams: {{ app: {{ servers: [{}], {choice} }} }}\nroutes: [{{ name: a, upstream: app }}]\n",
+            list.join(", ")
+        );
+        let mut servers = servers;
+        servers.truncate(1);
+        live(&spec, |run| {
+            let one = |user: usize| run.get("/", &[("X-User", &user.to_string())]).status;
+            std::thread::scope(|scope| {
+                let all: Vec<_> = (0..8)
+                    .map(|client| {
+                        scope.spawn(move || {
+                            (0..25).map(|n| one(client * 25 + n)).collect::<Vec<_>>()
+                        })
+                    })
+                    .collect();
+                for client in all {
+                    let seen = client.join().expect("it ends");
+                    assert!(seen.iter().all(|it| *it == 200), "{choice}: {seen:?}");
+                }
+            });
+        });
+    }
+}

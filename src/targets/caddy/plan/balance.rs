@@ -10,8 +10,8 @@ use crate::ir::{
 };
 use crate::targets::caddy::facts;
 
-/// How long a server that refused is left out for each other one, so that those take the request; no longer than that takes.
-const SKIP: u64 = 10;
+/// How many turns a request has at each server: with half of them down, one in a million finds none.
+const TURNS: u64 = 10;
 
 fn policy(name: &'static str) -> Map {
     Map::new().put("policy", fixed(name))
@@ -23,12 +23,57 @@ pub(super) fn balancing(ctx: &Ctx<'_>, group: &Group<'_>, servers: &[&Server]) -
     if servers.len() > 1 || up.stickiness.is_some() {
         map = map.put("selection_policy", selection(ctx, up, servers));
     }
-    let tries = facts::tries(up, group.share);
-    if tries > 0 {
-        map = map.put("retries", number(tries));
-        map = map.put("retry_match", retry_match(group));
+    let again = !facts::connects_only(group.share);
+    match facts::needs_others(up) && servers.len() > 1 {
+        false => retried(map, group, servers),
+        // A refused connection is the other handler's matter.
+        true => match group.share.retries.value.as_ref().filter(|_| again) {
+            Some(asked) => map
+                .put("retries", number(asked.attempts.into()))
+                .put("retry_match", retry_match(group)),
+            None => map,
+        },
     }
-    map
+}
+
+/// Each server in turn, whoever the client is: for requests whose own server refused.
+pub(super) fn in_turn(group: &Group<'_>, servers: &[&Server]) -> Map {
+    let own = group.upstream.stickiness.as_ref().and_then(|it| match it {
+        Stickiness::Cookie(cookie) => Some(cookie),
+        _ => None,
+    });
+    let turns = policy("round_robin");
+    let policy = match own {
+        Some(cookie) => policy("cookie")
+            .put("name", word(&cookie.name.value).at(cookie.name.loc()))
+            .put("fallback", turns),
+        None => turns,
+    };
+    let map = Map::new().put("selection_policy", policy);
+    retried(map, group, servers)
+}
+
+/// How often a request is offered again. Other requests take their turns meanwhile, so it is more often than there are servers,
+/// but for no longer than it takes to ask each of them twice.
+fn retried(mut map: Map, group: &Group<'_>, servers: &[&Server]) -> Map {
+    let tries = facts::tries(group.upstream, group.share);
+    if tries == 0 {
+        return map;
+    }
+    let more = servers.len() > 1 && facts::offers_by_turns(group.upstream, group.share);
+    if more {
+        let all = servers.len() as u64;
+        let each = group.share.connect.value.as_millis();
+        // One more dial begins until this has passed.
+        let time = Dur::from_millis((each * (2 * all - 1)).saturating_sub(each / 2).max(1));
+        map = map
+            .put("retries", number(tries.max(all * TURNS)))
+            .put("try_duration", super::time(time))
+            .put("try_interval", fixed("1ns"));
+    } else {
+        map = map.put("retries", number(tries));
+    }
+    map.put("retry_match", retry_match(group))
 }
 
 /// Which failures beyond a refused connection are tried again: without a list Caddy would repeat every GET.
@@ -121,7 +166,7 @@ fn selection(ctx: &Ctx<'_>, up: &Upstream, servers: &[&Server]) -> Node {
     }
 }
 
-pub(super) fn checks(up: &Upstream, servers: &[&Server]) -> Option<Map> {
+pub(super) fn checks(up: &Upstream) -> Option<Map> {
     let mut map = Map::new();
     if let Some(health) = &up.health
         && let Check::Http {
@@ -173,9 +218,6 @@ pub(super) fn checks(up: &Upstream, servers: &[&Server]) -> Option<Map> {
         let window = health.interval.value.as_millis() * u64::from(health.fall.value);
         let whole = limits(health.fall.value, Dur::from_millis(window));
         map = map.put("passive", at(whole, health.at));
-    } else if servers.len() > 1 {
-        let others = servers.len() as u64 - 1;
-        map = map.put("passive", limits(1, Dur::from_millis(SKIP * others)));
     }
     (!map.is_empty()).then_some(map)
 }

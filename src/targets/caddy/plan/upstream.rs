@@ -1,6 +1,6 @@
 //! Upstreams: the handler that passes requests on, one for each way in which routes use an upstream.
 
-use super::balance::{balancing, checks};
+use super::balance::{balancing, checks, in_turn};
 use super::group::Group;
 use super::headers::forwarded;
 use super::transport::transport;
@@ -26,17 +26,35 @@ pub(super) fn named(ctx: &Ctx<'_>, listener: &Listener, mut named: Map) -> Map {
         let backups: Vec<&Server> = facts::backups(group.upstream).collect();
         let mains: Vec<&Server> = facts::mains(group.upstream).collect();
         let spare = (!backups.is_empty()).then(|| format!("{}:backup", group.name));
-        let entry = servers(ctx, listener, group, &mains, spare.as_deref());
-        named = named.entry(key(&group.name), at(entry, group.upstream.at));
-        if let Some(name) = spare {
-            let entry = servers(ctx, listener, group, &backups, None);
-            named = named.entry(key(&name), at(entry, group.upstream.at));
+        let mut next = spare.as_deref();
+        let others = format!("{}:others", group.name);
+        let mut add = |name: &str, servers: &[&Server], choice, next: Option<&str>| {
+            let entry = self::servers(ctx, listener, group, servers, choice, next);
+            let map = std::mem::take(&mut named);
+            named = map.entry(key(name), at(entry, group.upstream.at));
+        };
+        if facts::needs_others(group.upstream) && mains.len() > 1 {
+            add(&others, &mains, Choice::InTurn, next);
+            next = Some(&others);
+        }
+        add(&group.name, &mains, Choice::Asked, next);
+        if let Some(name) = &spare {
+            add(name, &backups, Choice::Asked, None);
         }
     }
     if any {
         named = named.entry(key("failed"), failed());
     }
     named
+}
+
+/// How a handler chooses the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// As the spec says.
+    Asked,
+    /// Each in turn: the server that was chosen refused.
+    InTurn,
 }
 
 /// A server that cannot be reached is 503, one that does not answer in time 504, anything else as Caddy has it.
@@ -74,10 +92,16 @@ fn servers(
     listener: &Listener,
     group: &Group<'_>,
     servers: &[&Server],
-    spare: Option<&str>,
+    choice: Choice,
+    next: Option<&str>,
 ) -> Map {
     let up = group.upstream;
     let mut handle = Vec::new();
+    if choice == Choice::InTurn
+        && let Some(Stickiness::Cookie(cookie)) = &up.stickiness
+    {
+        handle.push(unstick(&cookie.name.value));
+    }
     if let Some(value) = made(up) {
         handle.push(
             handler("headers")
@@ -98,18 +122,18 @@ fn servers(
             Map::new().put("Upgrade", Node::list([fixed("*")])),
         );
         let mut first = handle.clone();
-        first.push(proxy(ctx, listener, group, servers, false));
+        first.push(proxy(ctx, listener, group, servers, choice, false));
         routes.push(super::stop(upgrade, first).into());
     }
-    handle.push(proxy(ctx, listener, group, servers, h2c));
+    handle.push(proxy(ctx, listener, group, servers, choice, h2c));
     routes.push(always(handle).into());
     let mut errors: Vec<Node> = Vec::new();
-    if let Some(spare) = spare {
+    if let Some(next) = next {
         let none = var_like(
             key("{http.error.message}"),
             "^(?:dial |no upstreams available)",
         );
-        errors.push(super::stop(none, vec![invoke(spare)]).into());
+        errors.push(super::stop(none, vec![invoke(next)]).into());
     }
     errors.push(always(vec![invoke("failed")]).into());
     always(vec![
@@ -117,6 +141,22 @@ fn servers(
             .put("errors", Map::new().put("routes", Node::list(errors)))
             .into(),
     ])
+}
+
+/// Takes the cookie that names the refusing server from the request.
+fn unstick(name: &str) -> Node {
+    let own = Map::new()
+        .put(
+            "search_regexp",
+            word(&format!("(?:^|; *){}=[^;]*", super::escaped(name))),
+        )
+        .put("replace", fixed(""));
+    handler("headers")
+        .put(
+            "request",
+            Map::new().put("replace", Map::new().put("Cookie", Node::list([own]))),
+        )
+        .into()
 }
 
 /// What a hash is computed from, where it is made into a header.
@@ -137,13 +177,20 @@ fn proxy(
     listener: &Listener,
     group: &Group<'_>,
     servers: &[&Server],
+    choice: Choice,
     h2c: bool,
 ) -> Node {
     let (up, route, share) = (group.upstream, group.route, group.share);
     let mut map = handler("reverse_proxy")
-        .put("upstreams", upstreams(up, servers))
-        .put("load_balancing", balancing(ctx, group, servers));
-    if let Some(checks) = checks(up, servers) {
+        .put("upstreams", upstreams(up, servers, choice))
+        .put(
+            "load_balancing",
+            match choice {
+                Choice::Asked => balancing(ctx, group, servers),
+                Choice::InTurn => in_turn(group, servers),
+            },
+        );
+    if let Some(checks) = checks(up) {
         map = map.put("health_checks", checks);
     }
     map = map.put(
@@ -186,8 +233,8 @@ fn proxy(
 }
 
 /// The servers; one with a larger share of chance stands there more often.
-fn upstreams(up: &Upstream, servers: &[&Server]) -> Node {
-    let by_chance = matches!(up.balance.value, Balance::Random);
+fn upstreams(up: &Upstream, servers: &[&Server], choice: Choice) -> Node {
+    let by_chance = choice == Choice::Asked && matches!(up.balance.value, Balance::Random);
     let unit = servers
         .iter()
         .map(|it| it.weight.value)
