@@ -84,7 +84,8 @@ pub(super) fn support(feature: Feature) -> Support {
             }
         }),
 
-        WebSocketUpgrade | WebSocketOff => exact(),
+        WebSocketUpgrade => exact(),
+        WebSocketOff => approx("an upgrade request with a chunked body gets 411: its chunks would be lost").seen(SEEN),
         WebSocketOnly => approx("the 426 comes without `Upgrade`, which Envoy puts on no other answer than 101")
             .seen(SEEN),
         WebSocketTokens | WebSocketMethods | WebSocketOverHttp2 => exact(),

@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use super::conf;
-use crate::live::{Running, port};
+use crate::live::must::*;
+use crate::live::{Running, Stub, port};
 use crate::programs;
 
 /// What comes back on a connection that sends these bytes.
@@ -62,4 +63,44 @@ targets: {{ envoy: {{ admin_port: {admin} }} }}
         let seen = [status(at, hosts), status(away, hosts)];
         assert_eq!(seen, promised, "{hosts}");
     }
+}
+
+/// Its answer is whole, though it asked for what the route does not pass; a body arrives, or is refused.
+#[test]
+fn an_upgrade_that_no_route_passes_is_a_plain_request() {
+    let Some(program) = programs::require(programs::ENVOY[0]) else {
+        return;
+    };
+    let server = Stub::start("a");
+    let (at, admin) = (port(), port());
+    let spec = format!(
+        r#"
+wsgen: 1
+listeners: {{ web: {{ port: {at}, address: 127.0.0.1 }} }}
+upstreams: {{ app: {{ servers: ["{}"] }} }}
+routes:
+  - {{ name: ws, path: /ws, upstream: app, websocket: true }}
+  - {{ name: p, path: /p, upstream: app }}
+targets: {{ envoy: {{ admin_port: {admin} }} }}
+"#,
+        server.address()
+    );
+    let _run = Running::start_with(&program, &[("envoy.yaml", &conf(&spec))]);
+    let asks = "Host: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+    let body = |answer: &str| {
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        body.trim().len()
+    };
+    let plain = raw(at, "GET /p HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert!(body(&plain) > 0, "{plain}");
+    let got = raw(at, &format!("GET /p HTTP/1.1\r\n{asks}\r\n"));
+    assert!(got.starts_with("HTTP/1.1 200") && body(&got) > 0, "{got}");
+    let sent = format!("POST /p HTTP/1.1\r\n{asks}Content-Length: 5\r\n\r\nhello");
+    let got = raw(at, &sent);
+    assert!(got.starts_with("HTTP/1.1 200") && body(&got) > 0, "{got}");
+    let sent = format!(
+        "POST /p HTTP/1.1\r\n{asks}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    );
+    let got = raw(at, &sent);
+    assert!(got.starts_with("HTTP/1.1 411"), "{got}");
 }

@@ -157,7 +157,17 @@ impl<'a> Place<'_, 'a> {
         }
         if passes {
             let asks = taken.clone().and(present("upgrade", true));
-            out.push(at(self.plain_again(asks, shares), route.at));
+            // Envoy has not read the chunks of what could have been a tunnel, and would lose them.
+            let chunked = asks.clone().and(present("x-wsgen-chunked", true));
+            out.push(self.refusal(chunked, 411, Vec::new(), false, route.at));
+            // It holds back what follows an upgrade until the answer: a body must go with a request that is none.
+            let gone = ["upgrade", "connection"].map(Node::word);
+            let body = asks.clone().and(present("content-length", true));
+            let with_body = self
+                .plain_again(body, shares, false)
+                .put("request_headers_to_remove", Node::list(gone));
+            out.push(at(with_body, route.at));
+            out.push(at(self.plain_again(asks, shares, true), route.at));
         }
         let again = retries::asked(shares).is_some();
         if again {
@@ -227,10 +237,14 @@ impl<'a> Place<'_, 'a> {
     }
 
     /// The way of a request whose upgrade is not passed: through a listener that takes it away.
-    fn plain_again(&self, taken: Taken, shares: &'a [Share]) -> Map {
+    fn plain_again(&self, taken: Taken, shares: &'a [Share], upgrade: bool) -> Map {
         let to = |share: &Share| {
             let cluster = self.ctx.clusters.of(self.route, share);
             let mut add = vec![doc::set("x-wsgen-to", doc::literal(&cluster))];
+            if upgrade {
+                // Of every answer to `websocket` but 101 Envoy would drop the body.
+                add.push(doc::set("upgrade", Node::word("wsgen")));
+            }
             if share.host_header.value == HostHeader::Upstream {
                 add.push(doc::set("x-wsgen-own-host", Node::word("1")));
             }

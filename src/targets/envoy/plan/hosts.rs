@@ -38,7 +38,7 @@ pub(super) fn routes(ctx: &Ctx<'_>, it: &Listener) -> Map {
     // Envoy says it of itself; the server has it as `X-Real-IP`.
     map.put(
         "request_headers_to_remove",
-        Node::list([Node::word("x-envoy-external-address")]),
+        Node::list(["x-envoy-external-address", "x-wsgen-chunked"].map(Node::word)),
     )
     .put("virtual_hosts", Node::list(hosts))
 }

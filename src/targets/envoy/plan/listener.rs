@@ -312,6 +312,9 @@ fn early(ctx: &Ctx<'_>, it: &Listener) -> Map {
         let peer = Node::word("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%");
         mutations.push(doc::mutation(doc::set("x-wsgen-peer", peer)));
     }
+    // Routes are chosen after Envoy took the header itself away.
+    let chunked = doc::set("x-wsgen-chunked", Node::word("%REQ(transfer-encoding)%"));
+    mutations.push(doc::mutation(chunked));
     mutations.extend(super::access::networks(ctx, &served));
     extension(
         "envoy.http.early_header_mutation.header_mutation",
