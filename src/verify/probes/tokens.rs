@@ -17,7 +17,21 @@ pub(super) fn plain_route(lab: &Lab, route: RouteId) -> Seen {
         return Ok(());
     }
     lab.behaves(&ask)?;
-    sees_no_upgrade(lab, &ask, None)
+    sees_no_upgrade(lab, &ask, None)?;
+    whole_answer(lab, &ask.again())
+}
+
+/// What the server says comes whole: its echo, which no proxy could make up.
+fn whole_answer(lab: &Lab, ask: &Ask) -> Seen {
+    let Ok(response) = lab.answer(ask) else {
+        // Whether it is answered at all is seen before.
+        return Ok(());
+    };
+    if response.status == 200 && arrival(lab, ask).is_ok() && response.try_seen().is_err() {
+        let what = format!("200, {} bytes of body", response.body.len());
+        return Err(deviation(ask, what, "200 with the server's own body"));
+    }
+    Ok(())
 }
 
 pub(super) fn only(lab: &Lab, route: RouteId) -> Seen {
