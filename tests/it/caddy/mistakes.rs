@@ -236,3 +236,39 @@ fn others_take_what_a_dead_server_refuses() {
         });
     }
 }
+
+#[test]
+fn an_address_stands_behind_nothing_that_is_none() {
+    let server = Stub::start("a");
+    let routes = "  - { name: a, path: /a, upstream: app }\n  - { name: no, path: /no, upstream: app, clients: { deny: [7.7.0.0/16] } }\n  - { name: only, path: /only, upstream: app, clients: { allow: [7.7.0.0/16] } }\n";
+    live(&spec(&server, routes), |run| {
+        for (list, status) in [
+            ("7.7.7.7", 200),
+            ("7.7.7.7:81, 127.0.0.1", 200),
+            ("[2001:db8::1]:443", 200),
+            ("2001:db8:0:0:1:2:3:4, ::1, ::,1::,::ffff:7.7.7.7", 200),
+            ("", 200),
+            ("7.7.7.7, garbage", 400),
+            ("7.7.7.7, [::1]", 400),
+            ("7.7.7.7, 7.7.7.256", 400),
+            ("7.7.7.7, 07.7.7.7", 400),
+            ("7.7.7.7, 1:::2", 400),
+            ("7.7.7.7, 1:2:3", 400),
+            ("7.7.7.7,", 400),
+            ("unknown", 400),
+        ] {
+            let got = run.get("/a", &[("X-Forwarded-For", list)]);
+            assert_eq!(got.status, status, "{list}");
+        }
+        for address in ["7.7.7.7", "::ffff:7.7.7.7", "::ffff:707:707"] {
+            let from = [("X-Forwarded-For", address)];
+            assert_eq!(run.get("/no", &from).status, 403, "{address}");
+            assert_eq!(run.get("/only", &from).status, 200, "{address}");
+        }
+        assert_eq!(
+            run.get("/only", &[("X-Forwarded-For", "::ffff:7.8.7.7")])
+                .status,
+            403
+        );
+    });
+}

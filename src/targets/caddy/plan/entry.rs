@@ -1,5 +1,7 @@
 //! The computed order: for each entry of the table, the matcher that takes its requests.
 
+use ipnet::IpNet;
+
 use super::auth::canonical;
 use super::value::{encoded, expression, literal, ph};
 use super::{
@@ -127,10 +129,21 @@ pub(super) fn upgrade(tokens: &[String], methods: &[String]) -> Map {
 
 /// A list of client ranges, as the matchers of addresses have it.
 pub(super) fn ranges(list: &[ClientRange]) -> Node {
-    Node::from(Map::new().put(
-        "ranges",
-        Node::list(list.iter().map(|it| word(&it.to_string()))),
-    ))
+    Node::from(Map::new().put("ranges", networks(list)))
+}
+
+/// Ranges, those of IPv4 in the form of IPv6 as well: `::ffff:10.0.0.1` is in none of Caddy's `10.0.0.0/8`.
+pub(super) fn networks(list: &[ClientRange]) -> Node {
+    let plain = list.iter().map(|it| word(&it.to_string()));
+    let mapped = list.iter().filter_map(|it| match it.net() {
+        IpNet::V4(net) => Some(word(&format!(
+            "::ffff:{}/{}",
+            net.network(),
+            96 + net.prefix_len()
+        ))),
+        IpNet::V6(_) => None,
+    });
+    Node::list(plain.chain(mapped))
 }
 
 fn header(it: &Set<Condition>) -> String {

@@ -1,6 +1,6 @@
 //! How a server reads a request before any route is looked for: its path in one form, its host, what it asks for.
 
-use super::{Map, always, at, fixed, handler, key, set_var, subroute, var_like, when};
+use super::{Map, always, at, fixed, handler, key, not, set_var, subroute, var_like, when};
 use crate::emit::Node;
 use crate::ir::{EncodedSlash, Listener, Paths};
 
@@ -22,6 +22,19 @@ pub(super) fn named(it: &Listener, mut named: Map) -> Map {
     named
 }
 
+/// A pattern for a list of addresses, with or without ports, and for no list.
+fn addresses() -> String {
+    let octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+    let four = format!(r"{octet}(?:\.{octet}){{3}}");
+    let group = "[0-9A-Fa-f]{1,4}";
+    // All eight groups, or `::` for some of them, which a group or the end follows.
+    let six = format!(
+        "(?:(?:{group}:){{7}}{group}|(?:{group}(?::{group}){{0,6}})?::(?:(?:{group}:){{0,6}}{group})?|(?:(?:{group}:){{6}}|::(?:[Ff]{{4}}:)?){four})"
+    );
+    let one = format!("(?:{four}(?::[0-9]+)?|{six}|\\[{six}\\]:[0-9]+)");
+    format!(r"^(?:[ \t]*{one}[ \t]*(?:,[ \t]*{one}[ \t]*)*)?$")
+}
+
 /// The routes that come first.
 pub(super) fn routes(it: &Listener) -> Vec<Node> {
     let mut routes = Vec::new();
@@ -31,6 +44,14 @@ pub(super) fn routes(it: &Listener) -> Vec<Node> {
             .put("status_code", Node::number(400))
             .into()
     };
+    let trusted = &it.trusted_proxies;
+    if !trusted.value.is_empty() {
+        // Caddy passes over what it cannot read, and would believe the address before it, which a client may have written.
+        let header = key("{http.request.header.X-Forwarded-For}");
+        let odd = not(var_like(header, &addresses()))
+            .put("remote_ip", super::entry::ranges(&trusted.value));
+        routes.push(at(when(odd, vec![refuse()]), trusted.loc()));
+    }
     if it.encoded_slash.value == EncodedSlash::Reject {
         let odd = var_like(uri(), "(?i)^[^?]*%2f");
         routes.push(at(when(odd, vec![refuse()]), it.encoded_slash.loc()));

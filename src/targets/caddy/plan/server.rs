@@ -89,14 +89,13 @@ fn server(ctx: &Ctx<'_>, it: &Listener) -> Map {
     };
     let trusted = &it.trusted_proxies;
     if !trusted.value.is_empty() {
-        let ranges = trusted.value.iter().map(|it| word(&it.to_string()));
         map = map
             .put(
                 "trusted_proxies",
                 at(
                     Map::new()
                         .put("source", fixed("static"))
-                        .put("ranges", Node::list(ranges)),
+                        .put("ranges", entry::networks(&trusted.value)),
                     trusted.loc(),
                 ),
             )
