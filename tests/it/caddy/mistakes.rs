@@ -52,7 +52,7 @@ fn paths_are_segments_with_their_case_in_one_form() {
 #[test]
 fn nobody_forges_an_address() {
     let server = Stub::start("a");
-    let routes = "  - { name: a, path: /a, upstream: app }\n  - { name: off, path: /off, upstream: app, forwarded: off }\n";
+    let routes = "  - { name: a, path: /a, upstream: app }\n  - { name: off, path: /off, upstream: app, forwarded: off }\n  - { name: own, path: /own, upstream: app, request_headers: { add: { X-Forwarded-Prefix: /own } } }\n";
     let own = spec(&server, routes);
     live(&own, |run| {
         let forged = [
@@ -60,12 +60,18 @@ fn nobody_forges_an_address() {
             ("X-Real-IP", "1.2.3.4"),
             ("X-Forwarded-Port", "1"),
             ("X-Forwarded-Proto", "gopher"),
+            ("Forwarded", "for=1.2.3.4"),
+            ("X-Forwarded-Prefix", "/admin"),
         ];
         let seen = run.get("/a", &forged).seen();
+        assert_eq!(seen.header("forwarded"), None);
+        assert_eq!(seen.header("x-forwarded-prefix"), None);
         // The last address that a trusted proxy saw, not the first that a client wrote.
         assert_eq!(seen.headers.all("x-real-ip"), ["198.51.100.7"]);
         assert_eq!(seen.headers.all("x-forwarded-proto"), ["http"]);
         assert_ne!(seen.header("x-forwarded-port"), Some("1"));
+        let own = run.get("/own", &forged).seen();
+        assert_eq!(own.headers.all("x-forwarded-prefix"), ["/own"]);
         let none = run.get("/off", &forged).seen();
         for (name, _) in forged {
             assert_eq!(none.header(name), None, "{name}");

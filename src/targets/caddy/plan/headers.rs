@@ -18,6 +18,9 @@ pub(super) const FORWARDED: [&str; 5] = [
     "X-Real-IP",
 ];
 
+/// What a client might claim in other words; no header of the proxy's own replaces it.
+const CLAIMED: [&str; 2] = ["Forwarded", "X-Forwarded-Prefix"];
+
 fn own(name: &str) -> Option<&'static str> {
     FORWARDED
         .iter()
@@ -105,6 +108,18 @@ pub(super) fn request(listener: &Listener, route: &Route, routes: &mut Vec<Node>
     if route.shares().is_empty() {
         return;
     }
+    // Where the route itself gives such a header, it begins without the client's; else others may be made of it first.
+    let (early, late): (Vec<&'static str>, Vec<&'static str>) =
+        CLAIMED.into_iter().partition(|name| {
+            let mut ops = route.request_headers.iter();
+            ops.any(|op| op.name.eq_ignore_ascii_case(name))
+        });
+    let without = |names: Vec<&'static str>| -> Option<Node> {
+        let delete = Map::new().put("delete", Node::list(names.iter().copied().map(fixed)));
+        let handle = vec![handler("headers").put("request", delete).into()];
+        (!names.is_empty()).then(|| super::always(handle).into())
+    };
+    routes.extend(without(early));
     for op in route
         .request_headers
         .iter()
@@ -120,6 +135,7 @@ pub(super) fn request(listener: &Listener, route: &Route, routes: &mut Vec<Node>
             _ => at(super::always(handle), op.at),
         });
     }
+    routes.extend(without(late));
 }
 
 fn change(op: &HeaderOp, listener: &Listener) -> Map {
