@@ -48,9 +48,13 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
         ));
     }
     if found.is_empty() {
-        return Err(Fault::new("no program is here that could be asked").help(
-            "install nginx or haproxy, or name one: `--program nginx=/opt/nginx/sbin/nginx`",
-        ));
+        let known: Vec<&str> = programs::ALL.iter().map(|it| it.target()).collect();
+        return Err(
+            Fault::new("no program is here that could be asked").help(format!(
+                "install one of {}, or name one: `--program nginx=/opt/nginx/sbin/nginx`",
+                known.join(", ")
+            )),
+        );
     }
     let progress = Progress::new();
     let wish = Wish {
