@@ -55,3 +55,9 @@ pub(super) fn tries(upstream: &Upstream, asked: u16) -> u16 {
     let others = u16::try_from(upstream.servers.len() - 1).unwrap_or(u16::MAX);
     others.max(asked)
 }
+
+/// Whether a route's sockets are idle for less time than its answers may take.
+pub(super) fn socket_ends_sooner(route: &Route) -> bool {
+    let socket = route.websocket.as_ref();
+    socket.is_some_and(|it| it.idle.value < route.response.value)
+}

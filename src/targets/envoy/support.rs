@@ -107,7 +107,15 @@ pub(super) fn support(feature: Feature) -> Support {
             _ => exact(),
         }),
         TimeoutClientKeepalive => exact(),
-        TimeoutConnect | TimeoutResponse => exact(),
+        TimeoutConnect => exact(),
+        TimeoutResponse => depends("whether sockets end sooner", |u, _| match u.on.route() {
+            Some(route) if facts::socket_ends_sooner(route) => {
+                approx("a handshake that waits longer than `websocket.idle` gets 408 after that time: one timer serves it and its tunnel")
+                    .seen(SEEN)
+                    .help("let `websocket.idle` be longer than `timeouts.response`")
+            }
+            _ => exact(),
+        }),
         TimeoutIdle => depends("whether it is shorter than the response time", idle),
         TimeoutWebSocketIdle | TimeoutMaxDuration => exact(),
         TimeoutStreamIdle => depends("whether it is shorter than the response time", stream_idle),

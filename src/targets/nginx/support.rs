@@ -122,6 +122,11 @@ pub(super) fn support(feature: Feature) -> Support {
                 .seen(BOTH);
             }
             match &route.websocket {
+                Some(websocket) if websocket.idle.value < route.response.value => {
+                    approx("a handshake that waits longer than `websocket.idle` gets 504 after that time: one timer serves it and its tunnel")
+                        .seen(BOTH)
+                        .help("let `websocket.idle` be longer than `timeouts.response`")
+                }
                 Some(websocket) if websocket.idle.value > route.response.value => {
                     approx(format!(
                         "plain requests get 504 in time; a server that does not answer a handshake has `websocket.idle` ({})",

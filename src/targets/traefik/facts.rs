@@ -344,3 +344,9 @@ pub(super) fn one_tls_wish(gateway: &Gateway) -> bool {
         .next()
         .is_none_or(|first| wishes.all(|it| it == first))
 }
+
+/// Whether a route's sockets are idle for less time than its answers may take.
+pub(super) fn socket_ends_sooner(route: &Route) -> bool {
+    let socket = route.websocket.as_ref();
+    socket.is_some_and(|it| it.idle.value < route.response.value)
+}

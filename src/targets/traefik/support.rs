@@ -149,7 +149,14 @@ pub(super) fn support(feature: Feature) -> Support {
             }
             exact()
         }),
-        TimeoutResponse => exact(),
+        TimeoutResponse => depends("the version, and whether sockets end sooner", |u, env| match u.on.route() {
+            Some(route) if env.since(3, 7, 0) && facts::socket_ends_sooner(route) => {
+                approx("a handshake that waits longer than `websocket.idle` gets 504 after that time: one timer serves it and its tunnel")
+                    .seen(SEEN)
+                    .help("let `websocket.idle` be longer than `timeouts.response`")
+            }
+            _ => exact(),
+        }),
         TimeoutIdle => depends("the version, and how long an answer may take", idle),
         TimeoutWebSocketIdle => depends("the version", |_, env| match env.since(3, 7, 0) {
             true => approx("a tunnel is closed after this long without a byte from the server, whatever the client sends")
