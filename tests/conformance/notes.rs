@@ -20,6 +20,10 @@ const OUT_OF_SIGHT: &[(&str, &str)] = &[
         "a share that grows is told from chance too slowly",
     ),
     (
+        "an upgrade request with a chunked body gets 411",
+        "tests/it/envoy/odd.rs shows it",
+    ),
+    (
         "a hash of the client's address chooses the server",
         "chance may look like turns; tests/conformance/cases/combined-peers.yaml shows it",
     ),

@@ -85,7 +85,19 @@ pub(super) fn support(feature: Feature) -> Support {
         }),
 
         WebSocketUpgrade => exact(),
-        WebSocketOff => approx("an upgrade request with a chunked body gets 411: its chunks would be lost").seen(SEEN),
+        WebSocketOff => depends("whether the listener has sockets elsewhere", |u, env| {
+            let beside = u.on.route().is_some_and(|route| {
+                env.gateway.listeners_of(route).any(|listener| {
+                    let mut routes = env.gateway.routes.iter();
+                    routes.any(|it| it.websocket.is_some() && env.gateway.serves(listener, it))
+                })
+            });
+            if beside {
+                approx("an upgrade request with a chunked body gets 411: its chunks would be lost").seen(SEEN)
+            } else {
+                exact()
+            }
+        }),
         WebSocketOnly => approx("the 426 comes without `Upgrade`, which Envoy puts on no other answer than 101")
             .seen(SEEN),
         WebSocketTokens | WebSocketMethods | WebSocketOverHttp2 => exact(),
