@@ -429,11 +429,6 @@ fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
             ))
             .seen(SEEN);
         }
-        if again && facts::mains(upstream).count() > 1 && !facts::ejects(upstream) {
-            return approx("beside other requests a server that refuses may be asked again in place of another: one number serves all failures")
-                .seen(DOCS)
-                .help("add `passive`, or retry after `connect` only");
-        }
     }
     exact()
 }
