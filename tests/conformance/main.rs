@@ -88,13 +88,17 @@ fn every_feature_has_a_case() {
 #[test]
 fn every_feature_was_seen_on_every_version() {
     let record = Evidence::recorded();
+    let cases = Case::all();
     let mut missing = Vec::new();
     for target in targets::ALL {
         let programs = SERVERS.iter().find(|(id, _)| *id == target.id());
         let versions = programs.map_or(1, |(_, names)| names.len());
         for feature in Feature::ALL {
             let seen = record.of(target.id(), *feature).count();
-            if seen < versions {
+            let excused = cases
+                .iter()
+                .any(|case| case.name == feature.id() && case.unseen(target.id()).is_some());
+            if seen < versions && !excused {
                 missing.push(format!("{}::{feature} ({seen} of {versions})", target.id()));
             }
         }
