@@ -198,11 +198,6 @@ fn bugs_in_caddy_are_caught() {
                 feature: "stickiness.cookie.attributes",
                 plant: |text| text.replace("; HttpOnly; SameSite", "; SameSite"),
             },
-            // Caddy repeats every GET where nothing is said, and a POST by this.
-            Bug {
-                feature: "upstream.servers",
-                plant: |text| text.replace("\"retry_match\": [", "\"retry_match\": [{}, "),
-            },
             Bug {
                 feature: "drain.timeout",
                 plant: |text| text.replace("\"stream_close_delay\"", "\"flush_interval\""),
