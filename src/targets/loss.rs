@@ -1,5 +1,7 @@
 //! Verdicts and the loss report: what a gateway loses on a target, and how loud that is.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap as HashMap;
 
 use super::{Env, Support, Target, Verdict};
@@ -29,6 +31,27 @@ impl<'a> Verdicts<'a> {
     /// Every use that is not exact.
     pub fn findings(&self) -> &[Finding<'a>] {
         &self.findings
+    }
+
+    /// The losses that are accepted, each once: what a file's head says of it, and where it is accepted.
+    pub fn accepted(&self, gateway: &Gateway) -> Vec<(String, Loc)> {
+        let mut told: Vec<(String, Loc)> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for finding in &self.findings {
+            let Some(accept) = finding.accepted.and_then(|it| gateway.accept.get(it)) else {
+                continue;
+            };
+            let text = format!(
+                "accepted loss {}: {} (because {})",
+                finding.used.feature.id(),
+                finding.verdict.note().instead,
+                accept.because
+            );
+            if seen.insert(text.clone()) {
+                told.push((text, accept.at));
+            }
+        }
+        told
     }
 
     /// Whether a use is rendered: exact or approximated. `from` is the setting's own origin.

@@ -45,20 +45,8 @@ pub(super) fn about(ctx: &Ctx<'_>) -> Vec<Tok> {
             lines.push(remark("Merged into the `static_resources` of your own bootstrap.").end());
         }
     }
-    let mut told = BTreeSet::new();
-    for finding in ctx.v.findings() {
-        let Some(accept) = finding.accepted.and_then(|it| ctx.g.accept.get(it)) else {
-            continue;
-        };
-        let text = format!(
-            "accepted loss {}: {} (because {})",
-            finding.used.feature.id(),
-            finding.verdict.note().instead,
-            accept.because
-        );
-        if told.insert(text.clone()) {
-            lines.push(remark(&text).at(accept.at).end());
-        }
+    for (text, at) in ctx.v.accepted(ctx.g) {
+        lines.push(remark(&text).at(at).end());
     }
     lines
 }

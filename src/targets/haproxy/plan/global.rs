@@ -1,7 +1,5 @@
 //! What holds for the whole process: `global`, `defaults`, where names are looked up, who shares the tables.
 
-use std::collections::BTreeSet;
-
 use super::{Ctx, Section, line, raw, remark};
 use crate::emit::lang::haproxy;
 use crate::emit::{Part, Tok};
@@ -25,20 +23,8 @@ pub(super) fn about(ctx: &Ctx<'_>) -> Vec<Tok> {
     } else {
         lines.push(remark("Check it with: haproxy -c -f haproxy.cfg").end());
     }
-    let mut told = BTreeSet::new();
-    for finding in ctx.v.findings() {
-        let Some(accept) = finding.accepted.and_then(|it| ctx.g.accept.get(it)) else {
-            continue;
-        };
-        let text = format!(
-            "accepted loss {}: {} (because {})",
-            finding.used.feature.id(),
-            finding.verdict.note().instead,
-            accept.because
-        );
-        if told.insert(text.clone()) {
-            lines.push(remark(&text).at(accept.at).end());
-        }
+    for (text, at) in ctx.v.accepted(ctx.g) {
+        lines.push(remark(&text).at(at).end());
     }
     lines
 }

@@ -11,8 +11,6 @@ mod rule;
 mod service;
 mod tls;
 
-use std::collections::BTreeSet;
-
 use rustc_hash::FxHashSet as HashSet;
 use serde::Serialize;
 
@@ -159,20 +157,8 @@ fn about(ctx: &Ctx<'_>, further: &[&str]) -> Vec<Tok> {
         .end(),
     ];
     lines.extend(further.iter().map(|text| line(text).end()));
-    let mut told = BTreeSet::new();
-    for finding in ctx.v.findings() {
-        let Some(accept) = finding.accepted.and_then(|it| ctx.g.accept.get(it)) else {
-            continue;
-        };
-        let text = format!(
-            "accepted loss {}: {} (because {})",
-            finding.used.feature.id(),
-            finding.verdict.note().instead,
-            accept.because
-        );
-        if told.insert(text.clone()) {
-            lines.push(line(&text).at(accept.at).end());
-        }
+    for (text, at) in ctx.v.accepted(ctx.g) {
+        lines.push(line(&text).at(at).end());
     }
     lines
 }
