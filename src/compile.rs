@@ -294,10 +294,16 @@ pub fn render_gateway(
             .help(format!("write a version from {oldest}"));
     }
     if !target.lays_out(options.layout) {
+        let title = target.title();
         report
             .error(format!("{}::layout", target.id()), Loc::default())
-            .says(format!("{} reads no labels of containers", target.title()))
-            .help("leave `--layout labels` to Traefik, and write files for this target");
+            .says(match options.layout {
+                Layout::Labels => format!("{title} reads no labels of containers"),
+                Layout::Json => format!("{title} has no choice between YAML and JSON"),
+                Layout::Include => format!("{title} is one whole file"),
+                Layout::Full => format!("{title} has no whole files"),
+            })
+            .help("leave `--layout` out for this target");
     }
     if report.has_errors() {
         return Rendered {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use wsgen::targets::Layout;
 
 /// One YAML spec, every proxy's configuration, with WebSocket as the first-class citizen.
 #[derive(Parser, Debug)]
@@ -165,7 +166,7 @@ pub(super) struct Overlays {
 pub(super) struct RenderArgs {
     #[command(flatten)]
     pub(super) spec: SpecArgs,
-    /// The targets: names with commas, possibly with a version (nginx@1.22), or `all`
+    /// The targets: names with commas, possibly with a version (nginx@1.22), or `all`: every program; platforms such as alb are named
     #[arg(short, long, value_name = "TARGETS", value_delimiter = ',')]
     pub(super) target: Vec<String>,
     /// Write every file below this folder: one target's straight into it, several targets' into a folder each
@@ -177,7 +178,7 @@ pub(super) struct RenderArgs {
     /// Put the spec's line behind each block
     #[arg(long)]
     pub(super) annotate: bool,
-    /// Whole files that start as they are, or only the parts for an existing configuration
+    /// How much is written, and as what
     #[arg(long, value_enum, default_value_t = LayoutArg::Full)]
     pub(super) layout: LayoutArg,
     /// Make every loss that is not accepted an error
@@ -191,9 +192,26 @@ pub(super) struct RenderArgs {
 /// How much of a configuration is written.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum LayoutArg {
+    /// Whole files that start as they are
     Full,
+    /// Only the parts for an existing configuration
     Include,
+    /// Whole files as JSON, where a target takes YAML and JSON: the template of alb
+    Json,
+    /// Labels of a container, for a program that reads them: traefik
     Labels,
+}
+
+impl LayoutArg {
+    /// How much of a configuration it asks for.
+    pub(super) fn layout(self) -> Layout {
+        match self {
+            Self::Full => Layout::Full,
+            Self::Include => Layout::Include,
+            Self::Json => Layout::Json,
+            Self::Labels => Layout::Labels,
+        }
+    }
 }
 
 #[derive(clap::Args, Debug)]

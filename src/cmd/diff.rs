@@ -7,9 +7,9 @@ use std::process::Command;
 
 use wsgen::compile::{self, Compiled, Input, Options};
 use wsgen::diag::Report;
-use wsgen::targets::{Layout, Target};
+use wsgen::targets::Target;
 
-use super::args::{DiffArgs, DiffFormat, Format, LayoutArg, Overlays};
+use super::args::{DiffArgs, DiffFormat, Format, Overlays};
 use super::fault::{Fault, shown, words};
 use super::findings::Findings;
 use super::input::{self, Spec};
@@ -25,11 +25,7 @@ pub(super) fn run(args: &DiffArgs, screen: &Screen) -> Result<Status, Fault> {
     let mut over = args.over.clone();
     over.set.extend(chosen.versions.clone());
     let options = Options {
-        layout: match args.layout {
-            LayoutArg::Full => Layout::Full,
-            LayoutArg::Include => Layout::Include,
-            LayoutArg::Labels => Layout::Labels,
-        },
+        layout: args.layout.layout(),
         ..Options::default()
     };
     let sides = match (&args.new, &args.out) {

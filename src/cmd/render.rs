@@ -9,9 +9,9 @@ use wsgen::diag::Level;
 use wsgen::emit::OutFile;
 use wsgen::ir::Version;
 use wsgen::rules;
-use wsgen::targets::{self, Layout, Target};
+use wsgen::targets::{self, Target};
 
-use super::args::{Format, LayoutArg, RenderArgs};
+use super::args::{Format, RenderArgs};
 use super::fault::{Fault, shown, words};
 use super::findings::Findings;
 use super::input::{Spec, unknown_target};
@@ -39,11 +39,7 @@ pub(super) fn run(args: &RenderArgs, screen: &Screen) -> Result<Status, Fault> {
     over.set.extend(chosen.versions);
     let mut spec = Spec::read(args.spec.spec.as_deref(), &over)?.asks_for(&over)?;
     let options = Options {
-        layout: match args.layout {
-            LayoutArg::Full => Layout::Full,
-            LayoutArg::Include => Layout::Include,
-            LayoutArg::Labels => Layout::Labels,
-        },
+        layout: args.layout.layout(),
         annotate: args.annotate,
         deny_loss: args.deny_loss,
     };
@@ -79,7 +75,7 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
-    /// Reads `nginx@1.22`, `haproxy`, `all`.
+    /// Reads `nginx@1.22`, `haproxy`, `all`: every program, and no platform.
     pub(super) fn read(names: &[String]) -> Result<Self, Fault> {
         let mut chosen = Self {
             targets: Vec::new(),
@@ -90,7 +86,7 @@ impl Chosen {
         for name in names {
             if name == "all" {
                 chosen.apart = true;
-                for target in targets::ALL {
+                for target in targets::ALL.iter().filter(|it| !it.is_platform()) {
                     chosen.add(*target);
                 }
                 continue;

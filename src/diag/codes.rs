@@ -164,6 +164,43 @@ pub const CODES: &[(&str, &str)] = &[
         "A request under `tests:` is not answered as the spec expects.",
     ),
     (
+        "alb::rules",
+        "A load balancer takes 100 rules, default actions not counted; a route needs one for each set of five values, and one for each guard. A quota that AWS raised is written as `targets.alb.rules`.",
+    ),
+    (
+        "alb::conditions",
+        "A rule compares five values in all: host, path, method, client, headers and query parameters.",
+    ),
+    (
+        "alb::priorities",
+        "Priorities end at 50000, and the rules behind `targets.alb.first_priority` do not fit.",
+    ),
+    (
+        "alb::listeners",
+        "A load balancer has 50 listeners at most.",
+    ),
+    (
+        "alb::groups",
+        "A load balancer has 100 target groups at most: one for each upstream, and for each weight of its servers.",
+    ),
+    ("alb::targets", "A load balancer has 1000 targets at most."),
+    (
+        "alb::subnets",
+        "A load balancer stands in two subnets or more, each in a zone of its own.",
+    ),
+    (
+        "alb::id",
+        "An id of EC2 has 8 or 17 hexadecimal digits behind its kind: `vpc-0a1b2c3d`.",
+    ),
+    (
+        "alb::arn",
+        "What the room names is an ARN of the right service.",
+    ),
+    (
+        "alb::bucket",
+        "A bucket's name has 3 to 63 lower-case letters, digits, `-` and `.`.",
+    ),
+    (
         "emit::template",
         "A template does not fit its plan: a fault of wsgen, not of the spec.",
     ),

@@ -3,6 +3,10 @@
 /// (name, text): the name is the path under `templates/` without `.tera`; its folder is the target.
 pub(super) const TEMPLATES: &[(&str, &str)] = &[
     (
+        "alb/template",
+        include_str!("../../templates/alb/template.tera"),
+    ),
+    (
         "caddy/caddy.json",
         include_str!("../../templates/caddy/caddy.json.tera"),
     ),

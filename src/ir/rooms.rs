@@ -290,6 +290,10 @@ pub struct AlbRoom {
     pub trust_store: Option<Set<String>>,
     /// Whether a web ACL is rendered; `None`: where a route asks for it.
     pub waf: Option<Set<bool>>,
+    /// The quota of rules.
+    pub rules: Set<u16>,
+    /// The priority of each listener's first rule.
+    pub first_priority: Set<u16>,
 }
 
 /// A Kubernetes Service.

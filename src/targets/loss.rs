@@ -202,6 +202,7 @@ pub fn report(
             ));
         }
     }
+    report.extend(target.limits(gateway, verdicts));
     for (number, accept) in gateway.accept.iter().enumerate() {
         if accept.target == target.id()
             && !verdicts

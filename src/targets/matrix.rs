@@ -42,17 +42,20 @@ pub fn summary() -> String {
     out
 }
 
+/// The target with the range of its versions; a platform has none.
+fn titled(target: &dyn Target) -> String {
+    let (oldest, newest) = target.versions();
+    match target.is_platform() {
+        true => target.title().to_owned(),
+        false => format!("{} {oldest} to {newest}", target.title()),
+    }
+}
+
 /// Markdown, a page: for every feature and target the verdict, what differs, and what was seen of it on which version.
 pub fn page() -> String {
     let mut out = String::from("# What each target does with each feature\n");
     for target in ALL {
-        let (oldest, newest) = target.versions();
-        let _ = write!(
-            out,
-            "\n- [{} {oldest} to {newest}](#{})",
-            target.title(),
-            target.id()
-        );
+        let _ = write!(out, "\n- [{}](#{})", titled(*target), target.id());
     }
     out.push_str(
         "\n\nA verdict is the compiler's; *seen* is what the conformance suite (`tests/conformance`) saw on the real program: promises \

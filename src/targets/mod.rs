@@ -1,5 +1,6 @@
 //! The targets: each program or platform that a gateway can be rendered for.
 
+pub mod alb;
 pub mod caddy;
 pub mod envoy;
 pub mod evidence;
@@ -10,6 +11,7 @@ pub mod nginx;
 pub mod support;
 pub mod traefik;
 
+use crate::diag::Report;
 use crate::emit::Page;
 use crate::ir::{Feature, Gateway, RawPlace, Room, Version};
 
@@ -23,6 +25,7 @@ pub static ALL: &[&dyn Target] = &[
     &traefik::Traefik,
     &envoy::Envoy,
     &caddy::Caddy,
+    &alb::Alb,
 ];
 
 /// The target of this id.
@@ -41,6 +44,11 @@ pub trait Target: Sync {
     /// The oldest and the newest version whose behaviour is known; the newest is the default.
     fn versions(&self) -> (Version, Version);
 
+    /// Whether it is a service of others, which no machine runs: `all` does not mean it, for few specs are written for it.
+    fn is_platform(&self) -> bool {
+        false
+    }
+
     /// The target's room in the gateway.
     fn room<'a>(&self, gateway: &'a Gateway) -> &'a Room;
 
@@ -54,12 +62,18 @@ pub trait Target: Sync {
 
     /// Whether the target can be written in this layout.
     fn lays_out(&self, layout: Layout) -> bool {
-        layout != Layout::Labels
+        matches!(layout, Layout::Full | Layout::Include)
     }
 
     /// Where a `raw` snippet can stand in the files; elsewhere it is an error.
     fn raw_places(&self) -> &'static [RawPlace] {
         &RawPlace::ALL
+    }
+
+    /// What the platform would refuse of the gateway as a whole, such as more rules than it takes: an error that nobody can accept.
+    fn limits(&self, gateway: &Gateway, verdicts: &Verdicts<'_>) -> Report {
+        let _ = (gateway, verdicts);
+        Report::new()
     }
 
     /// The files, the main one first. Cannot fail: what can be lost is known from the verdicts before.
@@ -106,6 +120,8 @@ pub enum Layout {
     Full,
     /// Only the parts that go into an existing configuration.
     Include,
+    /// Whole files as JSON, where a target takes YAML and JSON.
+    Json,
     /// Labels of a container, for a program that reads them.
     Labels,
 }

@@ -109,10 +109,10 @@ fn losses_features_and_codes_are_explained() {
         .run()
         .status(2)
         .stderr_has("did you mean `nginx::drain.spread`?");
-    Cli::new("explain alb::drain.spread")
+    Cli::new("explain proxy::drain.spread")
         .run()
         .status(2)
-        .stderr_has("the target `alb` is not built in");
+        .stderr_has("the target `proxy` is not built in");
     Cli::new("explain defaults")
         .run()
         .status(0)

@@ -6,7 +6,7 @@ use wsgen::emit::lang::{haproxy, nginx};
 
 use crate::live::{self, Running};
 use crate::programs;
-use texts::texts;
+pub(crate) use texts::texts;
 
 mod texts;
 

@@ -132,7 +132,9 @@ const OTHERS_CHANGE: &[&str] = &[
     "auth.jwt.strip",
     "headers.tls_subject",
     "limit.requests.bucket",
+    "log.fields",
     "timeout.idle",
+    "upstream.backup",
 ];
 
 /// What a target does by itself, and cannot be told otherwise.
@@ -144,4 +146,12 @@ const BY_ITSELF: &[(&str, &str)] = &[
     ("traefik", "runtime.files"),
     ("envoy", "runtime.files"),
     ("caddy", "runtime.files"),
+    // Every rule that forwards passes upgrades, and answers as they arrive.
+    ("alb", "websocket.upgrade"),
+    ("alb", "stream"),
+    ("alb", "stream.request"),
+    // One switch for the whole load balancer.
+    ("alb", "headers.forwarded"),
+    // `normalize` and `reject` are one: 400.
+    ("alb", "listener.paths"),
 ];

@@ -1,5 +1,6 @@
 //! The hermetic tests: one binary, one module per subject.
 
+mod alb;
 #[path = "../support/bless.rs"]
 mod bless;
 mod caddy;

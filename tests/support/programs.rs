@@ -36,8 +36,8 @@ pub(crate) fn servers() -> Vec<&'static str> {
     known.flat_map(|(_, names)| names.iter().copied()).collect()
 }
 
-/// What people connect with: node stands for its npm packages, `websockets` for Python's package.
-const CLIENTS: [&str; 3] = ["node", "websockets", "chromium"];
+/// What comes with packages: node stands for its npm packages, `websockets` for Python's package, `moto` for a Python that has it.
+const CLIENTS: [&str; 4] = ["node", "websockets", "chromium", "moto"];
 
 /// A program that runs on this machine.
 #[derive(Clone, Debug)]

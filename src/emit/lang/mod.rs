@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::marks;
 
 pub mod caddy;
+pub mod cloudformation;
 pub mod envoy;
 pub mod haproxy;
 pub mod nginx;

@@ -299,9 +299,12 @@ impl Lower<'_> {
         AlbRoom {
             room: common!(self, &all.alb, routes),
             vpc: written(it.and_then(|it| it.vpc.as_ref())),
-            subnets: it
-                .and_then(|it| it.subnets.as_ref())
-                .map(|list| Set::written(plain(list), list.at)),
+            subnets: it.and_then(|it| it.subnets.as_ref()).map(|list| {
+                // `--set alb.subnets=a,b` can only give one text.
+                let ids = plain(list);
+                let each = ids.iter().flat_map(|ids| ids.split(',')).map(str::trim);
+                Set::written(each.map(str::to_owned).collect(), list.at)
+            }),
             scheme: text(scheme, Loc(0), ("internet-facing", defaults::ROOM)),
             certificates: names(it.and_then(|it| it.certificates.as_ref())),
             upstreams: names(it.and_then(|it| it.upstreams.as_ref())),
@@ -310,6 +313,14 @@ impl Lower<'_> {
             waf: it
                 .and_then(|it| it.waf.as_ref())
                 .map(|waf| Set::written(waf.value.0, waf.at)),
+            rules: match it.and_then(|it| it.rules.as_ref()) {
+                Some(rules) => self.bounded(rules, 1..=50_000),
+                None => Set::default(100, Loc(0), defaults::ROOM),
+            },
+            first_priority: match it.and_then(|it| it.first_priority.as_ref()) {
+                Some(first) => self.bounded(first, 1..=50_000),
+                None => Set::default(10, Loc(0), defaults::ROOM),
+            },
         }
     }
 

@@ -144,7 +144,8 @@ pub fn uses(gateway: &Gateway) -> Vec<Use<'_>> {
     {
         found.add(
             Feature::LogAccess,
-            if format.is_written() {
+            // A log that nobody wrote is a default.
+            if format.is_written() || *at == Loc::default() {
                 format.from
             } else {
                 Origin::written(*at)

@@ -194,6 +194,12 @@ room! {
         trust_store: At<String>,
         /// Renders a WAFv2 web ACL for what needs one. Default: on where a route asks for it.
         waf: At<OnOff>,
+        /// The quota of rules for the load balancer, 1 to 50000, where AWS raised it. Default: 100.
+        #[schemars(range(min = 1, max = 50000), extend("default" = 100))]
+        rules: At<u64>,
+        /// The priority of each listener's first rule, 1 to 50000; the others follow ten apart. A block of numbers that no rule of the running stack has keeps an update from meeting them. Default: 10.
+        #[schemars(range(min = 1, max = 50000), extend("default" = 10))]
+        first_priority: At<u64>,
     }
 }
 

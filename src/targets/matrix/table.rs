@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{families, sentence, word};
+use super::{families, sentence, titled, word};
 use crate::ir::Feature;
 use crate::targets::evidence::Evidence;
 use crate::targets::{ALL, Support, Target};
@@ -45,9 +45,8 @@ pub fn details(targets: &[&dyn Target]) -> String {
     let first = first_column();
     let mut out = String::new();
     for (at, target) in targets.iter().enumerate() {
-        let (oldest, newest) = target.versions();
         let gap = if at > 0 { "\n" } else { "" };
-        let _ = writeln!(out, "{gap}{} {oldest} to {newest}", target.title());
+        let _ = writeln!(out, "{gap}{}", titled(*target));
         for (family, features) in families() {
             let _ = writeln!(out, "\n{}", family.title());
             for feature in features {

@@ -35,7 +35,7 @@ impl Target for Nginx {
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {
         let path = match env.layout {
-            Layout::Full => "nginx.conf",
+            Layout::Full | Layout::Json => "nginx.conf",
             Layout::Include | Layout::Labels => "wsgen.conf",
         };
         let plan = plan::plan(gateway, verdicts, env);

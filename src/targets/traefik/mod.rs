@@ -34,8 +34,8 @@ impl Target for Traefik {
         support::support(feature)
     }
 
-    fn lays_out(&self, _layout: Layout) -> bool {
-        true
+    fn lays_out(&self, layout: Layout) -> bool {
+        layout != Layout::Json
     }
 
     fn raw_places(&self) -> &'static [RawPlace] {
@@ -58,7 +58,7 @@ impl Target for Traefik {
             ],
             // Whoever has a Traefik has its static file too.
             Layout::Include => vec![dynamic],
-            Layout::Full => vec![
+            Layout::Full | Layout::Json => vec![
                 Page::new("traefik.yml", "traefik/traefik.yml", &TRAEFIK, &fixed),
                 dynamic,
             ],

@@ -74,7 +74,7 @@ fn every_layout_is_accepted_with_and_without_its_lines() {
             assert_eq!(text.contains("# spec.yaml:"), annotate, "{text}");
             let whole = match layout {
                 Layout::Include => format!("{BOOTSTRAP}{text}"),
-                Layout::Full | Layout::Labels => text,
+                Layout::Full | Layout::Json | Layout::Labels => text,
             };
             if let Err(why) = rehearse::check(&program, &[("envoy.yaml", &whole)]) {
                 panic!("{layout:?}, annotate {annotate}: {why}\n{whole}");

@@ -1,7 +1,7 @@
 //! The hostile texts that the writers are tried with.
 
 /// Hostile texts by hand, and random mixtures of hostile pieces; the same ones on every run.
-pub(super) fn texts() -> Vec<String> {
+pub(crate) fn texts() -> Vec<String> {
     const HAND: &[&str] = &[
         "",
         " ",

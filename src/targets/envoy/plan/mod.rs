@@ -55,7 +55,7 @@ pub(super) fn plan<'a>(g: &'a Gateway, v: &'a Verdicts<'a>, env: &'a Env<'a>) ->
         clusters: Clusters::new(g),
     };
     let document = match env.layout {
-        Layout::Full => process::bootstrap(&ctx),
+        Layout::Full | Layout::Json => process::bootstrap(&ctx),
         Layout::Include | Layout::Labels => Map::new(),
     };
     let listeners = g.listeners.iter().map(|it| listener::listener(&ctx, it));

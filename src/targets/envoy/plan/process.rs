@@ -24,7 +24,7 @@ pub(super) fn about(ctx: &Ctx<'_>) -> Vec<Tok> {
         .end(),
     ];
     match ctx.env.layout {
-        crate::targets::Layout::Full => {
+        crate::targets::Layout::Full | crate::targets::Layout::Json => {
             lines.push(remark("Check it, then start it, with:").end());
             lines.push(remark("envoy --mode validate -c envoy.yaml").end());
             lines.push(

@@ -61,7 +61,7 @@ fn providers(ctx: &Ctx<'_>) -> Map {
             "docker",
             Map::new().put("exposedByDefault", Node::flag(false)),
         ),
-        Layout::Full | Layout::Include => all,
+        Layout::Full | Layout::Include | Layout::Json => all,
     }
 }
 
