@@ -92,6 +92,10 @@ fn every_feature_was_seen_on_every_version() {
     let mut missing = Vec::new();
     for target in targets::ALL {
         let programs = SERVERS.iter().find(|(id, _)| *id == target.id());
+        // A platform that no machine runs is tried by its own tests.
+        if programs.is_none() && target.is_platform() {
+            continue;
+        }
         let versions = programs.map_or(1, |(_, names)| names.len());
         for feature in Feature::ALL {
             let seen = record.of(target.id(), *feature).count();
