@@ -198,6 +198,11 @@ fn bugs_in_caddy_are_caught() {
                 feature: "stickiness.cookie.attributes",
                 plant: |text| text.replace("; HttpOnly; SameSite", "; SameSite"),
             },
+            // Caddy repeats every GET where nothing is said, and by this a POST whose body need not be sent anew.
+            Bug {
+                feature: "upstream.servers",
+                plant: |text| text.replace("\"retry_match\": [", "\"retry_match\": [{}, "),
+            },
             Bug {
                 feature: "drain.timeout",
                 plant: |text| text.replace("\"stream_close_delay\"", "\"flush_interval\""),

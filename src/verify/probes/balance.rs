@@ -1,7 +1,7 @@
 //! Balance (contract §4.5): servers in turn, the one with the fewest open requests, at random, by a consistent hash.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::odds;
 use super::way::{Way, capped, number, routes, until};
@@ -116,10 +116,11 @@ fn fewest(lab: &Lab, id: UpstreamId) -> Seen {
     for server in busy {
         lab.stubs(id)[*server].answer(&path, Answer::status(200).after(wait));
     }
-    // Each of the others takes one at most, and the free one the rest.
+    // Each of the others takes one at most until it has answered that, and the free one the rest.
     let mut counts = vec![0_usize; way.upstream.servers.len()];
+    let start = Instant::now();
     let total = 40.max(active.len() * 3);
-    std::thread::scope(|scope| {
+    let sent = std::thread::scope(|scope| {
         let way = &way;
         for _ in 0..total {
             let ask = way.fresh();
@@ -134,15 +135,18 @@ fn fewest(lab: &Lab, id: UpstreamId) -> Seen {
                 counts[server] += 1;
             }
         }
+        start.elapsed()
     });
-    if busy.iter().any(|server| counts[*server] > 1) {
+    // Where the machine was slow, answers came meanwhile.
+    let most = 1 + usize::try_from(sent.as_millis() / wait.as_millis().max(1)).unwrap_or(0);
+    if busy.iter().any(|server| counts[*server] > most) {
         return Err(Deviation::new(
             format!(
                 "{total} requests to {}, all but one of whose servers keep theirs",
                 way.upstream.name
             ),
             format!("{} at its servers", listed(&counts)),
-            "one at most where it has to wait, the others where none is open",
+            format!("{most} at most where each has to wait, the others where none is open"),
         )
         .into());
     }

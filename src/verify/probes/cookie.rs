@@ -61,10 +61,10 @@ const fn same_site(it: SameSite) -> &'static str {
     }
 }
 
-/// The line that sets a cookie.
+/// The line that sets a cookie; of several the last, which is the one that a browser keeps (RFC 6265, 5.3).
 fn line<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     let lines = response.headers.all("set-cookie");
-    lines.into_iter().find(|line| {
+    lines.into_iter().rfind(|line| {
         let own = line.split_once('=');
         own.is_some_and(|(own, _)| own.trim() == name)
     })

@@ -243,6 +243,44 @@ fn others_take_what_a_dead_server_refuses() {
     }
 }
 
+/// An answer names one server, however many were tried, and a client that follows it stays there.
+#[test]
+fn a_client_gets_one_cookie_where_servers_refuse() {
+    let servers: Vec<Stub> = ["a", "b", "c", "d"].map(Stub::start).into();
+    let list: Vec<String> = servers
+        .iter()
+        .map(|it| format!("\"{}\"", it.address()))
+        .collect();
+    let spec = format!(
+        "wsgen: 1\nlisteners: {{ web: {{ port: $PORT, address: 127.0.0.1 }} }}\nupstreams: {{ app: {{ servers: [{}], stickiness: {{ cookie: {{ name: node, ttl: 1h }} }} }} }}\nroutes: [{{ name: a, upstream: app, websocket: true }}]\n",
+        list.join(", ")
+    );
+    let mut servers = servers;
+    servers.truncate(2);
+    live(&spec, |run| {
+        for _ in 0..12 {
+            let first = run.get("/", &[("X-Reply", "Set-Cookie: own=1")]);
+            let lines = first.headers.all("set-cookie");
+            let ours: Vec<&str> = lines
+                .iter()
+                .copied()
+                .filter(|it| it.starts_with("node="))
+                .collect();
+            let [line] = ours.as_slice() else {
+                panic!("{lines:?}");
+            };
+            assert!(lines.contains(&"own=1"), "{lines:?}");
+            let (pair, attributes) = line.split_once(';').expect("attributes");
+            assert_eq!(attributes, " Path=/; Max-Age=3600; HttpOnly; SameSite=Lax");
+            let again = run.get("/", &[("Cookie", pair)]);
+            assert_eq!(again.server(), first.server());
+            assert_eq!(again.header("set-cookie"), None);
+            let socket = run.websocket("/", &[("Cookie", pair)]).expect("a tunnel");
+            assert_eq!(socket.server(), first.server());
+        }
+    });
+}
+
 #[test]
 fn an_address_stands_behind_nothing_that_is_none() {
     let server = Stub::start("a");

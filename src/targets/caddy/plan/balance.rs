@@ -38,19 +38,11 @@ pub(super) fn balancing(ctx: &Ctx<'_>, group: &Group<'_>, servers: &[&Server]) -
 
 /// Each server in turn, whoever the client is: for requests whose own server refused.
 pub(super) fn in_turn(group: &Group<'_>, servers: &[&Server]) -> Map {
-    let own = group.upstream.stickiness.as_ref().and_then(|it| match it {
-        Stickiness::Cookie(cookie) => Some(cookie),
-        _ => None,
-    });
-    let turns = policy("round_robin");
-    let policy = match own {
-        Some(cookie) => policy("cookie")
-            .put("name", word(&cookie.name.value).at(cookie.name.loc()))
-            .put("fallback", turns),
-        None => turns,
-    };
-    let map = Map::new().put("selection_policy", policy);
-    retried(map, group, servers)
+    retried(
+        Map::new().put("selection_policy", policy("round_robin")),
+        group,
+        servers,
+    )
 }
 
 /// How often a request is offered again. Other requests take their turns meanwhile, so it is more often than there are servers,

@@ -7,6 +7,7 @@ mod access;
 mod answers;
 mod auth;
 mod balance;
+mod cookie;
 mod entry;
 mod group;
 mod headers;

@@ -100,7 +100,7 @@ fn servers(
     if choice == Choice::InTurn
         && let Some(Stickiness::Cookie(cookie)) = &up.stickiness
     {
-        handle.push(unstick(&cookie.name.value));
+        handle.extend(super::cookie::anew(ctx, up, cookie, servers));
     }
     if let Some(value) = made(up) {
         handle.push(
@@ -141,22 +141,6 @@ fn servers(
             .put("errors", Map::new().put("routes", Node::list(errors)))
             .into(),
     ])
-}
-
-/// Takes the cookie that names the refusing server from the request.
-fn unstick(name: &str) -> Node {
-    let own = Map::new()
-        .put(
-            "search_regexp",
-            word(&format!("(?:^|; *){}=[^;]*", super::escaped(name))),
-        )
-        .put("replace", fixed(""));
-    handler("headers")
-        .put(
-            "request",
-            Map::new().put("replace", Map::new().put("Cookie", Node::list([own]))),
-        )
-        .into()
 }
 
 /// What a hash is computed from, where it is made into a header.
@@ -266,6 +250,14 @@ pub(super) fn dial(address: &Address) -> Node {
     match address {
         Address::Unix { path } => parts(&[Part::Static("unix/"), Part::Text(path)]),
         other => text(&other.to_string()),
+    }
+}
+
+/// What Caddy calls a server once it is dialled, and the text of its `dial`.
+pub(super) fn dialled(address: &Address) -> (String, String) {
+    match address {
+        Address::Unix { path } => (path.clone(), format!("unix/{path}")),
+        other => (other.to_string(), other.to_string()),
     }
 }
 
