@@ -172,10 +172,6 @@ pub const CODES: &[(&str, &str)] = &[
         "A rule compares five values in all: host, path, method, client, headers and query parameters.",
     ),
     (
-        "alb::priorities",
-        "Priorities end at 50000, and the rules behind `targets.alb.first_priority` do not fit.",
-    ),
-    (
         "alb::listeners",
         "A load balancer has 50 listeners at most.",
     ),

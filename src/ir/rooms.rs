@@ -292,8 +292,6 @@ pub struct AlbRoom {
     pub waf: Option<Set<bool>>,
     /// The quota of rules.
     pub rules: Set<u16>,
-    /// The priority of each listener's first rule.
-    pub first_priority: Set<u16>,
 }
 
 /// A Kubernetes Service.

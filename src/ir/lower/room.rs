@@ -317,10 +317,6 @@ impl Lower<'_> {
                 Some(rules) => self.bounded(rules, 1..=50_000),
                 None => Set::default(100, Loc(0), defaults::ROOM),
             },
-            first_priority: match it.and_then(|it| it.first_priority.as_ref()) {
-                Some(first) => self.bounded(first, 1..=50_000),
-                None => Set::default(10, Loc(0), defaults::ROOM),
-            },
         }
     }
 

@@ -197,9 +197,6 @@ room! {
         /// The quota of rules for the load balancer, 1 to 50000, where AWS raised it. Default: 100.
         #[schemars(range(min = 1, max = 50000), extend("default" = 100))]
         rules: At<u64>,
-        /// The priority of each listener's first rule, 1 to 50000; the others follow ten apart. A block of numbers that no rule of the running stack has keeps an update from meeting them. Default: 10.
-        #[schemars(range(min = 1, max = 50000), extend("default" = 10))]
-        first_priority: At<u64>,
     }
 }
 

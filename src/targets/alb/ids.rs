@@ -61,13 +61,16 @@ pub(super) fn named(name: &str, separator: char) -> String {
     }
 }
 
-/// Six digits of a text: FNV-1a.
+/// Six digits of a text.
 pub(super) fn hash(text: &str) -> String {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in text.bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    format!("{:06X}", hash >> 40)
+    format!("{:06X}", fnv(text) >> 40)
+}
+
+/// A number for a text: FNV-1a, the same in every version.
+pub(super) fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What AWS would refuse of the load balancer as a whole, at the lines of the spec that ask for too much.
 
+use std::collections::BTreeSet;
+
 use super::ids::Ids;
 use super::rules::{Rule, rules};
 use super::{facts, weights};
@@ -20,15 +22,6 @@ pub(super) fn limits(g: &Gateway, v: &Verdicts<'_>) -> Report {
         .flat_map(|listener| rules(g, v, listener, &mut ids))
         .collect();
     values(&all, &mut report);
-    if all.iter().any(|rule| rule.priority > facts::PRIORITIES) {
-        report
-            .error("alb::priorities", g.rooms.alb.first_priority.loc())
-            .says(format!(
-                "priorities end at {}, and the rules do not fit behind this one",
-                facts::PRIORITIES
-            ))
-            .help("write a lower `first_priority`");
-    }
     budget(g, &all, &mut report);
     report
 }
@@ -89,13 +82,13 @@ fn budget(g: &Gateway, all: &[Rule<'_>], report: &mut Report) {
 
 /// Rules that need more values at once than a rule has.
 fn values(all: &[Rule<'_>], report: &mut Report) {
-    let mut told: Option<Loc> = None;
+    let mut told: BTreeSet<Loc> = BTreeSet::new();
     for rule in all
         .iter()
         .filter(|rule| rule.values() > facts::VALUES_PER_RULE)
     {
-        // A route's rules stand together: one of them is enough.
-        if told.replace(rule.at) == Some(rule.at) {
+        // One rule of a route is enough.
+        if !told.insert(rule.at) {
             continue;
         }
         let name = rule.route.map_or("", |route| route.name.as_str());

@@ -5,6 +5,7 @@ mod ids;
 mod limits;
 mod order;
 mod plan;
+mod priorities;
 mod probe;
 mod redirect;
 mod rules;

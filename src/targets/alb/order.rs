@@ -176,6 +176,13 @@ fn is_rendered(v: &Verdicts<'_>, route: &Route, entry: Entry) -> bool {
         .all(|feature| v.renders_all(*feature, on))
 }
 
+/// Whether some request may fit both groups, as far as hosts and paths tell.
+pub(super) fn meet(a: &Group<'_>, b: &Group<'_>) -> bool {
+    let host = |a: &Set<HostMatch>| b.hosts.iter().any(|b| hosts_overlap(&a.value, &b.value));
+    let path = |a: &Set<PathMatch>| b.paths.iter().any(|b| paths_overlap(&a.value, &b.value));
+    a.hosts.iter().any(|it| host(it)) && a.paths.iter().any(|it| path(it))
+}
+
 /// Whether some request fits both entries, as far as hosts and paths tell.
 pub(super) fn overlap(g: &Gateway, a: Entry, b: Entry) -> bool {
     hosts_overlap(a.host(g), b.host(g)) && paths_overlap(a.path(g), b.path(g))

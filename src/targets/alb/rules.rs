@@ -3,6 +3,7 @@
 use super::facts::{self, VALUES_PER_CONDITION, VALUES_PER_RULE};
 use super::ids::{Ids, camel, hash};
 use super::order::{Group, groups};
+use super::priorities::priorities;
 use super::steps::{Pattern, Step, Then, steps};
 use crate::ir::{EncodedSlash, Gateway, HostMatch, Listener, Loc, PathMatch, Paths, Route};
 use crate::targets::Verdicts;
@@ -14,6 +15,8 @@ pub(super) struct Rule<'a> {
     pub(super) id: String,
     /// Its place among the listener's rules.
     pub(super) priority: usize,
+    /// The rule of its route that comes right before it: a guard is there before what it guards.
+    pub(super) after: Option<String>,
     /// Where it comes from.
     pub(super) at: Loc,
     /// The route; `None`: the listener's own, against paths that are not in their normal form.
@@ -70,23 +73,26 @@ pub(super) fn rules<'a>(
         return Vec::new();
     }
     let groups = groups(g, v, listener);
-    let mut rules = Vec::new();
-    if !groups.is_empty() {
-        rules.extend(normal_forms(listener, &groups, ids));
-    }
+    let mut rules: Vec<Rule<'a>> = Vec::new();
+    let mut about = Vec::new();
     for group in &groups {
+        let mut after = None;
         for step in steps(g, v, listener, group) {
             for conditions in packed(group, &step) {
-                rules.push(rule(listener, group, &step, conditions, ids));
+                let mut rule = rule(listener, group, &step, conditions, ids);
+                rule.after = after.replace(rule.id.clone());
+                rules.push(rule);
+                about.push((group, step.role));
             }
         }
     }
-    let first = usize::from(g.rooms.alb.first_priority.value);
-    let room = facts::PRIORITIES.saturating_sub(first);
-    let apart = (room / rules.len().max(1)).clamp(1, 10);
-    for (n, rule) in rules.iter_mut().enumerate() {
-        rule.priority = first + n * apart;
+    for (rule, priority) in rules.iter_mut().zip(priorities(&about)) {
+        rule.priority = priority;
     }
+    if !groups.is_empty() {
+        rules.extend(normal_forms(listener, &groups, ids));
+    }
+    rules.sort_by_key(|rule| rule.priority);
     rules
 }
 
@@ -108,6 +114,7 @@ fn rule<'a>(
     Rule {
         id,
         priority: 0,
+        after: None,
         at: route.at,
         route: Some(route),
         path: group.paths.first().map(|path| &path.value),
@@ -145,7 +152,8 @@ fn normal_forms<'a>(listener: &Listener, groups: &[Group<'a>], ids: &mut Ids) ->
     let words = format!("{} paths rule", listener.name);
     Some(Rule {
         id: ids.id(&words, &words),
-        priority: 0,
+        priority: 1,
+        after: None,
         at: listener.paths.loc(),
         route: None,
         path: None,

@@ -76,6 +76,21 @@ impl Role {
     }
 }
 
+impl Role {
+    /// The place among the rules of a route, which all look at the same hosts and paths.
+    pub(super) const fn rank(self) -> usize {
+        match self {
+            Self::Denied => 0,
+            Self::Origins => 1,
+            Self::Foreign => 2,
+            Self::Sockets => 3,
+            Self::Route | Self::Plain | Self::Closed => 4,
+            Self::Methods => 5,
+            Self::Others => 6,
+        }
+    }
+}
+
 /// Conditions beside host and path, and what becomes of the request. Each list is alternatives; `None` asks for nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Step {

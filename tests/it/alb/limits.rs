@@ -251,7 +251,6 @@ fn each_limit_is_told() {
         (room("subnets: [subnet-0a1b2c3d, a]"), "alb::id"),
         (room("log_bucket: Logs"), "alb::bucket"),
         (room("upstreams: { app: my-group }"), "alb::arn"),
-        (room("first_priority: 50000"), "alb::priorities"),
         (room("trust_store: 'arn:aws:acm:x'"), "alb::arn"),
     ] {
         let mut found = errors(&spec);

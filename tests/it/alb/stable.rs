@@ -1,4 +1,5 @@
-//! Logical ids stay: what comes or goes beside a thing does not rename it, so that a change set replaces nothing.
+//! Logical ids and priorities stay: what comes or goes beside a thing does not rename or move it, so that a change set holds what
+//! changed and nothing else, and no rule needs a number that another one still has.
 
 use std::collections::BTreeMap;
 
@@ -21,20 +22,13 @@ fn spec(routes: &[&str], upstreams: &[&str]) -> String {
     )
 }
 
-/// Every resource without its priority, by id.
+/// Every resource by id.
 fn resources(spec: &str) -> BTreeMap<String, Value> {
     let template = template(&text(spec));
     let resources = template["Resources"].as_object().expect("resources");
-    let bare = |value: &Value| {
-        let mut value = value.clone();
-        if let Some(map) = value["Properties"].as_object_mut() {
-            map.remove("Priority");
-        }
-        value
-    };
     resources
         .iter()
-        .map(|(id, it)| (id.clone(), bare(it)))
+        .map(|(id, it)| (id.clone(), it.clone()))
         .collect()
 }
 
@@ -120,4 +114,74 @@ fn names_that_look_alike_have_ids_of_their_own() {
             .count(),
         3
     );
+}
+
+/// Routes as a service has them: many hosts, pages and prefixes, some with guards.
+fn crowd() -> Vec<String> {
+    const HOSTS: [&str; 5] = [
+        "host: a.example, ",
+        "host: b.example, ",
+        "host: '*.c.example', ",
+        "host: [d.example, e.example], ",
+        "",
+    ];
+    const PATHS: [&str; 7] = [
+        "/api",
+        "/ws",
+        "/docs/api",
+        "/",
+        "{ exact: /login }",
+        "/static/",
+        "[/old, /older]",
+    ];
+    const MORE: [&str; 3] = ["", ", websocket: { only: true }", ", methods: [GET]"];
+    let mut list = Vec::new();
+    for (h, host) in HOSTS.iter().enumerate() {
+        for (p, path) in PATHS.iter().enumerate() {
+            let more = MORE[(h + p) % 3];
+            list.push(format!(
+                "name: r{h}x{p}, {host}path: {path}, upstream: app{more}"
+            ));
+        }
+    }
+    list
+}
+
+#[test]
+fn a_route_that_comes_or_goes_moves_hardly_any_other() {
+    let all = crowd();
+    let routes: Vec<&str> = all.iter().map(String::as_str).collect();
+    let more = "\ntargets: { alb: { rules: 1000 } }\n";
+    let whole = resources(&(spec(&routes, &UPSTREAMS) + more));
+    let mut moved = 0;
+    for at in 0..routes.len() {
+        let mut fewer = routes.clone();
+        fewer.remove(at);
+        let before = resources(&(spec(&fewer, &UPSTREAMS) + more));
+        moved += before
+            .iter()
+            .filter(|(id, it)| whole.get(*id) != Some(it))
+            .count();
+    }
+    // Numbers that two hosts and paths share by chance: one in a thousand.
+    let possible = routes.len() * whole.len();
+    assert!(moved * 1000 <= possible, "{moved} of {possible} move");
+}
+
+#[test]
+fn a_guard_is_there_before_what_it_guards() {
+    let resources = resources(&spec(&ROUTES, &UPSTREAMS));
+    let mut depends = 0;
+    for (id, rule) in &resources {
+        let Some(before) = rule["DependsOn"].as_str() else {
+            continue;
+        };
+        depends += 1;
+        let number = |rule: &Value| rule["Properties"]["Priority"].as_u64();
+        assert!(number(&resources[before]) < number(rule), "{id}");
+    }
+    let guard = resources["SocketSecureRuleOrigins"]["DependsOn"].clone();
+    assert!(depends > 4 && guard.is_null(), "{depends} {guard}");
+    let foreign = &resources["SocketSecureRuleForeign"];
+    assert_eq!(foreign["DependsOn"], "SocketSecureRuleOrigins");
 }

@@ -33,7 +33,9 @@ pub(super) fn resource(ctx: &Ctx<'_>, listener: &Listener, rule: &Rule<'_>) -> N
             properties = ctx.raw(properties, snippet);
         }
     }
-    let resource = ctx.resource("AWS::ElasticLoadBalancingV2::ListenerRule", properties);
+    let resource = ctx
+        .resource("AWS::ElasticLoadBalancingV2::ListenerRule", properties)
+        .maybe("DependsOn", rule.after.as_deref().map(|id| ctx.text(id)));
     Node::from(resource).at(rule.at)
 }
 
