@@ -19,6 +19,14 @@ pub(super) const TEMPLATES: &[(&str, &str)] = &[
         include_str!("../../templates/haproxy/haproxy.cfg.tera"),
     ),
     (
+        "ingress/ingress.yaml",
+        include_str!("../../templates/ingress/ingress.yaml.tera"),
+    ),
+    (
+        "ingress/values.yaml",
+        include_str!("../../templates/ingress/values.yaml.tera"),
+    ),
+    (
         "nginx/http",
         include_str!("../../templates/nginx/http.tera"),
     ),

@@ -320,6 +320,9 @@ pub struct IngressRoom {
     pub certificates: Vec<(String, Set<String>)>,
     /// Services by upstream name.
     pub upstreams: Vec<(String, Set<Service>)>,
+    /// Whether servers may be on loopback, as in a lab; a cluster refuses them.
+    #[serde(skip)]
+    pub loopback: bool,
 }
 
 /// The room of the Kubernetes Gateway API.
@@ -337,6 +340,9 @@ pub struct GatewayRoom {
     pub certificates: Vec<(String, Set<String>)>,
     /// Services by upstream name.
     pub upstreams: Vec<(String, Set<Service>)>,
+    /// Whether servers may be on loopback, as in a lab; a cluster refuses them.
+    #[serde(skip)]
+    pub loopback: bool,
 }
 
 /// The room of Cloudflare Workers.

@@ -5,6 +5,8 @@ pub mod caddy;
 pub mod envoy;
 pub mod evidence;
 pub mod haproxy;
+pub mod ingress;
+mod kubernetes;
 pub mod loss;
 pub mod matrix;
 pub mod nginx;
@@ -26,6 +28,7 @@ pub static ALL: &[&dyn Target] = &[
     &envoy::Envoy,
     &caddy::Caddy,
     &alb::Alb,
+    &ingress::Ingress,
 ];
 
 /// The target of this id.

@@ -343,6 +343,7 @@ impl Lower<'_> {
             class: written(it.and_then(|it| it.class.as_ref())),
             certificates: secrets(it.and_then(|it| it.certificates.as_ref())),
             upstreams: services(self, it.and_then(|it| it.upstreams.as_ref())),
+            loopback: false,
         }
     }
 
@@ -369,6 +370,7 @@ impl Lower<'_> {
             class: written(it.and_then(|it| it.class.as_ref())),
             certificates: secrets(it.and_then(|it| it.certificates.as_ref())),
             upstreams: services(self, it.and_then(|it| it.upstreams.as_ref())),
+            loopback: false,
         }
     }
 

@@ -1,0 +1,417 @@
+//! Helm values of the controller: what only its own configuration can say, ports and timers first.
+
+use super::{Ctx, Values};
+use crate::emit::lang::kubernetes;
+use crate::emit::{Map, Node, Style};
+use crate::ir::{
+    EncodedSlash, HeaderNames, IngressController, Listener, Loc, LogFormat, Paths, TlsProfile,
+};
+use crate::targets::ingress::facts::{self, time};
+use crate::targets::kubernetes::{remark, text, word};
+
+/// The file.
+pub(super) fn values(ctx: &Ctx<'_>) -> Values {
+    let (chart, map) = match ctx.controller {
+        IngressController::Traefik => ("traefik traefik/traefik", traefik(ctx)),
+        IngressController::Nginx => ("ingress-nginx ingress-nginx/ingress-nginx", nginx(ctx)),
+        IngressController::Haproxy => (
+            "haproxy-ingress haproxytech/kubernetes-ingress",
+            haproxy(ctx),
+        ),
+    };
+    let about = [
+        format!(
+            "What the resources of `{}` expect of their controller, as values of its Helm chart:",
+            ctx.g.name.value
+        ),
+        format!("  helm upgrade --install {chart} --values values.yaml"),
+        "They hold for all that the controller serves.".to_owned(),
+    ];
+    Values {
+        about: about.iter().map(|line| remark(line)).collect(),
+        values: map.document(Style::Yaml),
+    }
+}
+
+/// The port of the controller's pod for a port of its Service: below 1024 it would need a privilege.
+const fn pod_port(port: u16) -> u16 {
+    match port {
+        80 => 8000,
+        443 => 8443,
+        port if port < 1024 => 10_000 + port,
+        port => port,
+    }
+}
+
+/// Arguments of Traefik's command line.
+struct Arguments(Vec<Node>);
+
+impl Arguments {
+    fn add(&mut self, name: &str, value: &str, at: Loc) {
+        self.0.push(text(&format!("--{name}={value}"), at));
+    }
+}
+
+fn traefik(ctx: &Ctx<'_>) -> Map {
+    let mut ports = Map::new();
+    let mut arguments = Arguments(Vec::new());
+    for listener in &ctx.g.listeners {
+        let Some(point) = facts::entry_point(ctx.g, listener, ctx.controller) else {
+            continue;
+        };
+        ports = ports.entry(
+            kubernetes::word(&point),
+            port(listener.port.value, listener.port.loc()),
+        );
+        entry_point(ctx, listener, &point, &mut arguments);
+    }
+    if let Some(metrics) = &ctx.g.metrics {
+        let node = Map::new().put("port", Node::number(metrics.port.value));
+        ports = ports.put("metrics", Node::from(node).at(metrics.port.loc()));
+        arguments.add("metrics.prometheus", "true", metrics.at);
+        arguments.add("metrics.prometheus.entryPoint", "metrics", metrics.at);
+    }
+    access_log(ctx, &mut arguments);
+    // A prefix is one of whole segments.
+    arguments.add(
+        "providers.kubernetesIngress.strictPrefixMatching",
+        "true",
+        Loc::default(),
+    );
+    let drain = ctx.g.runtime.drain_timeout.value;
+    let grace = i64::try_from(drain.as_secs_ceil().saturating_add(5)).unwrap_or(i64::MAX);
+    let mut map = Map::new()
+        .put("ports", ports)
+        .put("additionalArguments", Node::list(arguments.0))
+        .put(
+            "deployment",
+            Map::new().put("terminationGracePeriodSeconds", Node::number(grace)),
+        )
+        .put(
+            "providers",
+            Map::new()
+                .put("kubernetesCRD", Map::new().put("enabled", Node::flag(true)))
+                .put(
+                    "kubernetesIngress",
+                    Map::new().put("enabled", Node::flag(true)),
+                ),
+        );
+    let first = ctx.g.listeners.iter().find_map(|it| it.tls.as_ref());
+    if let Some(tls) = first {
+        let secret = ctx.g.certificate(tls.certificates.value[0]);
+        if let Some(name) = ctx.secrets().of(secret) {
+            let store = Map::new().put(
+                "default",
+                Map::new().put(
+                    "defaultCertificate",
+                    Map::new().put("secretName", text(&name, tls.certificates.loc())),
+                ),
+            );
+            map = map
+                .remark("For names that no certificate has; the Secret has to be in the controller's namespace too.")
+                .put("tlsStore", store);
+        }
+    }
+    map
+}
+
+fn port(port: u16, at: Loc) -> Node {
+    let map = Map::new()
+        .put("port", Node::number(pod_port(port)))
+        .put("exposedPort", Node::number(port))
+        .put("expose", Map::new().put("default", Node::flag(true)))
+        .put("protocol", Node::word("TCP"));
+    Node::from(map).at(at)
+}
+
+fn entry_point(ctx: &Ctx<'_>, it: &Listener, point: &str, arguments: &mut Arguments) {
+    let mut add = |name: &str, value: &str, at: Loc| {
+        arguments.add(&format!("entryPoints.{point}.{name}"), value, at);
+    };
+    if let Some(to) = &it.redirect {
+        let listener = ctx.g.listener(to.value);
+        let at = to.loc();
+        let port = format!(":{}", listener.public_port.value);
+        add("http.redirections.entryPoint.to", &port, at);
+        add("http.redirections.entryPoint.scheme", listener.scheme(), at);
+        add("http.redirections.entryPoint.permanent", "true", at);
+        // A route that names this listener comes before.
+        add("http.redirections.entryPoint.priority", "1", at);
+    }
+    if it.proxy_protocol.value {
+        add("proxyProtocol.insecure", "true", it.proxy_protocol.loc());
+    }
+    if !it.trusted_proxies.value.is_empty() {
+        let trusted: Vec<String> = it
+            .trusted_proxies
+            .value
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        add(
+            "forwardedHeaders.trustedIPs",
+            &trusted.join(","),
+            it.trusted_proxies.loc(),
+        );
+    }
+    if it.http2.value {
+        // Its own default: TLS offers HTTP/2 by ALPN, without TLS it is taken from who starts with it.
+        add("http2.maxConcurrentStreams", "250", it.http2.loc());
+    }
+    add(
+        "http.maxHeaderBytes",
+        &it.head_limit.value.as_bytes().to_string(),
+        it.head_limit.loc(),
+    );
+    if it.paths.value == Paths::Raw {
+        add("http.sanitizePath", "false", it.paths.loc());
+    }
+    let keep = it.encoded_slash.value == EncodedSlash::Keep;
+    let slash = if keep { "true" } else { "false" };
+    add(
+        "http.encodedCharacters.allowEncodedSlash",
+        slash,
+        it.encoded_slash.loc(),
+    );
+    for name in ["BackSlash", "Semicolon", "Percent", "QuestionMark", "Hash"] {
+        add(
+            &format!("http.encodedCharacters.allowEncoded{name}"),
+            "true",
+            Loc::default(),
+        );
+    }
+    // A `;` in a query is data.
+    add("http.encodeQuerySemicolons", "true", Loc::default());
+    let names = match it.header_names.value {
+        HeaderNames::Strict => "delete",
+        HeaderNames::Lenient => "keep",
+    };
+    add("http.aliasHeadersStrategy", names, it.header_names.loc());
+    let timer = facts::read_timer(ctx.g, it);
+    add(
+        "transport.respondingTimeouts.readTimeout",
+        &time(timer),
+        it.head_timeout.loc(),
+    );
+    add(
+        "transport.respondingTimeouts.idleTimeout",
+        &time(it.keepalive.value),
+        it.keepalive.loc(),
+    );
+    let drain = &ctx.g.runtime.drain_timeout;
+    add(
+        "transport.lifeCycle.graceTimeOut",
+        &time(drain.value),
+        drain.loc(),
+    );
+}
+
+fn access_log(ctx: &Ctx<'_>, arguments: &mut Arguments) {
+    let Some(log) = &ctx.g.log else { return };
+    arguments.add("accesslog", "true", log.at);
+    let format = match log.format.value {
+        LogFormat::Json => "json",
+        LogFormat::Common => "common",
+    };
+    arguments.add("accesslog.format", format, log.format.loc());
+    if !log.redact_query.value.is_empty() {
+        arguments.add(
+            "accesslog.fields.queryParameters.defaultMode",
+            "drop",
+            log.redact_query.loc(),
+        );
+    }
+}
+
+/// The ConfigMap of a controller: its keys are its own words, its values texts.
+#[derive(Default)]
+struct Config(Map);
+
+impl Config {
+    fn set(&mut self, key: &'static str, value: &str, at: Loc) {
+        let map = std::mem::take(&mut self.0);
+        self.0 = map.put(key, text(value, at));
+    }
+}
+
+fn nginx(ctx: &Ctx<'_>) -> Map {
+    let g = ctx.g;
+    let mut config = Config::default();
+    let listeners = || {
+        g.listeners
+            .iter()
+            .filter(|it| facts::entry_point(g, it, ctx.controller).is_some())
+    };
+    let secs = |dur: crate::ir::Dur| dur.as_secs_ceil().to_string();
+    if let Some(it) = listeners().max_by_key(|it| it.head_timeout.value) {
+        config.set(
+            "client-header-timeout",
+            &secs(it.head_timeout.value),
+            it.head_timeout.loc(),
+        );
+        config.set("keep-alive", &secs(it.keepalive.value), it.keepalive.loc());
+        let size = it.head_limit.value.as_bytes();
+        config.set(
+            "large-client-header-buffers",
+            &format!("4 {}", (size / 4).max(1024)),
+            it.head_limit.loc(),
+        );
+    }
+    if let Some(it) = listeners().find(|it| it.proxy_protocol.value) {
+        config.set("use-proxy-protocol", "true", it.proxy_protocol.loc());
+    }
+    if let Some(it) = listeners().find(|it| !it.trusted_proxies.value.is_empty()) {
+        let trusted: Vec<String> = it
+            .trusted_proxies
+            .value
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        config.set("use-forwarded-headers", "true", it.trusted_proxies.loc());
+        config.set(
+            "proxy-real-ip-cidr",
+            &trusted.join(","),
+            it.trusted_proxies.loc(),
+        );
+    }
+    if let Some(it) = listeners().find(|it| it.header_names.value == HeaderNames::Lenient) {
+        config.set(
+            "enable-underscores-in-headers",
+            "true",
+            it.header_names.loc(),
+        );
+    }
+    if let Some(it) = listeners().find_map(|it| it.redirect.as_ref()) {
+        config.set("http-redirect-code", "301", it.loc());
+    }
+    if let Some(tls) = listeners().find_map(|it| it.tls.as_ref()) {
+        let (protocols, ciphers) = match tls.profile.value {
+            TlsProfile::Modern => ("TLSv1.3", None),
+            TlsProfile::Intermediate => ("TLSv1.2 TLSv1.3", Some(CIPHERS)),
+        };
+        config.set("ssl-protocols", protocols, tls.profile.loc());
+        if let Some(ciphers) = ciphers {
+            config.set("ssl-ciphers", ciphers, tls.profile.loc());
+        }
+        match &tls.hsts {
+            Some(hsts) => {
+                let flag = |flag: bool| if flag { "true" } else { "false" };
+                config.set("hsts", "true", hsts.loc());
+                config.set("hsts-max-age", &secs(hsts.value.max_age), hsts.loc());
+                config.set(
+                    "hsts-include-subdomains",
+                    flag(hsts.value.subdomains),
+                    hsts.loc(),
+                );
+                config.set("hsts-preload", flag(hsts.value.preload), hsts.loc());
+            }
+            // Its own default is a year, with all subdomains.
+            None => config.set("hsts", "false", tls.at),
+        }
+    }
+    if let Some(route) = g.routes.iter().find(|it| it.compression.value) {
+        config.set("use-gzip", "true", route.compression.loc());
+    }
+    let drain = &g.runtime.drain_timeout;
+    config.set(
+        "worker-shutdown-timeout",
+        &format!("{}s", secs(drain.value)),
+        drain.loc(),
+    );
+    let mut controller = Map::new().put("config", config.0);
+    controller = controller.put("containerPort", two_ports(ctx, "http", "https"));
+    controller = controller.put(
+        "service",
+        Map::new().put("ports", two_ports(ctx, "http", "https")),
+    );
+    if let Some(metrics) = &g.metrics {
+        let node = Map::new().put("enabled", Node::flag(true));
+        controller = controller.put("metrics", Node::from(node).at(metrics.at));
+    }
+    Map::new().put("controller", controller)
+}
+
+/// What Mozilla's *intermediate* has, in OpenSSL's names.
+const CIPHERS: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+fn two_ports(ctx: &Ctx<'_>, plain: &'static str, secure: &'static str) -> Map {
+    let mut map = Map::new();
+    for listener in &ctx.g.listeners {
+        let key = match facts::entry_point(ctx.g, listener, ctx.controller).as_deref() {
+            Some("web") => plain,
+            Some(_) => secure,
+            None => continue,
+        };
+        map = map.put(
+            key,
+            Node::number(listener.port.value).at(listener.port.loc()),
+        );
+    }
+    map
+}
+
+fn haproxy(ctx: &Ctx<'_>) -> Map {
+    let g = ctx.g;
+    let mut config = Config::default();
+    let listeners = || {
+        g.listeners
+            .iter()
+            .filter(|it| facts::entry_point(g, it, ctx.controller).is_some())
+    };
+    if let Some(it) = listeners().max_by_key(|it| it.head_timeout.value) {
+        config.set(
+            "timeout-http-request",
+            &time(it.head_timeout.value),
+            it.head_timeout.loc(),
+        );
+        config.set(
+            "timeout-http-keep-alive",
+            &time(it.keepalive.value),
+            it.keepalive.loc(),
+        );
+    }
+    let tunnels = g.routes.iter().filter_map(|it| it.websocket.as_ref());
+    if let Some(it) = tunnels.max_by_key(|it| it.idle.value) {
+        config.set("timeout-tunnel", &time(it.idle.value), it.idle.loc());
+    }
+    if let Some(it) = listeners().find(|it| it.proxy_protocol.value) {
+        let trusted: Vec<String> = it
+            .trusted_proxies
+            .value
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let trusted = if trusted.is_empty() {
+            "0.0.0.0/0".to_owned()
+        } else {
+            trusted.join(",")
+        };
+        config.set("proxy-protocol", &trusted, it.proxy_protocol.loc());
+    }
+    let drain = &g.runtime.drain_timeout;
+    config.set("hard-stop-after", &time(drain.value), drain.loc());
+    let mut controller = Map::new().put("config", config.0);
+    let ports = two_ports(ctx, "http", "https");
+    controller = controller.put("service", Map::new().put("ports", ports));
+    if let Some(metrics) = &g.metrics {
+        let node = Map::new().put("enabled", Node::flag(true));
+        controller = controller.put("serviceMonitor", Node::from(node).at(metrics.at));
+    }
+    if let Some(class) = &g.rooms.ingress.class {
+        controller = controller.put("ingressClass", word(&class.value));
+    }
+    Map::new().put("controller", controller)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pod_port;
+
+    #[test]
+    fn pods_listen_above_the_privileged_ports() {
+        assert_eq!(
+            [80, 443, 81, 8080].map(pod_port),
+            [8000, 8443, 10_081, 8080]
+        );
+    }
+}

@@ -1,0 +1,1052 @@
+//! What Ingress resources do with each feature, by the controller that serves them. Nothing is decided elsewhere.
+
+use super::facts::{self, controller};
+use crate::ir::{
+    Action, AuthKind, Balance, CertificateSource, Change, EncodedSlash, Feature, HashKey,
+    HostHeader, HostMatch, IngressController, PathMatch, Paths, Per, PerKey, RedirectTo, Route,
+    Secure, Server, Stickiness, Subject, UnknownHost, Use, Workers,
+};
+use crate::targets::kubernetes::services;
+use crate::targets::support::{approx, depends, exact, unsupported};
+use crate::targets::{Env, Seen, Support};
+
+/// The controller that the tests run: Traefik reads its own annotations, and those of ingress-nginx.
+const SEEN: Seen = Seen::On("traefik 3.7.15 as the controller");
+const NGINX: Seen = Seen::Docs("ingress-nginx 1.15");
+const HAPROXY: Seen = Seen::Docs("HAProxy Kubernetes Ingress Controller");
+const API: Seen = Seen::Docs("Kubernetes' reference of Ingress");
+
+/// What each controller does: Traefik, ingress-nginx, HAProxy's.
+macro_rules! by_controller {
+    (|$u:ident, $env:ident| $traefik:expr, $nginx:expr, $haproxy:expr $(,)?) => {
+        depends("the controller", |$u, $env| match controller($env) {
+            IngressController::Traefik => $traefik,
+            IngressController::Nginx => $nginx,
+            IngressController::Haproxy => $haproxy,
+        })
+    };
+}
+
+/// The verdict on a feature.
+pub(super) fn support(feature: Feature) -> Support {
+    use Feature::*;
+    match feature {
+        ListenerBind => by_controller!(|u, env| bound(u), one_of_each(u, env), one_of_each(u, env)),
+        ListenerRedirect => by_controller!(|u, env|
+            approx("only GET and HEAD get 301: another method gets 308, which keeps it").seen(SEEN),
+            to_tls(u, env, "http-redirect-code").seen(NGINX),
+            to_tls(u, env, "ssl-redirect-code").seen(HAPROXY),
+        ),
+        ListenerHttp2 => by_controller!(|_u, _env|
+            exact(),
+            unsupported("HTTP/2 is offered with TLS and not without, for all that the controller serves").seen(NGINX),
+            unsupported("HTTP/2 is offered with TLS and not without, for all that the controller serves").seen(HAPROXY),
+        ),
+        ListenerHttp3 => unsupported("HTTP/3 is not offered: it is a switch of the controller's own installation")
+            .seen(API)
+            .help("leave `http3` off here; clients use HTTP/2"),
+        ListenerProxyProtocol => by_controller!(|_u, _env|
+            approx("a connection without the header is served too, and counts as its sender's own")
+                .seen(SEEN)
+                .help("let a firewall pass only the balancer in front to this port"),
+            approx("it holds for all listeners of the controller").seen(NGINX),
+            approx("it holds for all listeners of the controller, and for these senders only: those of `trusted_proxies`").seen(HAPROXY),
+        ),
+        ListenerPublicPort => by_controller!(|_u, _env|
+            exact(),
+            unsupported("clients are told the controller's own port").seen(NGINX),
+            unsupported("clients are told the controller's own port").seen(HAPROXY),
+        ),
+        ListenerUnknownHost => depends("what shall happen", |u, _| match u.on.listener() {
+            Some(it) if it.unknown_host.value == UnknownHost::Close => {
+                unsupported("an unknown host gets 404: a controller serves others beside this gateway").seen(SEEN)
+            }
+            _ => exact(),
+        }),
+        ListenerPaths => by_controller!(|u, env| traefik_paths(u), other_paths(u, env), other_paths(u, env)),
+        ListenerEncodedSlash => by_controller!(|u, env|
+            exact(),
+            encoded_slash(u, env).seen(NGINX),
+            encoded_slash(u, env).seen(HAPROXY),
+        ),
+        ListenerHeaderNames => by_controller!(|_u, _env|
+            exact(),
+            exact(),
+            unsupported("names pass as they come").seen(HAPROXY),
+        ),
+        ListenerTcpKeepalive => unsupported("the controller has its own times")
+            .seen(SEEN)
+            .help("leave it out, or set `net.ipv4.tcp_keepalive_time` where the controller runs"),
+
+        TlsTermination => depends("whether a Secret holds the certificate", termination),
+        TlsProfile => by_controller!(|u, env|
+            options(u, env, "versions and ciphers"),
+            approx("it holds for all that the controller serves: a value of its ConfigMap").seen(NGINX),
+            unsupported("the controller's own versions and ciphers").seen(HAPROXY)
+                .help("set `ssl-default-bind-options` in the controller's `global-config-snippet`"),
+        ),
+        TlsHsts => by_controller!(|_u, _env|
+            exact(),
+            approx("it holds for all that the controller serves: a value of its ConfigMap").seen(NGINX),
+            exact(),
+        ),
+        TlsClientAuth => by_controller!(|u, env|
+            client_auth(u, env),
+            approx("a client without a good certificate gets 400, not a refused handshake, and hosts of one name share it").seen(NGINX),
+            unsupported("the routes of this listener answer 403: the controller asks for certificates everywhere or nowhere")
+                .seen(HAPROXY)
+                .help("set `client-ca` in the controller's ConfigMap, and take it out here"),
+        ),
+        TlsAcme => depends("whether the room names a Secret", |u, env| {
+            let secret = match u.on {
+                Subject::Certificate(it) => env.gateway.rooms.ingress.certificates.iter().any(|(of, _)| *of == it.name),
+                _ => false,
+            };
+            match secret {
+                true => approx("somebody else fills the Secret that the room names").seen(API),
+                false => unsupported("no certificate is obtained: clients get the controller's own")
+                    .seen(API)
+                    .help("have cert-manager fill a Secret, and name it: `targets.ingress.certificates`"),
+            }
+        }),
+
+        HostExact => depends("the name", |u, _| match host_at(u).and_then(facts::host) {
+            Some(_) => exact(),
+            None => unsupported("the route takes no requests for it: Kubernetes refuses addresses, and names with other signs than lower-case letters, digits, `-` and dots, as hosts")
+                .seen(API)
+                .help("leave `host` out to take every host"),
+        }),
+        HostWildcard => approx("a wildcard is one label: `a.b.example.com` is not below `*.example.com`")
+            .seen(SEEN)
+            .help("name the deeper wildcards too"),
+        HostRegex => unsupported("the route takes no requests for it: a rule has a name or a wildcard")
+            .seen(API)
+            .help("name the hosts, or `*.example.com`"),
+        PathExact | PathPrefix => depends("the signs in it", path),
+        PathRegex => by_controller!(|u, env|
+            path(u, env),
+            unsupported("the route takes no requests for it: one regex would make regexes, without regard to case, of all paths of the host")
+                .seen(NGINX)
+                .help("write a prefix"),
+            unsupported("the route takes no requests for it: paths are exact or prefixes").seen(HAPROXY).help("write a prefix"),
+        ),
+        RouteMethods => unsupported("every method reaches the server")
+            .seen(API)
+            .help("refuse others in the application"),
+        WhenMethods | WhenHeaders | WhenQuery | WhenClients | WhenUpgrade => {
+            unsupported("the route is left out, and its requests go on to the next one that takes them: a rule has a host and a path, no conditions")
+                .seen(API)
+                .help("use the target `gateway`, or paths of their own")
+        }
+        WhenListeners => by_controller!(|_u, _env|
+            exact(),
+            unsupported("the route is left out: the controller serves every rule on both of its ports").seen(NGINX),
+            unsupported("the route is left out: the controller serves every rule on both of its ports").seen(HAPROXY),
+        ),
+
+        WebSocketUpgrade => exact(),
+        WebSocketOff => by_controller!(|_u, _env|
+            exact(),
+            unsupported("an upgrade request reaches the server: the controller passes all of them on").seen(NGINX)
+                .help("refuse upgrades in the application"),
+            unsupported("an upgrade request reaches the server: the controller passes all of them on").seen(HAPROXY)
+                .help("refuse upgrades in the application"),
+        ),
+        WebSocketOnly => unsupported("a plain request reaches the server").seen(SEEN)
+            .help("answer 426 in the application"),
+        WebSocketTokens => unsupported("every upgrade token is passed on").seen(SEEN)
+            .help("refuse other tokens in the application"),
+        WebSocketMethods => unsupported("an upgrade passes with any method").seen(SEEN),
+        WebSocketOverHttp2 => unsupported("HTTP/2 carries no sockets: browsers open one more connection, by HTTP/1.1")
+            .seen(SEEN)
+            .help("`websocket_over_http2: off` says the same without a loss"),
+        WebSocketMaxMessage => unsupported("messages of any length pass: no controller reads frames").seen(SEEN)
+            .help("limit the message in the application"),
+        WebSocketMessages => unsupported("any number of messages pass: no controller reads frames").seen(SEEN)
+            .help("limit the rate in the application; `limits.requests` bounds handshakes"),
+        WebSocketPing => unsupported("nobody pings for the application").seen(SEEN)
+            .help("have the application or the client ping"),
+
+        TimeoutHead => by_controller!(|_u, _env|
+            unsupported("a head may take as long as a request may: one timer serves head and body, and a shorter one would end uploads").seen(SEEN),
+            approx("it holds for all that the controller serves: a value of its ConfigMap").seen(NGINX),
+            approx("it holds for all that the controller serves: a value of its ConfigMap").seen(HAPROXY),
+        ),
+        TimeoutClientKeepalive => by_controller!(|_u, _env|
+            exact(),
+            approx("it holds for all that the controller serves: a value of its ConfigMap").seen(NGINX),
+            approx("it holds for all that the controller serves: a value of its ConfigMap").seen(HAPROXY),
+        ),
+        TimeoutConnect => by_controller!(|u, env| own_service(u, env), seconds(u), exact()),
+        TimeoutResponse => by_controller!(|u, env|
+            own_service(u, env),
+            one_timer(u),
+            approx("the same time bounds every silence of the server").seen(HAPROXY),
+        ),
+        TimeoutIdle => by_controller!(|_u, _env|
+            approx("an answer may stand still for ever, and a request may take that long in all, its pauses and its bytes together").seen(SEEN),
+            unsupported("the response time, or that of its tunnels and streams, rules it: one timer serves all").seen(NGINX),
+            unsupported("the response time rules it: one timer serves both").seen(HAPROXY),
+        ),
+        TimeoutWebSocketIdle => by_controller!(|_u, _env|
+            unsupported("a silent tunnel stays open until one side closes it: Traefik has no timer for tunnels")
+                .seen(SEEN)
+                .help("have the application ping, and close the tunnels that do not answer"),
+            approx("the server's silence counts, whatever the client sends, and the same timer waits for the head of its answers")
+                .seen(Seen::On("traefik 3.7.15 as the controller, with ingress-nginx' annotations")),
+            approx("the longest of all routes holds for all that the controller serves: a value of its ConfigMap").seen(HAPROXY),
+        ),
+        TimeoutMaxDuration => unsupported("a tunnel lives as long as both sides keep it").seen(SEEN)
+            .help("let the application close after that time"),
+        TimeoutStreamIdle => by_controller!(|_u, _env|
+            approx("a stream's head may take that long; once it flows it may be silent for ever").seen(SEEN)
+                .help("have the server send a comment line now and then"),
+            exact(),
+            approx("the same time bounds the wait for the head").seen(HAPROXY),
+        ),
+        TimeoutUpstreamKeepalive => by_controller!(|u, env|
+            own_service(u, env),
+            unsupported("the controller's own time: a value of its ConfigMap").seen(NGINX),
+            unsupported("the controller's own time").seen(HAPROXY),
+        ),
+
+        UpstreamServers => depends("the controller, and what the API takes as an address", servers),
+        UpstreamWeights => unsupported("servers take equal shares: endpoints have no weights").seen(SEEN)
+            .help("use the target `gateway`, whose routes have them"),
+        UpstreamBackup => unsupported("backup servers are left out, and are never asked").seen(SEEN)
+            .help("lead the route to a Service whose endpoints your cluster keeps healthy"),
+        UpstreamSplit => by_controller!(|u, env|
+            unsupported("all requests go to the first upstream of the split: a rule has one Service").seen(SEEN)
+                .help("use the target `gateway`, whose routes split"),
+            canary(u, env),
+            unsupported("all requests go to the first upstream of the split: a rule has one Service").seen(HAPROXY),
+        ),
+        BalanceRoundRobin => exact(),
+        BalanceLeastConnections => by_controller!(|_u, _env|
+            unsupported("servers take requests in turn").seen(SEEN),
+            approx("the server that answered quicker of two takes the request").seen(NGINX),
+            exact(),
+        ),
+        BalanceRandom => by_controller!(|_u, _env|
+            unsupported("servers take requests in turn").seen(SEEN),
+            unsupported("servers take requests in turn").seen(NGINX),
+            exact(),
+        ),
+        BalanceHash => by_controller!(|u, env|
+            unsupported("servers take requests in turn: Traefik hashes nothing for an Ingress").seen(SEEN)
+                .help("keep a client by `stickiness: {cookie: …}`"),
+            exact(),
+            haproxy_hash(u, env),
+        ),
+        UpstreamKeepalive => by_controller!(|u, env|
+            own_service(u, env),
+            unsupported("the controller keeps its own number: a value of its ConfigMap").seen(NGINX),
+            unsupported("the controller keeps its own number").seen(HAPROXY),
+        ),
+        UpstreamSlowStart => unsupported("a returned server takes its full share at once").seen(SEEN)
+            .help("let the pod become ready only once it is warm"),
+        UpstreamResolve => unsupported("names are looked up whenever the controller does so: Traefik for each connection").seen(SEEN),
+        UpstreamTcpKeepalive => unsupported("the controller has its own times").seen(SEEN),
+        UpstreamMaxConnections => by_controller!(|_u, _env|
+            unsupported("servers take any number of connections").seen(SEEN),
+            unsupported("servers take any number of connections").seen(NGINX),
+            approx("the controllers share the number between them, and more requests wait").seen(HAPROXY),
+        ),
+        UpstreamProtocol => by_controller!(|u, env|
+            own_service(u, env),
+            unsupported("servers are spoken to by HTTP/1.1").seen(NGINX),
+            exact(),
+        ),
+        UpstreamTls => by_controller!(|u, env|
+            own_service(u, env),
+            upstream_tls(u, env),
+            exact(),
+        ),
+        UpstreamTlsClient => by_controller!(|u, env|
+            own_service(u, env),
+            exact(),
+            exact(),
+        ),
+        UpstreamResponseHead => unsupported("the controller's own ceiling").seen(SEEN),
+        Retries => by_controller!(|u, env|
+            own_retries(u, env),
+            approx("it is a number of servers to try, and a failure while a server answers counts as one").seen(NGINX),
+            unsupported("a connection that fails is tried three times, nothing else").seen(HAPROXY),
+        ),
+
+        HealthHttp => by_controller!(|_u, _env|
+            unhealthy(),
+            unhealthy(),
+            approx("every status from 200 to 399 is well, and the controller's own numbers of checks count").seen(HAPROXY),
+        ),
+        HealthTcp => by_controller!(|_u, _env|
+            unhealthy(),
+            unhealthy(),
+            approx("the controller's own numbers of checks count").seen(HAPROXY),
+        ),
+        HealthWebSocket => unhealthy(),
+        HealthPassive => unsupported("a server that fails stays in turn")
+            .seen(SEEN)
+            .help("have the readiness probe of its pods find it out"),
+
+        StickyCookie | StickyCookieName => by_controller!(|u, env|
+            own_service(u, env),
+            exact(),
+            exact(),
+        ),
+        StickyCookieTtl => by_controller!(|u, env|
+            own_service(u, env),
+            exact(),
+            unsupported("the cookie lasts until the browser closes").seen(HAPROXY),
+        ),
+        StickyCookieAttributes => by_controller!(|u, env|
+            sticky_attributes(u, env),
+            approx("the cookie is `HttpOnly` in any case").seen(NGINX),
+            unsupported("the cookie has `Path=/` and nothing else").seen(HAPROXY),
+        ),
+        StickyAppCookie => unsupported("no controller follows a cookie but its own: clients are spread as if they had none")
+            .seen(SEEN)
+            .help("use `stickiness: {cookie: …}`"),
+        StickySource => by_controller!(|_u, _env|
+            unsupported("clients are spread as if they had no address").seen(SEEN).help("use `stickiness: {cookie: …}`"),
+            approx("the choice is a hash of the client's address: a share of the clients moves when servers change").seen(NGINX),
+            approx("the choice is a hash of the client's address: clients move when servers change").seen(HAPROXY),
+        ),
+
+        HostHeader => by_controller!(|u, env|
+            host_header(u, env),
+            named_host(u, env).seen(NGINX),
+            named_host(u, env).seen(HAPROXY),
+        ),
+        ForwardedHeaders => exact(),
+        ForwardedOff => by_controller!(|_u, _env|
+            exact(),
+            unsupported("the headers are set all the same").seen(NGINX),
+            unsupported("the headers are set all the same").seen(HAPROXY),
+        ),
+        TrustedProxies => by_controller!(|_u, _env|
+            approx("`X-Forwarded-Host` and `X-Real-IP` come as the proxy in front wrote them")
+                .seen(SEEN)
+                .help("read the client's address from `X-Forwarded-For`"),
+            approx("it holds for all that the controller serves: a value of its ConfigMap").seen(NGINX),
+            unsupported("`X-Forwarded-For` is believed from nobody: the client is the proxy in front").seen(HAPROXY),
+        ),
+        RequestHeaders => by_controller!(|u, env|
+            request_headers(u),
+            unsupported("the header reaches the server as the client sent it: only snippets could change it, and those are switched off").seen(NGINX)
+                .help("use the controller `traefik` or `haproxy`"),
+            set_only(u, env, true),
+        ),
+        ResponseHeaders => by_controller!(|u, env|
+            response_headers(u),
+            unsupported("the header reaches the client as the server sent it").seen(NGINX)
+                .help("use the controller `traefik` or `haproxy`"),
+            set_only(u, env, false),
+        ),
+        HeaderFacts => depends("which fact", facts_of),
+        HeaderClaims => unsupported("nobody reads the claim, as nobody checks the token: the route answers an error").seen(SEEN),
+        HeaderTlsSubject => approx("the header is taken away: no controller writes the subject").seen(SEEN),
+
+        LimitHead => by_controller!(|_u, _env|
+            exact(),
+            approx("it holds for all that the controller serves: a value of its ConfigMap").seen(NGINX),
+            unsupported("the controller's own buffer is the limit").seen(HAPROXY),
+        ),
+        LimitBody => by_controller!(|u, env|
+            limit_body(u, env),
+            exact(),
+            unsupported("the route answers 403: the controller counts no bodies").seen(HAPROXY)
+                .help("bound bodies in the application, and leave `limits.body` out here"),
+        ),
+        LimitRequests => by_controller!(|u, env|
+            traefik_rate(u, env),
+            nginx_rate(u, env),
+            haproxy_rate(u, env),
+        ),
+        LimitRequestsExempt => unsupported("these clients are counted as well").seen(SEEN),
+        LimitRequestsBucket => unsupported("each route counts alone").seen(SEEN),
+        LimitConnections => by_controller!(|u, env|
+            traefik_open(u, env),
+            per_client(u, "more get 503", NGINX),
+            unsupported("the route answers 403: the controller counts no open connections").seen(HAPROXY),
+        ),
+        LimitListenerConnections => unsupported("a listener takes any number of connections").seen(SEEN)
+            .help("bound them in front, or per client by `limits.connections`"),
+
+        AuthJwt | AuthJwtPlaces | AuthJwtAudience | AuthJwks => {
+            unsupported("no controller checks tokens for an Ingress; the route answers an error").seen(SEEN)
+                .help("let a service check them: `forward`")
+        }
+        AuthJwtStrip => unsupported("nothing reaches the server: the route answers an error, see `auth.jwt`").seen(SEEN),
+        AuthBasic => by_controller!(|_u, _env|
+            exact(),
+            exact(),
+            unsupported("the route answers 403: the controller reads no htpasswd file").seen(HAPROXY)
+                .help("make a Secret with a password hash for each name, and put `haproxy.org/auth-type` and `-secret` into `targets.ingress.raw.routes`"),
+        ),
+        AuthApiKey => unsupported("no controller checks keys for an Ingress; the route answers an error").seen(SEEN)
+            .help("let a service check them: `forward`"),
+        AuthForward => by_controller!(|_u, _env|
+            approx("only the service's first server is asked; of its 2xx nothing reaches the client; where it is unreachable the client gets 500, not 503, and it may take as long as it likes").seen(SEEN),
+            approx("of the service's 2xx only the named headers reach the server; where it is unreachable the client gets 500, not 503; every request header is sent").seen(NGINX),
+            unsupported("the route answers 403: the controller asks no other service").seen(HAPROXY),
+        ),
+        AuthStrip => by_controller!(|u, env|
+            stripped(u, env),
+            unsupported("the password reaches the server").seen(NGINX),
+            unsupported("nothing reaches the server: the route answers 403").seen(HAPROXY),
+        ),
+        Origins => unsupported("the route answers an error: no rule looks at `Origin`, and CORS annotations stop no socket")
+            .seen(SEEN)
+            .help("use the target `gateway`, or check `Origin` in the application and write `targets.ingress.set: {routes.<name>.websocket.origins: off}`"),
+        Clients => depends("trusted proxies", |u, env| match u.on.route() {
+            Some(route) if controller(env) == IngressController::Traefik && facts::is_behind_proxies(route, env) => {
+                approx("a client that comes without a trusted proxy in front is refused").seen(SEEN)
+            }
+            _ => exact(),
+        }),
+        Cors => by_controller!(|_u, _env|
+            approx("a preflight gets 200, not 204, also from a foreign origin, but then without the header that lets it in").seen(SEEN),
+            exact(),
+            approx("the origins are one regex, and the methods are told to each").seen(HAPROXY),
+        ),
+
+        Stream => exact(),
+        StreamRequest => by_controller!(|_u, _env|
+            exact(),
+            exact(),
+            unsupported("bodies are passed on as they arrive in any case").seen(HAPROXY),
+        ),
+        Compression => by_controller!(|_u, _env|
+            exact(),
+            approx("it holds for all that the controller serves: a value of its ConfigMap").seen(NGINX),
+            unsupported("answers are passed on as they are").seen(HAPROXY),
+        ),
+
+        LogAccess => by_controller!(|_u, _env|
+            exact(),
+            unsupported("the controller writes its own log").seen(NGINX).help("set `log-format-upstream` in its ConfigMap"),
+            unsupported("the controller writes its own log").seen(HAPROXY).help("set `log-format` in its ConfigMap"),
+        ),
+        LogRoute => by_controller!(|_u, _env|
+            exact(),
+            exact(),
+            unsupported("its requests are logged as well").seen(HAPROXY),
+        ),
+        LogFields => unsupported("fields are the controller's own").seen(SEEN),
+        LogRedact => by_controller!(|_u, _env|
+            approx("the log has no query at all where a parameter of it is hidden").seen(SEEN),
+            approx("routes whose requests may hold such a parameter have no log").seen(NGINX),
+            unsupported("the controller's log holds what is asked for").seen(HAPROXY)
+                .help("set `log-format` in its ConfigMap to one without the query"),
+        ),
+        Metrics => by_controller!(|_u, _env|
+            exact(),
+            approx("the controller's own port 10254 and its path /metrics").seen(NGINX),
+            approx("the controller's own port 1024 and its path /metrics").seen(HAPROXY),
+        ),
+
+        Redirect => by_controller!(|u, env| redirect(u, env), to_url(u, env).seen(NGINX), to_url(u, env).seen(HAPROXY)),
+        Respond => by_controller!(|u, env|
+            respond(u, env),
+            approx("the answer is 403 in any case: the controller has no others").seen(NGINX)
+                .help("lead the route to a server that has the page"),
+            approx("the answer is 403 in any case: the controller has no others").seen(HAPROXY)
+                .help("lead the route to a server that has the page"),
+        ),
+        RewritePath => by_controller!(|_u, _env|
+            exact(),
+            unsupported("the server sees the path as the client sent it: one rewrite would make regexes, without regard to case, of all paths of the host").seen(NGINX)
+                .help("tell the application its public path, or use another controller"),
+            exact(),
+        ),
+        RewriteRegex => by_controller!(|_u, _env|
+            exact(),
+            unsupported("the server sees the path as the client sent it").seen(NGINX),
+            exact(),
+        ),
+        RewriteQuery => unsupported("the server sees the query as the client sent it").seen(SEEN),
+        RewriteMapLocation => unsupported("`Location` and cookie paths come as the server wrote them").seen(SEEN)
+            .help("tell the application its public path"),
+        ErrorPages => unsupported("the controller's own errors stay as they are").seen(SEEN)
+            .help("run a server for pages, and name it in the controller's own settings"),
+        ErrorPagesServer => unsupported("the server's errors stay as they are").seen(SEEN),
+
+        DrainTimeout => by_controller!(|_u, _env|
+            approx("a change of the resources ends no tunnel: they live on until the controller's pod ends").seen(SEEN),
+            approx("it holds for all that the controller serves, and a change that reloads it ends old tunnels after that time").seen(NGINX),
+            approx("it holds for all that the controller serves, and a change that reloads it ends old tunnels after that time").seen(HAPROXY),
+        ),
+        DrainSpread => unsupported("tunnels end all together at the end of the drain time, without a close frame").seen(SEEN)
+            .help("let clients reconnect after a random pause"),
+        MaxConnections => unsupported("the controller's own limit").seen(SEEN),
+        Files => unsupported("as many as the controller's pod is allowed").seen(SEEN),
+        WorkerCount => depends("a number", |_, env| match env.gateway.runtime.workers.value {
+            Workers::Auto => exact(),
+            Workers::Count(_) => unsupported("as many as the controller's own settings say").seen(SEEN)
+                .help("set the CPU limit of its pods"),
+        }),
+    }
+}
+
+fn host_at<'a>(u: &Use<'a>) -> Option<&'a HostMatch> {
+    let hosts = &u.on.route()?.hosts;
+    hosts.iter().find(|it| it.from == u.at).map(|it| &it.value)
+}
+
+fn bound(u: &Use<'_>) -> Support {
+    match u.on.listener() {
+        Some(it) if it.address.is_written() && it.address.value.is_some() => {
+            approx("it is bound on every address of the controller's pods").seen(SEEN)
+        }
+        _ => exact(),
+    }
+}
+
+/// Controllers but Traefik have one port for plain text and one for TLS.
+fn one_of_each(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let seen = match controller(env) {
+        IngressController::Haproxy => HAPROXY,
+        IngressController::Nginx | IngressController::Traefik => NGINX,
+    };
+    match u.on.listener() {
+        Some(it) if facts::entry_point(env.gateway, it, controller(env)).is_none() => unsupported(
+            "nobody listens there: the controller has one port for plain text and one for TLS",
+        )
+        .seen(seen),
+        _ => exact(),
+    }
+}
+
+fn to_tls(u: &Use<'_>, env: &Env<'_>, key: &str) -> Support {
+    let tls =
+        u.on.listener()
+            .and_then(|it| it.redirect.as_ref())
+            .is_some_and(|to| {
+                let to = env.gateway.listener(to.value);
+                to.tls.is_some() && facts::entry_point(env.gateway, to, controller(env)).is_some()
+            });
+    match tls {
+        true => approx(format!(
+            "requests that the gateway has no rule for are not redirected, and the status is that of `{key}` in the controller's ConfigMap"
+        )),
+        false => unsupported(
+            "nothing is redirected: the controller redirects plain text to its TLS port only",
+        ),
+    }
+}
+
+fn traefik_paths(u: &Use<'_>) -> Support {
+    match u.on.listener() {
+        Some(it) if it.paths.value == Paths::Reject => {
+            unsupported("dot segments and `//` are resolved, not refused").seen(SEEN).help("leave `paths` at `normalize`")
+        }
+        Some(it) if it.paths.value == Paths::Raw => {
+            approx("unreserved characters are decoded all the same").seen(SEEN)
+        }
+        _ => approx("a path that ends in a dot segment loses the slash that would stand there: `/a/b/..` is `/a`, not `/a/`")
+            .seen(SEEN),
+    }
+}
+
+fn other_paths(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let seen = match controller(env) {
+        IngressController::Haproxy => HAPROXY,
+        IngressController::Nginx | IngressController::Traefik => NGINX,
+    };
+    match u.on.listener() {
+        Some(it) if it.paths.value != Paths::Normalize => {
+            unsupported("the controller reads paths in its own way").seen(seen)
+        }
+        _ if controller(env) == IngressController::Haproxy => {
+            approx("paths are matched as the client sent them: `/ws/../admin` is below `/ws`")
+                .seen(seen)
+                .help("have the application refuse such paths")
+        }
+        _ => approx("the server sees the path as the client sent it").seen(seen),
+    }
+}
+
+fn encoded_slash(u: &Use<'_>, _: &Env<'_>) -> Support {
+    match u.on.listener() {
+        Some(it) if it.encoded_slash.value == EncodedSlash::Reject => {
+            unsupported("`%2F` passes").help("have the application refuse it")
+        }
+        _ => exact(),
+    }
+}
+
+fn termination(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let Some(tls) = u.on.listener().and_then(|it| it.tls.as_ref()) else {
+        return exact();
+    };
+    let g = env.gateway;
+    let fallback = tls.certificates.value.first().map(|id| g.certificate(*id));
+    let issued = fallback.is_some_and(|it| matches!(it.source, CertificateSource::Acme { .. }));
+    match (controller(env), issued) {
+        (_, true) => exact(),
+        (IngressController::Traefik, _) => exact(),
+        (IngressController::Nginx | IngressController::Haproxy, _) => {
+            approx("a name that no certificate covers gets the controller's own certificate")
+                .seen(NGINX)
+        }
+    }
+}
+
+fn options(u: &Use<'_>, env: &Env<'_>, what: &str) -> Support {
+    match u.on.listener() {
+        Some(it) if facts::differs_in_tls(env, it) => approx(format!(
+            "the controller's own {what} hold: Traefik takes neither of two that differ for a host"
+        ))
+        .seen(SEEN)
+        .help("have one TLS listener, or the same settings on all"),
+        Some(it) if facts::has_hostless(env, it) => approx(format!(
+            "the controller's own {what} hold for routes that name no host"
+        ))
+        .seen(SEEN)
+        .help("name the hosts of the routes"),
+        _ => exact(),
+    }
+}
+
+fn client_auth(u: &Use<'_>, env: &Env<'_>) -> Support {
+    match u.on.listener() {
+        Some(it) if facts::differs_in_tls(env, it) => unsupported(
+            "the routes of this listener answer 503: Traefik takes neither of two settings that differ for a host",
+        )
+        .seen(SEEN)
+        .help("have one TLS listener, or the same settings on all"),
+        Some(it) if facts::has_hostless(env, it) => {
+            approx("routes that name no host answer 503: Traefik asks for certificates by host")
+                .seen(SEEN)
+                .help("name the hosts of the routes")
+        }
+        _ => exact(),
+    }
+}
+
+fn path(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let own =
+        u.on.route()
+            .and_then(|it| it.paths.iter().find(|it| it.from == u.at));
+    let Some(own) = own.map(|it| &it.value) else {
+        return exact();
+    };
+    match own {
+        _ if facts::paths(own, controller(env)).is_none() => unsupported(
+            "the route takes no requests for it: the controller refuses a rule with such signs",
+        )
+        .seen(SEEN)
+        .help("use letters, digits, `-`, `_` and `.`"),
+        PathMatch::Prefix(text) if text.len() > 1 && text.ends_with('/') => approx(format!(
+            "`{}` without the slash at its end may be taken too",
+            text.trim_end_matches('/')
+        ))
+        .seen(API),
+        _ => exact(),
+    }
+}
+
+/// What stands on a Service of ours: where the room names another, it is not ours to change.
+fn own_service(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let g = env.gateway;
+    let named = match u.on {
+        Subject::Upstream(it) => facts::named(g, it).is_some(),
+        Subject::Route(it) => it
+            .shares()
+            .iter()
+            .any(|share| facts::named(g, g.upstream(share.upstream.value)).is_some()),
+        Subject::Gateway | Subject::Listener(_) | Subject::Certificate(_) | Subject::Auth(_) => {
+            false
+        }
+    };
+    match named {
+        true => unsupported(
+            "the Service that the room names says it, or nobody: it is not ours to change",
+        )
+        .seen(SEEN)
+        .help("annotate that Service, or take it out of `targets.ingress.upstreams`"),
+        false => exact(),
+    }
+}
+
+fn own_retries(u: &Use<'_>, _: &Env<'_>) -> Support {
+    let asked = u.on.route().into_iter().flat_map(Route::shares);
+    let again = asked.filter_map(|it| it.retries.value.as_ref()).any(|it| {
+        it.after
+            .iter()
+            .any(|after| *after != crate::ir::RetryAfter::Connect)
+    });
+    match again {
+        true => approx("only connections that fail are tried again").seen(SEEN),
+        false => exact(),
+    }
+}
+
+fn seconds(u: &Use<'_>) -> Support {
+    let shares = u.on.route().map_or(&[][..], Route::shares);
+    match shares.iter().all(|it| it.connect.value.is_whole_secs()) {
+        true => exact(),
+        false => approx("times are whole seconds: it is rounded up").seen(NGINX),
+    }
+}
+
+fn one_timer(u: &Use<'_>) -> Support {
+    match u.on.route() {
+        Some(route) if route.websocket.is_some() => {
+            approx("the idle time of its tunnels holds: one timer serves both").seen(NGINX)
+        }
+        _ => approx("the same time bounds every silence of the server").seen(NGINX),
+    }
+}
+
+fn servers(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let Some(upstream) = u.on.upstream() else {
+        return exact();
+    };
+    let room = &env.gateway.rooms.ingress;
+    if let Some(named) = facts::named(env.gateway, upstream) {
+        let other = named.value.namespace.as_deref();
+        return match other {
+            Some(other) if other != room.namespace.value => unsupported(
+                "the routes to it have no server: an Ingress leads to Services of its own namespace only",
+            )
+            .seen(API)
+            .help("write `targets.ingress.namespace`, or a Service of type ExternalName in this one"),
+            _ => exact(),
+        };
+    }
+    let refused = |it: &Server| services::refused(&it.address.value, room.loopback);
+    if let Some(why) = upstream.servers.iter().find_map(refused) {
+        return unsupported(format!("the server is left out: {why}"))
+            .seen(API)
+            .help("name a Service that leads to it: `targets.ingress.upstreams`");
+    }
+    let names = upstream.has_names();
+    let twice = upstream.servers.iter().enumerate().any(|(n, one)| {
+        let host = |it: &Server| {
+            it.address
+                .value
+                .to_string()
+                .rsplit_once(':')
+                .map(|it| it.0.to_owned())
+        };
+        upstream.servers[..n]
+            .iter()
+            .any(|other| host(one) == host(other))
+    });
+    match controller(env) {
+        IngressController::Traefik if twice => unsupported(
+            "one of the servers is left out: Traefik keeps one port for each address of a Service",
+        )
+        .seen(SEEN)
+        .help("give each server an address of its own"),
+        IngressController::Traefik => {
+            approx("when every server refuses the answer is 502, not 503").seen(SEEN)
+        }
+        IngressController::Nginx | IngressController::Haproxy if names => unsupported(
+            "the servers are not found: the controller reads no host names of endpoints",
+        )
+        .seen(Seen::Unverified)
+        .help("name a Service that leads to them: `targets.ingress.upstreams`"),
+        IngressController::Nginx => {
+            approx("when every server refuses the answer is 502, not 503").seen(NGINX)
+        }
+        IngressController::Haproxy => exact(),
+    }
+}
+
+fn canary(u: &Use<'_>, _: &Env<'_>) -> Support {
+    match u.on.route().map_or(0, |it| it.shares().len()) {
+        0..=2 => exact(),
+        _ => unsupported("requests go to the first two upstreams of the split: a canary is one")
+            .seen(NGINX),
+    }
+}
+
+fn haproxy_hash(u: &Use<'_>, _: &Env<'_>) -> Support {
+    match u.on.upstream().map(|it| &it.balance.value) {
+        Some(Balance::Hash(HashKey::Cookie(_))) => {
+            unsupported("servers take requests in turn: the controller hashes no cookie")
+                .seen(HAPROXY)
+        }
+        _ => approx("when one server goes, most clients move").seen(HAPROXY),
+    }
+}
+
+fn upstream_tls(u: &Use<'_>, _: &Env<'_>) -> Support {
+    let tls = u.on.upstream().and_then(|it| it.tls.as_ref());
+    match tls {
+        Some(tls) if tls.verify.value && tls.ca.is_none() => unsupported(
+            "the servers' certificates are not verified: the controller wants the authorities in a Secret",
+        )
+        .seen(NGINX)
+        .help("name their file: `tls: {ca: …}`"),
+        _ => exact(),
+    }
+}
+
+fn unhealthy() -> Support {
+    unsupported("servers are not checked: in a cluster the readiness probes of their pods are, and servers outside it never")
+        .seen(SEEN)
+        .help("have a readiness probe on the pods, and name their Service: `targets.ingress.upstreams`")
+}
+
+fn sticky_attributes(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let Some(upstream) = u.on.upstream() else {
+        return exact();
+    };
+    let Some(Stickiness::Cookie(cookie)) = &upstream.stickiness else {
+        return exact();
+    };
+    let mixed = cookie.secure.value == Secure::OnTls && {
+        let routes = env.gateway.routes.iter().filter(|route| {
+            route
+                .shares()
+                .iter()
+                .any(|it| it.upstream.value == upstream.id)
+        });
+        let mut kinds: Vec<bool> = routes
+            .flat_map(|it| env.gateway.listeners_of(it))
+            .map(|it| it.tls.is_some())
+            .collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds.len() > 1
+    };
+    match own_service(u, env) {
+        Support::Exact if mixed => {
+            approx("the cookie has no `Secure`, for some of its routes have no TLS").seen(SEEN)
+        }
+        other => other,
+    }
+}
+
+fn host_header(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let shares = u.on.route().map_or(&[][..], Route::shares);
+    match shares.first().map(|it| &it.host_header.value) {
+        Some(HostHeader::Upstream) => own_service(u, env),
+        _ => exact(),
+    }
+}
+
+fn named_host(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let Some(share) = u.on.route().and_then(|it| it.shares().first()) else {
+        return exact();
+    };
+    match &share.host_header.value {
+        HostHeader::Preserve | HostHeader::Set(_) => exact(),
+        HostHeader::Upstream => {
+            let upstream = env.gateway.upstream(share.upstream.value);
+            match upstream.servers.as_slice() {
+                [_] => exact(),
+                _ => approx("every server sees the host of the first"),
+            }
+        }
+    }
+}
+
+fn change_at<'a>(ops: &'a [crate::ir::HeaderOp], u: &Use<'_>) -> Option<&'a crate::ir::HeaderOp> {
+    ops.iter().find(|op| op.at == u.at.loc)
+}
+
+fn request_headers(u: &Use<'_>) -> Support {
+    let ops = u.on.route().map_or(&[][..], |it| &it.request_headers);
+    match change_at(ops, u).map(|op| &op.change) {
+        Some(Change::Add(_)) => {
+            approx("it stands in place of what the client sent under that name").seen(SEEN)
+        }
+        Some(Change::SetIfAbsent(_)) => {
+            approx("it stands in place of what the client sent, also where there was something")
+                .seen(SEEN)
+        }
+        _ => exact(),
+    }
+}
+
+fn response_headers(u: &Use<'_>) -> Support {
+    let ops = u.on.route().map_or(&[][..], |it| &it.response_headers);
+    match change_at(ops, u).map(|op| (&op.change, op.name.as_str())) {
+        Some((Change::Add(_), name)) if name.eq_ignore_ascii_case("set-cookie") => {
+            unsupported("it is not added: it would stand in place of the server's own cookies")
+                .seen(SEEN)
+        }
+        Some((Change::Add(_) | Change::SetIfAbsent(_), _)) => {
+            approx("it stands in place of what the server sent under that name").seen(SEEN)
+        }
+        _ => exact(),
+    }
+}
+
+/// HAProxy's annotations set headers, and nothing else.
+fn set_only(u: &Use<'_>, _: &Env<'_>, request: bool) -> Support {
+    let ops = u.on.route().map_or(&[][..], |it| match request {
+        true => &it.request_headers,
+        false => &it.response_headers,
+    });
+    match change_at(ops, u).map(|op| &op.change) {
+        Some(Change::Set(_)) => exact(),
+        Some(Change::Add(_) | Change::SetIfAbsent(_)) => {
+            approx("it stands in place of what was there under that name").seen(HAPROXY)
+        }
+        Some(Change::Remove) | None => {
+            unsupported("it stays: annotations set headers, and take none away").seen(HAPROXY)
+        }
+    }
+}
+
+fn facts_of(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let Some(route) = u.on.route() else {
+        return exact();
+    };
+    let ops = route.request_headers.iter().chain(&route.response_headers);
+    let mut values = ops
+        .filter(|op| op.at == u.at.loc)
+        .filter_map(|op| op.change.value());
+    let traefik = controller(env) == IngressController::Traefik;
+    match traefik && values.all(|it| facts::is_fixed(it, route, env)) {
+        true => exact(),
+        false if traefik => {
+            approx("the header is taken away: Traefik writes no facts of a request")
+                .seen(SEEN)
+                .help("`X-Forwarded-For`, `-Host`, `-Proto` and `-Port` reach every server")
+        }
+        false => unsupported("the header is not written: annotations hold no facts of a request")
+            .seen(NGINX),
+    }
+}
+
+fn limit_body(u: &Use<'_>, _: &Env<'_>) -> Support {
+    match u.on.route() {
+        Some(route) if route.stream.is_some() => {
+            unsupported("Traefik reads bodies whole to count them, and the answer with it; the route answers 503")
+                .seen(SEEN)
+                .help("leave `limits.body` out of routes that stream")
+        }
+        _ => exact(),
+    }
+}
+
+fn traefik_rate(u: &Use<'_>, env: &Env<'_>) -> Support {
+    match u.on.route().and_then(|it| Some((it, it.requests.as_ref()?))) {
+        Some((_, limit)) if matches!(limit.per.value, PerKey::Header(_)) => {
+            approx("requests without the header count as one client, and one that comes a moment too early waits for its turn").seen(SEEN)
+        }
+        Some((route, limit)) if limit.per.value == PerKey::Client && facts::is_behind_proxies(route, env) => {
+            approx("all clients that come without a trusted proxy in front count as one").seen(SEEN)
+        }
+        _ => approx("a request that comes a moment too early waits for its turn, up to half a second").seen(SEEN),
+    }
+}
+
+fn traefik_open(u: &Use<'_>, env: &Env<'_>) -> Support {
+    match u.on.route().and_then(|it| Some((it, it.connections.as_ref()?))) {
+        Some((_, limit)) if matches!(limit.per.value, PerKey::Header(_)) => {
+            approx("more get 429, not 503, and requests without the header count as one client").seen(SEEN)
+        }
+        Some((route, limit)) if limit.per.value == PerKey::Client && facts::is_behind_proxies(route, env) => {
+            approx("more get 429, not 503, and all clients that come without a trusted proxy in front count as one").seen(SEEN)
+        }
+        _ => approx("more get 429, not 503").seen(SEEN),
+    }
+}
+
+fn nginx_rate(u: &Use<'_>, _: &Env<'_>) -> Support {
+    let limit = u.on.route().and_then(|it| it.requests.as_ref());
+    match limit {
+        Some(it) if it.per.value != PerKey::Client => {
+            unsupported("the route answers 403: the controller counts client addresses only").seen(NGINX)
+        }
+        Some(it) if it.rate.value.per == Per::Hour => {
+            approx("the rate is counted by the minute, more get 503 without `Retry-After`, and each of the controller's pods counts alone").seen(NGINX)
+        }
+        _ => approx("the burst is a multiple of the rate, more get 503 without `Retry-After`, and each of the controller's pods counts alone").seen(NGINX),
+    }
+}
+
+fn haproxy_rate(u: &Use<'_>, _: &Env<'_>) -> Support {
+    let limit = u.on.route().and_then(|it| it.requests.as_ref());
+    match limit {
+        Some(it) if it.per.value != PerKey::Client => {
+            unsupported("the route answers 403: the controller counts client addresses only")
+                .seen(HAPROXY)
+        }
+        _ => approx(
+            "a window of the rate's own period, with as many at once, and without `Retry-After`",
+        )
+        .seen(HAPROXY),
+    }
+}
+
+fn per_client(u: &Use<'_>, then: &'static str, seen: Seen) -> Support {
+    let limit = u.on.route().and_then(|it| it.connections.as_ref());
+    match limit {
+        Some(it) if it.per.value != PerKey::Client => {
+            unsupported("the route answers 403: the controller counts client addresses only")
+                .seen(seen)
+        }
+        _ => approx(format!(
+            "{then}, and each of the controller's pods counts alone"
+        ))
+        .seen(seen),
+    }
+}
+
+fn stripped(u: &Use<'_>, _: &Env<'_>) -> Support {
+    match u.on {
+        Subject::Auth(auth) if matches!(auth.kind, AuthKind::Basic(_)) => exact(),
+        _ => unsupported(
+            "nothing reaches the server: the route answers an error, see `auth.api_key`",
+        )
+        .seen(SEEN),
+    }
+}
+
+fn redirect(u: &Use<'_>, _: &Env<'_>) -> Support {
+    let Some(Action::Redirect(redirect)) = u.on.route().map(|it| &it.action) else {
+        return exact();
+    };
+    match (&redirect.value.to, redirect.value.status) {
+        (RedirectTo::Url(_), _) => exact(),
+        (RedirectTo::Parts { .. }, 301 | 302) => approx(
+            "only GET and HEAD get this status: another method gets 308 or 307, which keep it",
+        )
+        .seen(SEEN),
+        (RedirectTo::Parts { .. }, status) => {
+            let other = if status == 308 { 301 } else { 302 };
+            approx(format!(
+                "GET and HEAD get {other}: Traefik has the others for other methods only"
+            ))
+            .seen(SEEN)
+        }
+    }
+}
+
+/// Annotations hold a URL, and no parts of one.
+fn to_url(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let Some(Action::Redirect(redirect)) = u.on.route().map(|it| &it.action) else {
+        return exact();
+    };
+    match &redirect.value.to {
+        RedirectTo::Url(url)
+            if url.starts_with("http") || controller(env) == IngressController::Haproxy =>
+        {
+            exact()
+        }
+        RedirectTo::Url(_) | RedirectTo::Parts { .. } => {
+            approx("the answer is 403: the controller redirects to a whole URL only")
+                .help("write the whole URL: `redirect: {to: https://…}`")
+        }
+    }
+}
+
+fn respond(u: &Use<'_>, _: &Env<'_>) -> Support {
+    match u.on.route().map(|it| &it.action) {
+        Some(Action::Respond(it)) if matches!(it.value.status, 204 | 304) => exact(),
+        _ => {
+            approx("the status is right, but the body is its name: Traefik writes no other answer")
+                .seen(SEEN)
+                .help("lead the route to a server that has the page")
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What the two Kubernetes targets share: names that the API takes, Services for upstreams, Secrets for files.
+
+pub(super) mod names;
+pub(super) mod objects;
+pub(super) mod ranges;
+pub(super) mod secrets;
+pub(super) mod services;
+
+use crate::emit::lang::kubernetes;
+use crate::emit::{Node, Tok};
+use crate::source::Loc;
+
+/// A text as a scalar.
+pub(super) fn word(text: &str) -> Node {
+    Node::tok(kubernetes::word(text))
+}
+
+/// A text of the spec as a scalar.
+pub(super) fn text(text: &str, at: Loc) -> Node {
+    Node::tok(kubernetes::word(text).at(at)).at(at)
+}
+
+/// A list of scalars.
+pub(super) fn words<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Node {
+    Node::list(texts.into_iter().map(|it| word(it.as_ref())))
+}
+
+/// A comment line.
+pub(super) fn remark(text: &str) -> Tok {
+    crate::emit::Line::remark(&kubernetes::KUBERNETES, text).end()
+}
+
+/// Words of a command line that a shell reads back as they are.
+pub(super) fn shell(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./=:@%+,".contains(&b);
+    match !text.is_empty() && text.bytes().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
