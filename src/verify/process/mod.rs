@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 use super::folder::Folder;
 use super::port;
 use super::programs::{By, Found, Home, LOG, main_of};
+use super::programs::{By, Found, Home, LOG, Stop, main_of};
+use super::stub::cluster::Cluster;
+use super::wire::Client;
 use leash::Leash;
 
 pub use failure::StartFailure;
@@ -42,6 +45,8 @@ pub struct Running {
     child: Child,
     /// Those that handed over to the next.
     before: Vec<Child>,
+    /// What the program takes its resources from.
+    _cluster: Option<Cluster>,
     // In this order: the folder goes when nobody writes into it.
     leash: Leash,
     folder: Folder,
@@ -126,6 +131,7 @@ impl Running {
             leash.litter(&litter);
         }
         File::create(folder.path().join(LOG))?;
+        let cluster = found.program.cluster(&home)?;
         let child = found.spawn(&home, env, 0)?;
         leash.group(child.id());
         leash.leader(child.id());
@@ -138,6 +144,7 @@ impl Running {
             group: child.id(),
             child,
             before: Vec::new(),
+            _cluster: cluster,
             leash,
             folder,
         })

@@ -4,6 +4,7 @@ mod caddy;
 mod envoy;
 mod find;
 mod haproxy;
+mod kubernetes;
 mod nginx;
 mod traefik;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use super::folder::Folder;
 use super::process::{Running, StartFailure};
+use super::stub::cluster::Cluster;
 use super::wire::Client;
 use super::{command, port};
 use crate::ir::Version;
@@ -32,6 +34,7 @@ pub static ALL: &[&dyn Program] = &[
     &traefik::Traefik,
     &envoy::Envoy,
     &caddy::Caddy,
+    &kubernetes::INGRESS,
 ];
 
 /// How long a program may take to say its version, or to check a file.
@@ -101,6 +104,14 @@ pub trait Program: Sync {
     /// Whether a file can name the servers that it asks for addresses; else it asks the system's, which know no name of a lab.
     fn has_resolvers(&self) -> bool {
         true
+    }
+
+    /// The cluster that it takes its resources from, if it does: there before it starts, and gone after it.
+    ///
+    /// # Errors
+    /// Where its files cannot be read, or are for another program.
+    fn cluster(&self, _home: &Home<'_>) -> io::Result<Option<Cluster>> {
+        Ok(None)
     }
 
     /// A file outside its folder that stays where the program is killed.

@@ -7,6 +7,7 @@
 //! The same port takes HTTP/2: chosen by ALPN where it has TLS, with prior knowledge where it has none; there `X-Drop` resets the stream.
 
 pub mod acme;
+pub mod cluster;
 pub mod dns;
 pub mod hole;
 mod http1;

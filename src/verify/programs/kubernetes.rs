@@ -1,0 +1,330 @@
+//! Traefik as the controller of a cluster: how it is started beside a cluster's API that holds the rendered resources.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::traefik::{complaints, flaws, is_served};
+use super::{By, Complaint, Home, Program, Reload, Stop};
+use crate::ir::Version;
+use crate::verify::base64;
+use crate::verify::stub::cluster::Cluster;
+
+/// Ingress resources; those for ingress-nginx are read by Traefik too.
+pub(super) static INGRESS: Controller = Controller {
+    target: "ingress",
+    main: "ingress.yaml",
+};
+
+/// Traefik as the controller of one target's resources.
+pub(super) struct Controller {
+    target: &'static str,
+    main: &'static str,
+}
+
+/// The file of the controller's own values, beside the main one.
+const VALUES: &str = "values.yaml";
+
+/// Where the address of the cluster's API is kept, for the arguments.
+const API: &str = "api";
+
+/// What the values are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Traefik, by its own annotations.
+    Traefik,
+    /// ingress-nginx, whose annotations Traefik reads.
+    Nginx,
+    /// Another program.
+    Other,
+}
+
+fn values(home: &Home<'_>) -> Value {
+    let text = std::fs::read_to_string(home.folder.join(VALUES)).unwrap_or_default();
+    serde_yaml::from_str(&text).unwrap_or_default()
+}
+
+fn kind(values: &Value) -> Kind {
+    let config = &values["controller"]["config"];
+    match (
+        values["controller"].is_object(),
+        config.get("worker-shutdown-timeout"),
+    ) {
+        (false, _) => Kind::Traefik,
+        (true, Some(_)) => Kind::Nginx,
+        (true, None) => Kind::Other,
+    }
+}
+
+impl Controller {
+    fn providers(&self, home: &Home<'_>) -> &'static [&'static str] {
+        match (self.target, kind(&values(home))) {
+            ("gateway", _) => &["kubernetesgateway"],
+            (_, Kind::Traefik) => &["kubernetes", "kubernetescrd"],
+            (_, Kind::Nginx | Kind::Other) => &["kubernetesingressnginx"],
+        }
+    }
+}
+
+impl Program for Controller {
+    fn target(&self) -> &'static str {
+        self.target
+    }
+
+    fn executables(&self) -> &'static [&'static str] {
+        &["traefik"]
+    }
+
+    fn ask_version(&self) -> &'static str {
+        "version"
+    }
+
+    fn version(&self, said: &str) -> Option<Version> {
+        super::traefik::Traefik.version(said)
+    }
+
+    fn main_file(&self) -> &'static str {
+        self.main
+    }
+
+    fn confine(&self, _name: &str, text: &str, _home: &Home<'_>) -> String {
+        text.to_owned()
+    }
+
+    fn serve(&self, command: &mut Command, home: &Home<'_>) {
+        let api = std::fs::read_to_string(home.folder.join(API)).unwrap_or_default();
+        for provider in self.providers(home) {
+            // The log has a shorter name for it.
+            let provider = match *provider {
+                "kubernetes" => "kubernetesingress",
+                provider => provider,
+            };
+            command.args([
+                format!("--providers.{provider}=true"),
+                format!("--providers.{provider}.endpoint=http://{api}"),
+                format!("--providers.{provider}.token=t"),
+            ]);
+        }
+        let values = values(home);
+        let points = match kind(&values) {
+            Kind::Traefik => values["ports"].as_object().cloned().unwrap_or_default(),
+            Kind::Nginx | Kind::Other => {
+                command.args([
+                    "--providers.kubernetesingressnginx.httpentrypoint=web",
+                    "--providers.kubernetesingressnginx.httpsentrypoint=websecure",
+                ]);
+                let ports = &values["controller"]["containerPort"];
+                let names = [("http", "web"), ("https", "websecure")];
+                let port = |(key, name): (&str, &str)| {
+                    Some((name.to_owned(), json!({ "port": ports.get(key)? })))
+                };
+                names.into_iter().filter_map(port).collect()
+            }
+        };
+        for (name, point) in &points {
+            let port = if home.checked {
+                0
+            } else {
+                point["port"].as_u64().unwrap_or_default()
+            };
+            command.arg(format!("--entryPoints.{name}.address=127.0.0.1:{port}"));
+        }
+        for argument in values["additionalArguments"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            command.args(argument.as_str());
+        }
+        command.args([
+            "--providers.providersThrottleDuration=1ms",
+            "--api.insecure=true",
+            "--api.dashboard=false",
+            "--entryPoints.traefik.http.aliasHeadersStrategy=delete",
+            "--log.level=DEBUG",
+            "--log.noColor=true",
+            "--global.checkNewVersion=false",
+            "--global.sendAnonymousUsage=false",
+        ]);
+        command.arg(format!("--entryPoints.traefik.address={}", home.admin));
+        for name in [
+            "BackSlash",
+            "Hash",
+            "Percent",
+            "QuestionMark",
+            "Semicolon",
+            "Slash",
+        ] {
+            command.arg(format!(
+                "--entryPoints.traefik.http.encodedCharacters.allowEncoded{name}=true"
+            ));
+        }
+    }
+
+    fn cluster(&self, home: &Home<'_>) -> io::Result<Option<Cluster>> {
+        let values = values(home);
+        if self.target == "ingress" && kind(&values) == Kind::Other {
+            let why =
+                "the resources are for HAProxy's controller: only Traefik can be run as one here";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
+        let store = values["tlsStore"]["default"].clone();
+        let read = move |text: &str| resources(text, &store);
+        let cluster = Cluster::start(home.main, &home.folder.join(VALUES), Box::new(read))?;
+        std::fs::write(home.folder.join(API), cluster.address().to_string())?;
+        Ok(Some(cluster))
+    }
+
+    fn check(&self, _command: &mut Command, _home: &Home<'_>) -> bool {
+        false
+    }
+
+    fn is_clean(&self, success: bool, said: &str) -> bool {
+        success && ![" ERR ", " WRN "].iter().any(|word| said.contains(word))
+    }
+
+    fn flaws(&self, home: &Home<'_>) -> Vec<Complaint> {
+        flaws(home)
+    }
+
+    fn is_ready(&self, home: &Home<'_>, _process: u32, log: &str) -> bool {
+        is_served(home, log, self.providers(home))
+    }
+
+    fn reload(&self, _changed: &[&str]) -> Reload {
+        Reload {
+            by: By::Itself,
+            done: "Configuration received",
+            refused: " ERR ",
+        }
+    }
+
+    fn soft_stop(&self, _home: &Home<'_>) -> Stop {
+        Stop::Signal("TERM")
+    }
+
+    fn has_resolvers(&self) -> bool {
+        false
+    }
+
+    fn is_aside(&self, line: &str) -> bool {
+        line.contains(" DBG ")
+    }
+
+    fn complaints(&self, log: &str, _main: &Path) -> Vec<Complaint> {
+        complaints(log)
+    }
+}
+
+/// The resources of a file, and what a cluster has beside them: classes, namespaces, Secrets, a default certificate.
+fn resources(text: &str, store: &Value) -> Vec<Value> {
+    let documents = serde_yaml::Deserializer::from_str(text);
+    let mut all: Vec<Value> = documents
+        .filter_map(|it| Value::deserialize(it).ok())
+        .filter(Value::is_object)
+        .collect();
+    let mut more: Vec<Value> = text.lines().filter_map(created).collect();
+    let of = |kind: &str| {
+        all.iter()
+            .filter(|it| it["kind"] == kind)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let ingresses = of("Ingress");
+    let namespace = ingresses
+        .iter()
+        .find_map(|it| it["metadata"]["namespace"].as_str());
+    if let (Some(namespace), true) = (namespace, store.is_object()) {
+        more.push(json!({
+            "apiVersion": "traefik.io/v1alpha1", "kind": "TLSStore",
+            "metadata": { "name": "default", "namespace": namespace }, "spec": store,
+        }));
+    }
+    for ingress in &ingresses {
+        let notes = ingress["metadata"]["annotations"].as_object();
+        let nginx = notes.is_some_and(|it| it.keys().any(|key| key.starts_with("nginx.")));
+        let controller = match nginx {
+            true => "k8s.io/ingress-nginx",
+            false => "traefik.io/ingress-controller",
+        };
+        more.push(json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
+            "metadata": { "name": ingress["spec"]["ingressClassName"] },
+            "spec": { "controller": controller },
+        }));
+    }
+    for gateway in of("Gateway") {
+        more.push(json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
+            "metadata": { "name": gateway["spec"]["gatewayClassName"] },
+            "spec": { "controllerName": "traefik.io/gateway-controller" },
+        }));
+    }
+    let namespaces: BTreeSet<&str> = all
+        .iter()
+        .filter_map(|it| it["metadata"]["namespace"].as_str())
+        .collect();
+    more.extend(namespaces.iter().map(|name| {
+        json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": { "name": name, "labels": { "kubernetes.io/metadata.name": name } },
+        })
+    }));
+    all.append(&mut more);
+    all
+}
+
+/// What a command of the file's head makes: `# kubectl create secret tls NAME --namespace=NS --cert=FILE --key=FILE`.
+fn created(line: &str) -> Option<Value> {
+    let (_, command) = line.strip_prefix('#')?.split_once("kubectl create ")?;
+    let mut words = command
+        .split_whitespace()
+        .map(|word| word.trim_matches('\''));
+    let (kind, mut api) = (words.next()?, "Secret");
+    let form = match kind {
+        "configmap" => {
+            api = "ConfigMap";
+            "generic"
+        }
+        _ => words.next()?,
+    };
+    let name = words.next()?;
+    let mut namespace = "default";
+    let mut data = serde_json::Map::new();
+    let mut put = |key: &str, file: &str| {
+        let bytes = std::fs::read(file).unwrap_or_default();
+        let value = match api {
+            "ConfigMap" => String::from_utf8_lossy(&bytes).into_owned(),
+            _ => base64::standard(&bytes),
+        };
+        data.insert(key.to_owned(), json!(value));
+    };
+    for word in words {
+        match word.split_once('=')? {
+            ("--namespace", value) => namespace = value,
+            ("--cert", file) => put("tls.crt", file),
+            ("--key", file) => put("tls.key", file),
+            ("--from-file", pair) => {
+                let (key, file) = pair.split_once('=')?;
+                put(key, file);
+            }
+            _ => {}
+        }
+    }
+    let meta = json!({ "name": name, "namespace": namespace });
+    Some(match (api, form) {
+        ("ConfigMap", _) => {
+            json!({ "apiVersion": "v1", "kind": api, "metadata": meta, "data": data })
+        }
+        (_, "tls") => {
+            json!({ "apiVersion": "v1", "kind": api, "type": "kubernetes.io/tls", "metadata": meta, "data": data })
+        }
+        _ => {
+            json!({ "apiVersion": "v1", "kind": api, "type": "Opaque", "metadata": meta, "data": data })
+        }
+    })
+}
