@@ -1,11 +1,12 @@
 //! Facts about Ingress controllers that both the verdicts and the plan need: which hosts, paths and conditions a rule can name.
 
-use crate::ir::{Dur, Fact, Piece};
 use crate::ir::{
     Gateway, HostMatch, IngressController, Listener, PathMatch, Route, Service, Set, Upstream,
-    Value,
 };
 use crate::targets::Env;
+pub(super) use crate::targets::kubernetes::routes::{
+    is_behind_proxies, is_fixed, takes_any_host, tries,
+};
 use crate::targets::kubernetes::{names, services};
 
 /// The program that serves the resources.
@@ -153,68 +154,6 @@ pub(super) fn entry_point(
     })
 }
 
-/// A time in Go's words, `1h`, `90s` or `1500ms`.
-pub(super) fn time(dur: Dur) -> String {
-    let millis = dur.as_millis();
-    for (unit, size) in [("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
-        if millis.is_multiple_of(size) {
-            return format!("{}{unit}", millis / size);
-        }
-    }
-    format!("{millis}ms")
-}
-
-/// The one timer that Traefik has for a whole request: the longest silence that a body may have.
-pub(super) fn read_timer(gateway: &Gateway, listener: &Listener) -> Dur {
-    let served = gateway
-        .routes
-        .iter()
-        .filter(|route| gateway.serves(listener, route) && !route.shares().is_empty());
-    let silence = served.map(|route| match &route.stream {
-        Some(stream) if stream.request.value => stream.idle.value,
-        _ => route.idle.value,
-    });
-    silence.fold(listener.head_timeout.value, Dur::max)
-}
-
-/// A value that is the same for all requests of a listener; `None` where it is not.
-pub(super) fn fixed(value: &Value, route: &Route, listener: &Listener) -> Option<String> {
-    let mut text = String::new();
-    for piece in &value.0 {
-        match piece {
-            Piece::Text(piece) => text.push_str(piece),
-            Piece::Fact(Fact::Scheme) => text.push_str(listener.scheme()),
-            Piece::Fact(Fact::Port) => text.push_str(&listener.public_port.value.to_string()),
-            Piece::Fact(Fact::Host) => match route.hosts.as_slice() {
-                [one] => match &one.value {
-                    HostMatch::Exact(host) => text.push_str(host),
-                    HostMatch::Wildcard(_) | HostMatch::Regex(_) | HostMatch::Any => return None,
-                },
-                _ => return None,
-            },
-            Piece::Fact(_) => return None,
-        }
-    }
-    Some(text)
-}
-
-/// Whether a value is the same for all requests of a listener that the route serves.
-pub(super) fn is_fixed(value: &Value, route: &Route, env: &Env<'_>) -> bool {
-    let mut listeners = env.gateway.listeners_of(route);
-    listeners.all(|it| fixed(value, route, it).is_some())
-}
-
-/// Whether some listener of a route believes proxies in front of it.
-pub(super) fn is_behind_proxies(route: &Route, env: &Env<'_>) -> bool {
-    let mut listeners = env.gateway.listeners_of(route);
-    listeners.any(|it| !it.trusted_proxies.value.is_empty())
-}
-
-/// Whether a route takes requests for hosts that it does not name.
-pub(super) fn takes_any_host(route: &Route) -> bool {
-    route.hosts.iter().any(|it| it.value == HostMatch::Any)
-}
-
 /// Whether a TLS listener has a route that names no host: Traefik finds TLS options by host only.
 pub(super) fn has_hostless(env: &Env<'_>, listener: &Listener) -> bool {
     let mut routes = env.gateway.routes.iter();
@@ -239,15 +178,4 @@ pub(super) fn differs_in_tls(env: &Env<'_>, listener: &Listener) -> bool {
         let shared = |it: &Route| env.gateway.serves(listener, it) && env.gateway.serves(other, it);
         differs && env.gateway.routes.iter().any(shared)
     })
-}
-
-/// How often a request is tried in all: once at each server, or as often as `retries` asks for.
-pub(super) fn tries(gateway: &Gateway, route: &Route) -> u64 {
-    let tries = route.shares().iter().map(|share| {
-        let upstream = gateway.upstream(share.upstream.value);
-        let asked = share.retries.value.as_ref();
-        let asked = asked.map_or(0, |it| u64::from(it.attempts) + 1);
-        (upstream.servers.len() as u64).max(asked)
-    });
-    tries.max().unwrap_or(1)
 }

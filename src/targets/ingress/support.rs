@@ -177,7 +177,7 @@ pub(super) fn support(feature: Feature) -> Support {
             approx("it holds for all that the controller serves: a value of its ConfigMap").seen(NGINX),
             approx("it holds for all that the controller serves: a value of its ConfigMap").seen(HAPROXY),
         ),
-        TimeoutConnect => by_controller!(|u, env| own_service(u, env), seconds(u), exact()),
+        TimeoutConnect => by_controller!(|u, env| traefik_connect(u, env), seconds(u), exact()),
         TimeoutResponse => by_controller!(|u, env|
             own_service(u, env),
             one_timer(u),
@@ -289,11 +289,16 @@ pub(super) fn support(feature: Feature) -> Support {
             .seen(SEEN)
             .help("have the readiness probe of its pods find it out"),
 
-        StickyCookie | StickyCookieName => by_controller!(|u, env|
-            own_service(u, env),
+        StickyCookie => by_controller!(
+            |u, env| match own_service(u, env) {
+                Support::Exact => approx("a client whose server is gone gets 502 until its endpoint is taken out of the Service").seen(SEEN)
+                    .help("name a Service whose endpoints your cluster keeps: `targets.ingress.upstreams`"),
+                lost => lost,
+            },
             exact(),
             exact(),
         ),
+        StickyCookieName => by_controller!(|u, env| own_service(u, env), exact(), exact()),
         StickyCookieTtl => by_controller!(|u, env|
             own_service(u, env),
             exact(),
@@ -667,6 +672,18 @@ fn own_service(u: &Use<'_>, env: &Env<'_>) -> Support {
         .seen(SEEN)
         .help("annotate that Service, or take it out of `targets.ingress.upstreams`"),
         false => exact(),
+    }
+}
+
+fn traefik_connect(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let several =
+        u.on.route()
+            .is_some_and(|it| facts::tries(env.gateway, it) > 1);
+    match own_service(u, env) {
+        Support::Exact if several => {
+            approx("a server that does not answer at all is not passed over for the next: the client gets 504").seen(SEEN)
+        }
+        other => other,
     }
 }
 

@@ -1,14 +1,49 @@
 //! What the two Kubernetes targets share: names that the API takes, Services for upstreams, Secrets for files.
 
+pub(super) mod middleware;
 pub(super) mod names;
 pub(super) mod objects;
 pub(super) mod ranges;
+pub(super) mod routes;
 pub(super) mod secrets;
 pub(super) mod services;
 
 use crate::emit::lang::kubernetes;
 use crate::emit::{Node, Tok};
+use crate::ir::{Gateway, Service, Set, Upstream};
 use crate::source::Loc;
+use crate::targets::Verdicts;
+
+/// What every part of a plan reads.
+pub(super) struct Context<'a> {
+    /// The gateway.
+    pub(super) g: &'a Gateway,
+    /// What is lost.
+    pub(super) v: &'a Verdicts<'a>,
+    /// Where the objects are.
+    pub(super) namespace: &'a str,
+    /// Services that the room names, by upstream.
+    pub(super) services: &'a [(String, Set<Service>)],
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn namespace(&self) -> &'a str {
+        self.namespace
+    }
+
+    /// The name of an object of ours.
+    pub(super) fn name(&self, parts: &[&str]) -> String {
+        let all: Vec<&str> = std::iter::once(self.g.name.value.as_str())
+            .chain(parts.iter().copied())
+            .collect();
+        names::name(&all)
+    }
+
+    /// The Service that the room names for an upstream.
+    pub(super) fn named(&self, upstream: &Upstream) -> Option<&'a Set<Service>> {
+        services::named(self.services, upstream)
+    }
+}
 
 /// A text as a scalar.
 pub(super) fn word(text: &str) -> Node {

@@ -63,9 +63,9 @@ fn kind(values: &Value) -> Kind {
 impl Controller {
     fn providers(&self, home: &Home<'_>) -> &'static [&'static str] {
         match (self.target, kind(&values(home))) {
-            ("gateway", _) => &["kubernetesgateway"],
+            ("gateway", _) => &["kubernetesgateway", "kubernetescrd"],
             (_, Kind::Traefik) => &["kubernetes", "kubernetescrd"],
-            (_, Kind::Nginx | Kind::Other) => &["kubernetesingressnginx"],
+            (_, Kind::Nginx | Kind::Other) => &["kubernetesingressnginx", "kubernetescrd"],
         }
     }
 }
@@ -125,7 +125,14 @@ impl Program for Controller {
                 names.into_iter().filter_map(port).collect()
             }
         };
+        let lenient = &values["controller"]["config"]["enable-underscores-in-headers"];
+        let names = if lenient == "true" { "keep" } else { "delete" };
         for (name, point) in &points {
+            if kind(&values) == Kind::Nginx {
+                command.arg(format!(
+                    "--entryPoints.{name}.http.aliasHeadersStrategy={names}"
+                ));
+            }
             let port = if home.checked {
                 0
             } else {
@@ -172,8 +179,14 @@ impl Program for Controller {
                 "the resources are for HAProxy's controller: only Traefik can be run as one here";
             return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
-        let store = values["tlsStore"]["default"].clone();
-        let read = move |text: &str| resources(text, &store);
+        let store = match values["controller"]["extraArgs"]["default-ssl-certificate"].as_str() {
+            Some(secret) => {
+                let name = secret.rsplit('/').next();
+                json!({ "defaultCertificate": { "secretName": name } })
+            }
+            None => values["tlsStore"]["default"].clone(),
+        };
+        let read = move |text: &str, round: u32| resources(text, &store, round);
         let cluster = Cluster::start(home.main, &home.folder.join(VALUES), Box::new(read))?;
         std::fs::write(home.folder.join(API), cluster.address().to_string())?;
         Ok(Some(cluster))
@@ -221,7 +234,7 @@ impl Program for Controller {
 }
 
 /// The resources of a file, and what a cluster has beside them: classes, namespaces, Secrets, a default certificate.
-fn resources(text: &str, store: &Value) -> Vec<Value> {
+fn resources(text: &str, store: &Value, round: u32) -> Vec<Value> {
     let documents = serde_yaml::Deserializer::from_str(text);
     let mut all: Vec<Value> = documents
         .filter_map(|it| Value::deserialize(it).ok())
@@ -235,6 +248,19 @@ fn resources(text: &str, store: &Value) -> Vec<Value> {
             .collect::<Vec<_>>()
     };
     let ingresses = of("Ingress");
+    if round > 0 {
+        // Changes whenever the file is read anew, and takes no request.
+        let host = format!("read-{round}.invalid");
+        let mut routes = of("HTTPRoute").into_iter().chain(ingresses.clone());
+        if let Some(mut aside) = routes.next() {
+            aside["metadata"]["name"] = json!("read-anew");
+            match aside["kind"].as_str() {
+                Some("HTTPRoute") => aside["spec"]["hostnames"] = json!([host]),
+                _ => aside["spec"]["rules"][0]["host"] = json!(host),
+            }
+            more.push(aside);
+        }
+    }
     let namespace = ingresses
         .iter()
         .find_map(|it| it["metadata"]["namespace"].as_str());

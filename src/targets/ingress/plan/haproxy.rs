@@ -7,9 +7,9 @@ use crate::ir::{
     Origin, PathMatch, PathRewrite, Per, Protocol, RedirectTo, Route, Stickiness, Subject,
     Upstream,
 };
-use crate::targets::ingress::facts::time;
 use crate::targets::kubernetes::objects::Object;
 use crate::targets::kubernetes::ranges;
+use crate::targets::kubernetes::routes::time;
 
 /// Every object but the Services.
 pub(super) fn objects(ctx: &Ctx<'_>) -> Vec<Object> {

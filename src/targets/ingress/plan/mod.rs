@@ -2,7 +2,6 @@
 //! fails here.
 
 mod haproxy;
-mod middleware;
 mod nginx;
 mod rules;
 mod services;
@@ -16,7 +15,7 @@ use crate::emit::Tok;
 use crate::ir::{AuthKind, Gateway, IngressController, Route, Subject};
 use crate::targets::kubernetes::objects::Object;
 use crate::targets::kubernetes::secrets::Secrets;
-use crate::targets::kubernetes::{names::name, remark};
+use crate::targets::kubernetes::{Context, names::name, remark};
 use crate::targets::{Env, Verdicts};
 use services::Services;
 
@@ -58,6 +57,15 @@ impl<'a> Ctx<'a> {
             .chain(parts.iter().copied())
             .collect();
         name(&all)
+    }
+
+    fn context(&self) -> Context<'a> {
+        Context {
+            g: self.g,
+            v: self.v,
+            namespace: self.namespace(),
+            services: &self.g.rooms.ingress.upstreams,
+        }
     }
 
     fn secrets(&self) -> Secrets<'a> {

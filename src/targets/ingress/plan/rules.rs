@@ -9,54 +9,6 @@ use crate::ir::{Certificate, Gateway, HostMatch, Listener, PathMatch, Route};
 use crate::targets::ingress::facts::{self, PathType};
 use crate::targets::kubernetes::{text, word, words};
 
-/// The listeners of a route that one resource can serve.
-#[derive(Clone)]
-pub(super) struct Face<'a> {
-    /// They agree on all that matters here; at least one.
-    pub(super) listeners: Vec<&'a Listener>,
-}
-
-impl<'a> Face<'a> {
-    /// Every face of a route.
-    pub(super) fn of(g: &'a Gateway, route: &'a Route) -> Vec<Self> {
-        let mut faces: Vec<Self> = Vec::new();
-        for listener in g.listeners_of(route) {
-            match faces.iter_mut().find(|it| alike(it.first(), listener)) {
-                Some(face) => face.listeners.push(listener),
-                None => faces.push(Self {
-                    listeners: vec![listener],
-                }),
-            }
-        }
-        faces
-    }
-
-    /// The listener that speaks for all.
-    pub(super) fn first(&self) -> &'a Listener {
-        self.listeners[0]
-    }
-}
-
-fn alike(one: &Listener, other: &Listener) -> bool {
-    let Some((tls, theirs)) = one.tls.as_ref().zip(other.tls.as_ref()) else {
-        return one.tls.is_none()
-            && other.tls.is_none()
-            && one.public_port.value == other.public_port.value
-            && one.trusted_proxies.value == other.trusted_proxies.value;
-    };
-    let client = |it: &crate::ir::ListenerTls| {
-        let client = it.client_auth.as_ref();
-        client.map(|it| (it.ca.value.clone(), it.mode.value))
-    };
-    one.public_port.value == other.public_port.value
-        && one.trusted_proxies.value == other.trusted_proxies.value
-        && one.http2.value == other.http2.value
-        && tls.certificates.value == theirs.certificates.value
-        && tls.profile.value == theirs.profile.value
-        && tls.hsts.as_ref().map(|it| &it.value) == theirs.hsts.as_ref().map(|it| &it.value)
-        && client(tls) == client(theirs)
-}
-
 /// A host and its paths.
 pub(super) struct Rule<'a> {
     pub(super) host: &'a HostMatch,

@@ -9,6 +9,7 @@ use crate::ir::{
 use crate::targets::ingress::facts;
 use crate::targets::kubernetes::names::name;
 use crate::targets::kubernetes::objects::Object;
+use crate::targets::kubernetes::routes;
 use crate::targets::kubernetes::services::{self, Backend};
 use crate::targets::kubernetes::{text, word};
 
@@ -308,7 +309,7 @@ fn sticky(ctx: &Ctx<'_>, upstream: &Upstream, cookie: &StickyCookie) -> Map {
 /// How Traefik speaks to the servers.
 fn transport(ctx: &Ctx<'_>, own: &Own<'_>) -> Object {
     let upstream = own.upstream;
-    let duration = |dur: Dur, at: Loc| text(&facts::time(dur), at);
+    let duration = |dur: Dur, at: Loc| text(&routes::time(dur), at);
     let times = Map::new()
         .put(
             "dialTimeout",

@@ -1,13 +1,14 @@
 //! Resources for Traefik: one for each rank of a route's rules, with the Middlewares that it passes.
 
-use super::middleware::{Middlewares, chain};
-use super::rules::{self, Face};
+use super::rules;
 use super::{Ctx, services};
 use crate::emit::{Map, Node};
 use crate::ir::ClientAuthMode;
 use crate::ir::{Listener, Route, TlsProfile};
 use crate::targets::ingress::facts::{self, PathType};
+use crate::targets::kubernetes::middleware::{Middlewares, chain};
 use crate::targets::kubernetes::objects::Object;
+use crate::targets::kubernetes::routes::Face;
 use crate::targets::kubernetes::{text, word, words};
 
 /// What Mozilla's *intermediate* has, in Go's names.
@@ -51,7 +52,10 @@ fn of_route(ctx: &Ctx<'_>, made: &mut Middlewares, route: &Route) -> Vec<Object>
             };
             let hostless = rules.iter().any(|it| it.name.is_empty());
             let closed = ctx.is_closed(route) || is_open_door(ctx, &face, hostless);
-            let chain = chain(ctx, made, route, &face, closed);
+            let chain: Vec<String> = chain(&ctx.context(), made, route, &face, closed)
+                .iter()
+                .map(|it| format!("{}-{it}@kubernetescrd", ctx.namespace()))
+                .collect();
             let own = rules
                 .iter()
                 .flat_map(|it| &it.paths)

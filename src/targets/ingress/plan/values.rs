@@ -6,7 +6,8 @@ use crate::emit::{Map, Node, Style};
 use crate::ir::{
     EncodedSlash, HeaderNames, IngressController, Listener, Loc, LogFormat, Paths, TlsProfile,
 };
-use crate::targets::ingress::facts::{self, time};
+use crate::targets::ingress::facts;
+use crate::targets::kubernetes::routes::{read_timer, time};
 use crate::targets::kubernetes::{remark, text, word};
 
 /// The file.
@@ -187,7 +188,7 @@ fn entry_point(ctx: &Ctx<'_>, it: &Listener, point: &str, arguments: &mut Argume
         HeaderNames::Lenient => "keep",
     };
     add("http.aliasHeadersStrategy", names, it.header_names.loc());
-    let timer = facts::read_timer(ctx.g, it);
+    let timer = read_timer(ctx.g, it);
     add(
         "transport.respondingTimeouts.readTimeout",
         &time(timer),
@@ -324,6 +325,14 @@ fn nginx(ctx: &Ctx<'_>) -> Map {
         "service",
         Map::new().put("ports", two_ports(ctx, "http", "https")),
     );
+    let first = listeners().find_map(|it| it.tls.as_ref());
+    if let Some(tls) = first
+        && let Some(secret) = ctx.secrets().of(g.certificate(tls.certificates.value[0]))
+    {
+        let secret = format!("{}/{secret}", ctx.namespace());
+        let node = text(&secret, tls.certificates.loc());
+        controller = controller.put("extraArgs", Map::new().put("default-ssl-certificate", node));
+    }
     if let Some(metrics) = &g.metrics {
         let node = Map::new().put("enabled", Node::flag(true));
         controller = controller.put("metrics", Node::from(node).at(metrics.at));

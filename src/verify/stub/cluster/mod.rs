@@ -3,7 +3,7 @@
 
 mod store;
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,8 +30,9 @@ pub struct Cluster {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What a file's text says, and what has to be there beside it.
-pub type Reader = Box<dyn Fn(&str) -> Vec<Value> + Send>;
+/// What a file's text says, and what has to be there beside it; the number is how often it was read anew, so that something can
+/// differ each time that nobody looks at.
+pub type Reader = Box<dyn Fn(&str, u32) -> Vec<Value> + Send>;
 
 struct Shared {
     store: Mutex<Store>,
@@ -51,8 +52,8 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Cluster {
-    /// A cluster with the resources of a file, as `read` finds them there; they follow it. Whenever `touched` is written anew, a
-    /// resource changes that nobody looks at, so that the controller reads all again.
+    /// A cluster with the resources of a file, as `read` finds them there; they follow it. When `touched` is written anew
+    /// they are read again too.
     ///
     /// # Errors
     /// Where no port is free, or the file cannot be read.
@@ -65,7 +66,7 @@ impl Cluster {
             over: Arc::clone(&over),
         });
         let text = std::fs::read_to_string(main)?;
-        shared.store().replace(&read(&text), |_| false);
+        shared.store().replace(&read(&text, 0));
         let files = [main.to_owned(), touched.to_owned()];
         let following = Arc::clone(&shared);
         let threads = vec![
@@ -128,13 +129,9 @@ fn follow(shared: &Shared, [main, touched]: &[PathBuf; 2], mut known: String, re
         if let Ok(text) = std::fs::read_to_string(main)
             && (text != known || now[1] != at[1])
         {
-            let mut objects = read(&text);
             round += 1;
-            let mut aside = store::named("traefik.io/v1alpha1", "Middleware", "default", "touched");
-            let heads = json!({ "headers": { "customResponseHeaders": { "X-Touched": round.to_string() } } });
-            aside.insert("spec".to_owned(), heads);
-            objects.push(Value::Object(aside));
-            shared.store().replace(&objects, |_| false);
+            let objects = read(&text, round);
+            shared.store().replace(&objects);
             known = text;
         }
         at = now;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Kinds whose plural is not their name with an `s`, or that are asked for before there is one.
 const KINDS: [(&str, &str); 27] = [
@@ -155,13 +155,13 @@ impl Store {
         self.tell(if known { "MODIFIED" } else { "ADDED" }, &key, &object);
     }
 
-    /// These objects and no others but those of `kept` kinds.
-    pub(super) fn replace(&mut self, objects: &[Value], kept: impl Fn(&str) -> bool) {
+    /// These objects and no others.
+    pub(super) fn replace(&mut self, objects: &[Value]) {
         let keys: Vec<Key> = objects.iter().filter_map(key).collect();
         let gone: Vec<Key> = self
             .objects
             .keys()
-            .filter(|key| !keys.contains(key) && !kept(&key.plural))
+            .filter(|key| !keys.contains(key))
             .cloned()
             .collect();
         for key in gone {
@@ -256,17 +256,4 @@ fn absent(object: &mut Value, field: &str, value: Value) {
     if let Some(map) = object.as_object_mut() {
         map.entry(field.to_owned()).or_insert(value);
     }
-}
-
-/// An empty object with a name.
-pub(super) fn named(api: &str, kind: &str, namespace: &str, name: &str) -> Map<String, Value> {
-    let mut map = Map::new();
-    map.insert("apiVersion".to_owned(), json!(api));
-    map.insert("kind".to_owned(), json!(kind));
-    let meta = match namespace.is_empty() {
-        true => json!({ "name": name }),
-        false => json!({ "name": name, "namespace": namespace }),
-    };
-    map.insert("metadata".to_owned(), meta);
-    map
 }

@@ -1,16 +1,14 @@
 //! Traefik's Middlewares: one object for each thing that happens to a request on its way, each made once.
 
-use super::Ctx;
-use super::rules::Face;
+use super::objects::Object;
+use super::routes::{self, Face};
+use super::{Context, ranges, text, word, words};
 use crate::emit::lang::kubernetes;
 use crate::emit::{Map, Node};
 use crate::ir::{
     Action, AuthKind, Capture, Change, Cors, Feature, HeaderOp, HostHeader, Listener, Loc, Origin,
     PathMatch, PathRewrite, Per, PerKey, Redirect, RedirectScheme, RedirectTo, Route, Set, Subject,
 };
-use crate::targets::ingress::facts;
-use crate::targets::kubernetes::objects::Object;
-use crate::targets::kubernetes::{ranges, text, word, words};
 
 /// The headers that say who the client is.
 const FORWARDED: [&str; 6] = [
@@ -30,16 +28,16 @@ const ANY_URL: &str = r"^[a-z]+://(\[[^\]]*\]|[^/:?]*)(?::[0-9]+)?(.*)$";
 
 /// The Middlewares so far.
 #[derive(Default)]
-pub(super) struct Middlewares {
+pub(in crate::targets) struct Middlewares {
     names: std::collections::BTreeSet<String>,
-    pub(super) objects: Vec<Object>,
+    pub(in crate::targets) objects: Vec<Object>,
 }
 
 impl Middlewares {
-    /// A Middleware of this name, made where there is none yet; how a resource refers to it.
+    /// A Middleware of this name, made where there is none yet; its name.
     fn add(
         &mut self,
-        ctx: &Ctx<'_>,
+        ctx: &Context<'_>,
         parts: &[&str],
         at: Loc,
         spec: impl FnOnce() -> Map,
@@ -55,13 +53,13 @@ impl Middlewares {
             );
             self.objects.push(object.put("spec", spec()));
         }
-        format!("{}-{name}@kubernetescrd", ctx.namespace())
+        name
     }
 }
 
 /// The Middlewares of a route on a face, in the order that requests pass them.
-pub(super) fn chain(
-    ctx: &Ctx<'_>,
+pub(in crate::targets) fn chain(
+    ctx: &Context<'_>,
     made: &mut Middlewares,
     route: &Route,
     face: &Face<'_>,
@@ -96,7 +94,7 @@ pub(super) fn chain(
                     Map::new().put("compress", map)
                 }));
             }
-            let tries = facts::tries(ctx.g, route);
+            let tries = routes::tries(ctx.g, route);
             if tries > 1 {
                 let name = format!("tries-{tries}");
                 chain.push(made.add(ctx, &[&name], Loc::default(), || {
@@ -127,7 +125,7 @@ fn headers(kind: &'static str, map: Map) -> Map {
 }
 
 /// What all requests of a listener say of it, and all its answers.
-fn of_listener(ctx: &Ctx<'_>, made: &mut Middlewares, it: &Listener) -> String {
+fn of_listener(ctx: &Context<'_>, made: &mut Middlewares, it: &Listener) -> String {
     made.add(ctx, &["at", &it.name], it.at, || {
         let sent = Map::new()
             // Traefik writes `ws` and `wss` for sockets.
@@ -149,7 +147,7 @@ fn of_listener(ctx: &Ctx<'_>, made: &mut Middlewares, it: &Listener) -> String {
 }
 
 /// Answers every request with a status: nobody has the one address that may pass.
-fn status(ctx: &Ctx<'_>, made: &mut Middlewares, status: u16, at: Loc) -> String {
+fn status(ctx: &Context<'_>, made: &mut Middlewares, status: u16, at: Loc) -> String {
     let name = format!("status-{status}");
     made.add(ctx, &[&name], at, || {
         let list = Map::new()
@@ -181,7 +179,7 @@ impl Heads {
             let fixed = op
                 .change
                 .value()
-                .map(|it| facts::fixed(it, route, listener));
+                .map(|it| routes::fixed(it, route, listener));
             match (&op.change, fixed.flatten()) {
                 (Change::Remove, _) => self.set(&op.name, "", op.at),
                 _ if lost(op) => {}
@@ -202,14 +200,14 @@ impl Heads {
     }
 }
 
-fn lost(ctx: &Ctx<'_>, route: &Route, feature: Feature, op: &HeaderOp) -> bool {
+fn lost(ctx: &Context<'_>, route: &Route, feature: Feature, op: &HeaderOp) -> bool {
     !ctx.v
         .renders(feature, Subject::Route(route), Origin::written(op.at))
 }
 
 /// Headers of answers, refusals included.
 fn answer(
-    ctx: &Ctx<'_>,
+    ctx: &Context<'_>,
     made: &mut Middlewares,
     route: &Route,
     face: &Face<'_>,
@@ -293,7 +291,7 @@ fn strategy(listener: &Listener) -> Map {
 }
 
 fn clients(
-    ctx: &Ctx<'_>,
+    ctx: &Context<'_>,
     made: &mut Middlewares,
     route: &Route,
     listener: &Listener,
@@ -334,7 +332,7 @@ fn criterion(per: &PerKey, listener: &Listener) -> Map {
 }
 
 fn rate(
-    ctx: &Ctx<'_>,
+    ctx: &Context<'_>,
     made: &mut Middlewares,
     route: &Route,
     listener: &Listener,
@@ -360,7 +358,7 @@ fn rate(
 }
 
 fn open(
-    ctx: &Ctx<'_>,
+    ctx: &Context<'_>,
     made: &mut Middlewares,
     route: &Route,
     listener: &Listener,
@@ -376,7 +374,7 @@ fn open(
     }))
 }
 
-fn body(ctx: &Ctx<'_>, made: &mut Middlewares, route: &Route) -> Option<String> {
+fn body(ctx: &Context<'_>, made: &mut Middlewares, route: &Route) -> Option<String> {
     let limit = route.body.value?;
     Some(made.add(ctx, &[&route.name, "body"], route.body.loc(), || {
         let most = i64::try_from(limit.as_bytes()).unwrap_or(i64::MAX);
@@ -386,7 +384,7 @@ fn body(ctx: &Ctx<'_>, made: &mut Middlewares, route: &Route) -> Option<String> 
 }
 
 /// How the client is known.
-fn guard(ctx: &Ctx<'_>, made: &mut Middlewares, route: &Route) -> Option<String> {
+fn guard(ctx: &Context<'_>, made: &mut Middlewares, route: &Route) -> Option<String> {
     let auth = ctx.g.auth_of(route)?;
     let spec = match &auth.kind {
         AuthKind::Basic(it) => {
@@ -409,7 +407,7 @@ fn guard(ctx: &Ctx<'_>, made: &mut Middlewares, route: &Route) -> Option<String>
             } else {
                 "http"
             };
-            let url = match facts::named(ctx.g, upstream) {
+            let url = match ctx.named(upstream) {
                 Some(named) => {
                     let service = &named.value;
                     let namespace = service.namespace.as_deref().unwrap_or(ctx.namespace());
@@ -469,7 +467,7 @@ fn guard(ctx: &Ctx<'_>, made: &mut Middlewares, route: &Route) -> Option<String>
 
 /// Headers towards the server.
 fn request(
-    ctx: &Ctx<'_>,
+    ctx: &Context<'_>,
     made: &mut Middlewares,
     route: &Route,
     face: &Face<'_>,
@@ -503,7 +501,7 @@ fn request(
 }
 
 /// Another path towards the server: one Middleware, or two where the result has to be put right.
-fn rewrite(ctx: &Ctx<'_>, made: &mut Middlewares, route: &Route) -> Vec<String> {
+fn rewrite(ctx: &Context<'_>, made: &mut Middlewares, route: &Route) -> Vec<String> {
     let Some(change) = route.rewrite.as_ref().and_then(|it| it.path.as_ref()) else {
         return Vec::new();
     };
@@ -562,7 +560,7 @@ fn captures(to: &[Capture]) -> String {
 
 /// A redirect: by a `Location` that is the same for all, else by a regex over the URL.
 fn redirect(
-    ctx: &Ctx<'_>,
+    ctx: &Context<'_>,
     made: &mut Middlewares,
     route: &Route,
     redirect: &Set<Redirect>,
