@@ -15,6 +15,14 @@ pub(super) const TEMPLATES: &[(&str, &str)] = &[
         include_str!("../../templates/envoy/envoy.yaml.tera"),
     ),
     (
+        "gateway/gateway.yaml",
+        include_str!("../../templates/gateway/gateway.yaml.tera"),
+    ),
+    (
+        "gateway/values.yaml",
+        include_str!("../../templates/gateway/values.yaml.tera"),
+    ),
+    (
         "haproxy/haproxy.cfg",
         include_str!("../../templates/haproxy/haproxy.cfg.tera"),
     ),

@@ -4,6 +4,7 @@ pub mod alb;
 pub mod caddy;
 pub mod envoy;
 pub mod evidence;
+pub mod gateway;
 pub mod haproxy;
 pub mod ingress;
 mod kubernetes;
@@ -29,6 +30,7 @@ pub static ALL: &[&dyn Target] = &[
     &caddy::Caddy,
     &alb::Alb,
     &ingress::Ingress,
+    &gateway::GatewayApi,
 ];
 
 /// The target of this id.

@@ -7,7 +7,7 @@ use crate::targets::Env;
 pub(super) use crate::targets::kubernetes::routes::{
     is_behind_proxies, is_fixed, takes_any_host, tries,
 };
-use crate::targets::kubernetes::{names, services};
+use crate::targets::kubernetes::{entry_points, names, services};
 
 /// The program that serves the resources.
 pub(super) fn controller(env: &Env<'_>) -> IngressController {
@@ -123,35 +123,9 @@ pub(super) fn entry_point(
     listener: &Listener,
     controller: IngressController,
 ) -> Option<String> {
-    let first = gateway
-        .listeners
-        .iter()
-        .find(|it| it.tls.is_some() == listener.tls.is_some());
-    if first.is_some_and(|it| it.id == listener.id) {
-        return Some(
-            if listener.tls.is_some() {
-                "websecure"
-            } else {
-                "web"
-            }
-            .to_owned(),
-        );
-    }
-    (controller == IngressController::Traefik).then(|| {
-        let name: String = listener
-            .name
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect();
-        // Helm's chart knows these.
-        match name.to_ascii_lowercase().as_str() {
-            taken @ ("web" | "websecure" | "traefik" | "metrics") => {
-                format!("{taken}{}", listener.id.0)
-            }
-            name if name.len() > 12 => format!("port{}", listener.id.0),
-            name => name.to_owned(),
-        }
-    })
+    let name = entry_points::name(gateway, listener);
+    let one_of_two = matches!(name.as_str(), "web" | "websecure");
+    (one_of_two || controller == IngressController::Traefik).then_some(name)
 }
 
 /// Whether a TLS listener has a route that names no host: Traefik finds TLS options by host only.

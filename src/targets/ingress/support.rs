@@ -6,6 +6,7 @@ use crate::ir::{
     HostHeader, HostMatch, IngressController, PathMatch, Paths, Per, PerKey, RedirectTo, Route,
     Secure, Server, Stickiness, Subject, UnknownHost, Use, Workers,
 };
+use crate::targets::kubernetes::routes::read_timer;
 use crate::targets::kubernetes::services;
 use crate::targets::support::{approx, depends, exact, unsupported};
 use crate::targets::{Env, Seen, Support};
@@ -167,8 +168,8 @@ pub(super) fn support(feature: Feature) -> Support {
         WebSocketPing => unsupported("nobody pings for the application").seen(SEEN)
             .help("have the application or the client ping"),
 
-        TimeoutHead => by_controller!(|_u, _env|
-            unsupported("a head may take as long as a request may: one timer serves head and body, and a shorter one would end uploads").seen(SEEN),
+        TimeoutHead => by_controller!(|u, env|
+            traefik_head(u, env),
             approx("it holds for all that the controller serves: a value of its ConfigMap").seen(NGINX),
             approx("it holds for all that the controller serves: a value of its ConfigMap").seen(HAPROXY),
         ),
@@ -1065,5 +1066,15 @@ fn respond(u: &Use<'_>, _: &Env<'_>) -> Support {
                 .seen(SEEN)
                 .help("lead the route to a server that has the page")
         }
+    }
+}
+
+/// One timer serves head and body: it is the head's own where bodies have no longer one.
+fn traefik_head(u: &Use<'_>, env: &Env<'_>) -> Support {
+    match u.on.listener() {
+        Some(it) if read_timer(env.gateway, it) > it.head_timeout.value => {
+            unsupported("a head may take as long as a request may: one timer serves head and body, and a shorter one would end uploads").seen(SEEN)
+        }
+        _ => exact(),
     }
 }

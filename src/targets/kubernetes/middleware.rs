@@ -35,7 +35,7 @@ pub(in crate::targets) struct Middlewares {
 
 impl Middlewares {
     /// A Middleware of this name, made where there is none yet; its name.
-    fn add(
+    pub(in crate::targets) fn add(
         &mut self,
         ctx: &Context<'_>,
         parts: &[&str],
@@ -85,23 +85,8 @@ pub(in crate::targets) fn chain(
             chain.extend(body(ctx, made, route));
             chain.extend(request(ctx, made, route, face, own));
             chain.extend(rewrite(ctx, made, route));
-            if route.compression.value {
-                let at = route.compression.loc();
-                chain.push(made.add(ctx, &["compress"], at, || {
-                    let map = Map::new()
-                        .put("excludedContentTypes", words(["text/event-stream"]))
-                        .put("encodings", words(["zstd", "br", "gzip"]));
-                    Map::new().put("compress", map)
-                }));
-            }
-            let tries = routes::tries(ctx.g, route);
-            if tries > 1 {
-                let name = format!("tries-{tries}");
-                chain.push(made.add(ctx, &[&name], Loc::default(), || {
-                    let attempts = i64::try_from(tries).unwrap_or(i64::MAX);
-                    Map::new().put("retry", Map::new().put("attempts", Node::number(attempts)))
-                }));
-            }
+            chain.extend(compress(ctx, made, route));
+            chain.extend(tries(ctx, made, route));
         }
         Action::Redirect(it) => chain.extend(redirect(ctx, made, route, it, face, own)),
         Action::Respond(it) => {
@@ -118,6 +103,51 @@ pub(in crate::targets) fn chain(
         }
     }
     chain
+}
+
+/// Answers are compressed.
+pub(in crate::targets) fn compress(
+    ctx: &Context<'_>,
+    made: &mut Middlewares,
+    route: &Route,
+) -> Option<String> {
+    if !route.compression.value {
+        return None;
+    }
+    Some(made.add(ctx, &["compress"], route.compression.loc(), || {
+        let map = Map::new()
+            .put("excludedContentTypes", words(["text/event-stream"]))
+            .put("encodings", words(["zstd", "br", "gzip"]));
+        Map::new().put("compress", map)
+    }))
+}
+
+/// A connection that fails is tried again elsewhere.
+pub(in crate::targets) fn tries(
+    ctx: &Context<'_>,
+    made: &mut Middlewares,
+    route: &Route,
+) -> Option<String> {
+    let tries = routes::tries(ctx.g, route);
+    (tries > 1).then(|| {
+        let name = format!("tries-{tries}");
+        made.add(ctx, &[&name], Loc::default(), || {
+            let attempts = i64::try_from(tries).unwrap_or(i64::MAX);
+            Map::new().put("retry", Map::new().put("attempts", Node::number(attempts)))
+        })
+    })
+}
+
+/// The CORS headers of answers, and preflights.
+pub(in crate::targets) fn shared(
+    ctx: &Context<'_>,
+    made: &mut Middlewares,
+    route: &Route,
+) -> Option<String> {
+    let it = route.cors.as_ref()?;
+    Some(made.add(ctx, &[&route.name, "cors"], it.at, || {
+        Map::new().put("headers", cors(it))
+    }))
 }
 
 fn headers(kind: &'static str, map: Map) -> Map {
@@ -147,7 +177,12 @@ fn of_listener(ctx: &Context<'_>, made: &mut Middlewares, it: &Listener) -> Stri
 }
 
 /// Answers every request with a status: nobody has the one address that may pass.
-fn status(ctx: &Context<'_>, made: &mut Middlewares, status: u16, at: Loc) -> String {
+pub(in crate::targets) fn status(
+    ctx: &Context<'_>,
+    made: &mut Middlewares,
+    status: u16,
+    at: Loc,
+) -> String {
     let name = format!("status-{status}");
     made.add(ctx, &[&name], at, || {
         let list = Map::new()
@@ -290,7 +325,7 @@ fn strategy(listener: &Listener) -> Map {
     }
 }
 
-fn clients(
+pub(in crate::targets) fn clients(
     ctx: &Context<'_>,
     made: &mut Middlewares,
     route: &Route,
@@ -331,7 +366,7 @@ fn criterion(per: &PerKey, listener: &Listener) -> Map {
     }
 }
 
-fn rate(
+pub(in crate::targets) fn rate(
     ctx: &Context<'_>,
     made: &mut Middlewares,
     route: &Route,
@@ -357,7 +392,7 @@ fn rate(
     }))
 }
 
-fn open(
+pub(in crate::targets) fn open(
     ctx: &Context<'_>,
     made: &mut Middlewares,
     route: &Route,
@@ -374,7 +409,11 @@ fn open(
     }))
 }
 
-fn body(ctx: &Context<'_>, made: &mut Middlewares, route: &Route) -> Option<String> {
+pub(in crate::targets) fn body(
+    ctx: &Context<'_>,
+    made: &mut Middlewares,
+    route: &Route,
+) -> Option<String> {
     let limit = route.body.value?;
     Some(made.add(ctx, &[&route.name, "body"], route.body.loc(), || {
         let most = i64::try_from(limit.as_bytes()).unwrap_or(i64::MAX);
@@ -384,7 +423,11 @@ fn body(ctx: &Context<'_>, made: &mut Middlewares, route: &Route) -> Option<Stri
 }
 
 /// How the client is known.
-fn guard(ctx: &Context<'_>, made: &mut Middlewares, route: &Route) -> Option<String> {
+pub(in crate::targets) fn guard(
+    ctx: &Context<'_>,
+    made: &mut Middlewares,
+    route: &Route,
+) -> Option<String> {
     let auth = ctx.g.auth_of(route)?;
     let spec = match &auth.kind {
         AuthKind::Basic(it) => {
@@ -501,7 +544,11 @@ fn request(
 }
 
 /// Another path towards the server: one Middleware, or two where the result has to be put right.
-fn rewrite(ctx: &Context<'_>, made: &mut Middlewares, route: &Route) -> Vec<String> {
+pub(in crate::targets) fn rewrite(
+    ctx: &Context<'_>,
+    made: &mut Middlewares,
+    route: &Route,
+) -> Vec<String> {
     let Some(change) = route.rewrite.as_ref().and_then(|it| it.path.as_ref()) else {
         return Vec::new();
     };
@@ -559,7 +606,7 @@ fn captures(to: &[Capture]) -> String {
 }
 
 /// A redirect: by a `Location` that is the same for all, else by a regex over the URL.
-fn redirect(
+pub(in crate::targets) fn redirect(
     ctx: &Context<'_>,
     made: &mut Middlewares,
     route: &Route,

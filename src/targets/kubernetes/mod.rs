@@ -1,5 +1,6 @@
 //! What the two Kubernetes targets share: names that the API takes, Services for upstreams, Secrets for files.
 
+pub(super) mod entry_points;
 pub(super) mod middleware;
 pub(super) mod names;
 pub(super) mod objects;

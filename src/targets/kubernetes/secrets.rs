@@ -43,6 +43,12 @@ impl<'a> Secrets<'a> {
         }
     }
 
+    /// The Secret that a certificate has or would have.
+    pub(in crate::targets) fn at_least(&self, certificate: &Certificate) -> String {
+        let own = || name(&[&self.gateway.name.value, &certificate.name]);
+        self.of(certificate).unwrap_or_else(own)
+    }
+
     /// The command that makes the Secret of a certificate, where the room names none.
     pub(in crate::targets) fn command(&self, certificate: &Certificate) -> Option<String> {
         let CertificateSource::Files { cert, key } = &certificate.source else {

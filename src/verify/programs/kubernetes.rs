@@ -20,6 +20,12 @@ pub(super) static INGRESS: Controller = Controller {
     main: "ingress.yaml",
 };
 
+/// Gateway API resources.
+pub(super) static GATEWAY: Controller = Controller {
+    target: "gateway",
+    main: "gateway.yaml",
+};
+
 /// Traefik as the controller of one target's resources.
 pub(super) struct Controller {
     target: &'static str,
@@ -247,7 +253,7 @@ fn resources(text: &str, store: &Value, round: u32) -> Vec<Value> {
             .cloned()
             .collect::<Vec<_>>()
     };
-    let ingresses = of("Ingress");
+    let (ingresses, gateways) = (of("Ingress"), of("Gateway"));
     if round > 0 {
         // Changes whenever the file is read anew, and takes no request.
         let host = format!("read-{round}.invalid");
@@ -261,9 +267,8 @@ fn resources(text: &str, store: &Value, round: u32) -> Vec<Value> {
             more.push(aside);
         }
     }
-    let namespace = ingresses
-        .iter()
-        .find_map(|it| it["metadata"]["namespace"].as_str());
+    let mut own = ingresses.iter().chain(&gateways);
+    let namespace = own.find_map(|it| it["metadata"]["namespace"].as_str());
     if let (Some(namespace), true) = (namespace, store.is_object()) {
         more.push(json!({
             "apiVersion": "traefik.io/v1alpha1", "kind": "TLSStore",
@@ -283,7 +288,7 @@ fn resources(text: &str, store: &Value, round: u32) -> Vec<Value> {
             "spec": { "controller": controller },
         }));
     }
-    for gateway in of("Gateway") {
+    for gateway in &gateways {
         more.push(json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
             "metadata": { "name": gateway["spec"]["gatewayClassName"] },

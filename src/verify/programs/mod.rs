@@ -35,6 +35,7 @@ pub static ALL: &[&dyn Program] = &[
     &envoy::Envoy,
     &caddy::Caddy,
     &kubernetes::INGRESS,
+    &kubernetes::GATEWAY,
 ];
 
 /// How long a program may take to say its version, or to check a file.

@@ -3,11 +3,12 @@
 use super::{Ctx, Values};
 use crate::emit::lang::kubernetes;
 use crate::emit::{Map, Node, Style};
-use crate::ir::{
-    EncodedSlash, HeaderNames, IngressController, Listener, Loc, LogFormat, Paths, TlsProfile,
-};
+use crate::ir::{HeaderNames, IngressController, Listener, Loc, TlsProfile};
 use crate::targets::ingress::facts;
-use crate::targets::kubernetes::routes::{read_timer, time};
+use crate::targets::kubernetes::entry_points::{
+    self, Arguments, access_log, entry_point, metrics, port,
+};
+use crate::targets::kubernetes::routes::time;
 use crate::targets::kubernetes::{remark, text, word};
 
 /// The file.
@@ -34,28 +35,9 @@ pub(super) fn values(ctx: &Ctx<'_>) -> Values {
     }
 }
 
-/// The port of the controller's pod for a port of its Service: below 1024 it would need a privilege.
-const fn pod_port(port: u16) -> u16 {
-    match port {
-        80 => 8000,
-        443 => 8443,
-        port if port < 1024 => 10_000 + port,
-        port => port,
-    }
-}
-
-/// Arguments of Traefik's command line.
-struct Arguments(Vec<Node>);
-
-impl Arguments {
-    fn add(&mut self, name: &str, value: &str, at: Loc) {
-        self.0.push(text(&format!("--{name}={value}"), at));
-    }
-}
-
 fn traefik(ctx: &Ctx<'_>) -> Map {
     let mut ports = Map::new();
-    let mut arguments = Arguments(Vec::new());
+    let mut arguments = Arguments::default();
     for listener in &ctx.g.listeners {
         let Some(point) = facts::entry_point(ctx.g, listener, ctx.controller) else {
             continue;
@@ -64,15 +46,13 @@ fn traefik(ctx: &Ctx<'_>) -> Map {
             kubernetes::word(&point),
             port(listener.port.value, listener.port.loc()),
         );
-        entry_point(ctx, listener, &point, &mut arguments);
+        redirect(ctx, listener, &point, &mut arguments);
+        entry_point(ctx.g, listener, &point, &mut arguments);
     }
-    if let Some(metrics) = &ctx.g.metrics {
-        let node = Map::new().put("port", Node::number(metrics.port.value));
-        ports = ports.put("metrics", Node::from(node).at(metrics.port.loc()));
-        arguments.add("metrics.prometheus", "true", metrics.at);
-        arguments.add("metrics.prometheus.entryPoint", "metrics", metrics.at);
+    if let Some(it) = &ctx.g.metrics {
+        ports = ports.put("metrics", metrics(it, &mut arguments));
     }
-    access_log(ctx, &mut arguments);
+    access_log(ctx.g, &mut arguments);
     // A prefix is one of whole segments.
     arguments.add(
         "providers.kubernetesIngress.strictPrefixMatching",
@@ -81,9 +61,9 @@ fn traefik(ctx: &Ctx<'_>) -> Map {
     );
     let drain = ctx.g.runtime.drain_timeout.value;
     let grace = i64::try_from(drain.as_secs_ceil().saturating_add(5)).unwrap_or(i64::MAX);
-    let mut map = Map::new()
+    let map = Map::new()
         .put("ports", ports)
-        .put("additionalArguments", Node::list(arguments.0))
+        .put("additionalArguments", arguments.node())
         .put(
             "deployment",
             Map::new().put("terminationGracePeriodSeconds", Node::number(grace)),
@@ -97,131 +77,24 @@ fn traefik(ctx: &Ctx<'_>) -> Map {
                     Map::new().put("enabled", Node::flag(true)),
                 ),
         );
-    let first = ctx.g.listeners.iter().find_map(|it| it.tls.as_ref());
-    if let Some(tls) = first {
-        let secret = ctx.g.certificate(tls.certificates.value[0]);
-        if let Some(name) = ctx.secrets().of(secret) {
-            let store = Map::new().put(
-                "default",
-                Map::new().put(
-                    "defaultCertificate",
-                    Map::new().put("secretName", text(&name, tls.certificates.loc())),
-                ),
-            );
-            map = map
-                .remark("For names that no certificate has; the Secret has to be in the controller's namespace too.")
-                .put("tlsStore", store);
-        }
-    }
-    map
+    entry_points::default_certificate(ctx.g, &ctx.secrets(), map)
 }
 
-fn port(port: u16, at: Loc) -> Node {
-    let map = Map::new()
-        .put("port", Node::number(pod_port(port)))
-        .put("exposedPort", Node::number(port))
-        .put("expose", Map::new().put("default", Node::flag(true)))
-        .put("protocol", Node::word("TCP"));
-    Node::from(map).at(at)
-}
-
-fn entry_point(ctx: &Ctx<'_>, it: &Listener, point: &str, arguments: &mut Arguments) {
-    let mut add = |name: &str, value: &str, at: Loc| {
-        arguments.add(&format!("entryPoints.{point}.{name}"), value, at);
+/// A redirect of everything that no route takes.
+fn redirect(ctx: &Ctx<'_>, it: &Listener, point: &str, arguments: &mut Arguments) {
+    let Some(to) = &it.redirect else { return };
+    let listener = ctx.g.listener(to.value);
+    let at = to.loc();
+    let port = format!(":{}", listener.public_port.value);
+    let mut add = |name: &str, value: &str| {
+        let name = format!("entryPoints.{point}.http.redirections.entryPoint.{name}");
+        arguments.add(&name, value, at);
     };
-    if let Some(to) = &it.redirect {
-        let listener = ctx.g.listener(to.value);
-        let at = to.loc();
-        let port = format!(":{}", listener.public_port.value);
-        add("http.redirections.entryPoint.to", &port, at);
-        add("http.redirections.entryPoint.scheme", listener.scheme(), at);
-        add("http.redirections.entryPoint.permanent", "true", at);
-        // A route that names this listener comes before.
-        add("http.redirections.entryPoint.priority", "1", at);
-    }
-    if it.proxy_protocol.value {
-        add("proxyProtocol.insecure", "true", it.proxy_protocol.loc());
-    }
-    if !it.trusted_proxies.value.is_empty() {
-        let trusted: Vec<String> = it
-            .trusted_proxies
-            .value
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        add(
-            "forwardedHeaders.trustedIPs",
-            &trusted.join(","),
-            it.trusted_proxies.loc(),
-        );
-    }
-    if it.http2.value {
-        // Its own default: TLS offers HTTP/2 by ALPN, without TLS it is taken from who starts with it.
-        add("http2.maxConcurrentStreams", "250", it.http2.loc());
-    }
-    add(
-        "http.maxHeaderBytes",
-        &it.head_limit.value.as_bytes().to_string(),
-        it.head_limit.loc(),
-    );
-    if it.paths.value == Paths::Raw {
-        add("http.sanitizePath", "false", it.paths.loc());
-    }
-    let keep = it.encoded_slash.value == EncodedSlash::Keep;
-    let slash = if keep { "true" } else { "false" };
-    add(
-        "http.encodedCharacters.allowEncodedSlash",
-        slash,
-        it.encoded_slash.loc(),
-    );
-    for name in ["BackSlash", "Semicolon", "Percent", "QuestionMark", "Hash"] {
-        add(
-            &format!("http.encodedCharacters.allowEncoded{name}"),
-            "true",
-            Loc::default(),
-        );
-    }
-    // A `;` in a query is data.
-    add("http.encodeQuerySemicolons", "true", Loc::default());
-    let names = match it.header_names.value {
-        HeaderNames::Strict => "delete",
-        HeaderNames::Lenient => "keep",
-    };
-    add("http.aliasHeadersStrategy", names, it.header_names.loc());
-    let timer = read_timer(ctx.g, it);
-    add(
-        "transport.respondingTimeouts.readTimeout",
-        &time(timer),
-        it.head_timeout.loc(),
-    );
-    add(
-        "transport.respondingTimeouts.idleTimeout",
-        &time(it.keepalive.value),
-        it.keepalive.loc(),
-    );
-    let drain = &ctx.g.runtime.drain_timeout;
-    add(
-        "transport.lifeCycle.graceTimeOut",
-        &time(drain.value),
-        drain.loc(),
-    );
-}
-
-fn access_log(ctx: &Ctx<'_>, arguments: &mut Arguments) {
-    let Some(log) = &ctx.g.log else { return };
-    arguments.add("accesslog", "true", log.at);
-    let format = match log.format.value {
-        LogFormat::Json => "json",
-        LogFormat::Common => "common",
-    };
-    arguments.add("accesslog.format", format, log.format.loc());
-    if !log.redact_query.value.is_empty() {
-        arguments.add(
-            "accesslog.fields.queryParameters.defaultMode",
-            "drop",
-            log.redact_query.loc(),
-        );
-    }
+    add("to", &port);
+    add("scheme", listener.scheme());
+    add("permanent", "true");
+    // A route that names this listener comes before.
+    add("priority", "1");
 }
 
 /// The ConfigMap of a controller: its keys are its own words, its values texts.
@@ -410,17 +283,4 @@ fn haproxy(ctx: &Ctx<'_>) -> Map {
         controller = controller.put("ingressClass", word(&class.value));
     }
     Map::new().put("controller", controller)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::pod_port;
-
-    #[test]
-    fn pods_listen_above_the_privileged_ports() {
-        assert_eq!(
-            [80, 443, 81, 8080].map(pod_port),
-            [8000, 8443, 10_081, 8080]
-        );
-    }
 }
