@@ -109,7 +109,9 @@ fn output_changes_exactly_where_a_feature_is_rendered() {
             };
             let differs = rendered(&changed, *target) != before;
             // A guard that cannot be rendered closes its route, which is a change too.
-            if all_lost && differs && !feature.is_guard() && !OTHERS_CHANGE.contains(&id.as_str()) {
+            let left_out = LEFT_OUT.contains(&(target.id(), id.as_str()));
+            let explained = left_out || OTHERS_CHANGE.contains(&id.as_str());
+            if all_lost && differs && !feature.is_guard() && !explained {
                 lies.push(format!(
                     "{}: `{id}` is unsupported, and yet the output changes",
                     target.id()
@@ -135,6 +137,20 @@ const OTHERS_CHANGE: &[&str] = &[
     "log.fields",
     "timeout.idle",
     "upstream.backup",
+];
+
+/// What is left out together with what it asks for: a route without its condition would take what it must not.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("ingress", "host.regex"),
+    ("ingress", "when.methods"),
+    ("ingress", "when.headers"),
+    ("ingress", "when.query"),
+    ("ingress", "when.upgrade"),
+    ("ingress", "upstream.backup"),
+    // The pair has a route more.
+    ("ingress", "upstream.split"),
+    ("gateway", "host.regex"),
+    ("gateway", "upstream.backup"),
 ];
 
 /// What a target does by itself, and cannot be told otherwise.

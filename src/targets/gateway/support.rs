@@ -440,8 +440,8 @@ pub(super) fn support(feature: Feature) -> Support {
 
         LogAccess => by_means!(|_u, _env|
             exact(),
-            unsupported("the implementation writes its own log").seen(ENVOY).help("set `telemetry.accessLog` of its EnvoyProxy"),
-            unsupported("the implementation writes its own log").seen(API),
+            approx("the implementation writes its own log, of all that it serves").seen(ENVOY).help("set `telemetry.accessLog` of its EnvoyProxy"),
+            approx("the implementation writes its own log, of all that it serves").seen(API),
         ),
         LogRoute => unsupported("its requests are logged as well").seen(SEEN),
         LogFields => unsupported("fields are the implementation's own").seen(SEEN),

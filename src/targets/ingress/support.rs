@@ -431,8 +431,8 @@ pub(super) fn support(feature: Feature) -> Support {
 
         LogAccess => by_controller!(|_u, _env|
             exact(),
-            unsupported("the controller writes its own log").seen(NGINX).help("set `log-format-upstream` in its ConfigMap"),
-            unsupported("the controller writes its own log").seen(HAPROXY).help("set `log-format` in its ConfigMap"),
+            approx("the controller writes its own log, of all that it serves").seen(NGINX).help("set `log-format-upstream` in its ConfigMap"),
+            approx("the controller writes its own log, of all that it serves").seen(HAPROXY).help("set `log-format` in its ConfigMap"),
         ),
         LogRoute => by_controller!(|_u, _env|
             exact(),

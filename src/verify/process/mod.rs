@@ -14,9 +14,7 @@ use std::time::{Duration, Instant};
 use super::folder::Folder;
 use super::port;
 use super::programs::{By, Found, Home, LOG, main_of};
-use super::programs::{By, Found, Home, LOG, Stop, main_of};
 use super::stub::cluster::Cluster;
-use super::wire::Client;
 use leash::Leash;
 
 pub use failure::StartFailure;

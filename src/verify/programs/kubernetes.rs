@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::traefik::{complaints, flaws, is_served};
-use super::{By, Complaint, Home, Program, Reload, Stop};
+use super::traefik::Traefik;
+use super::{By, Complaint, Home, LOG, Program, Reload};
 use crate::ir::Version;
 use crate::verify::base64;
 use crate::verify::stub::cluster::Cluster;
@@ -90,7 +91,7 @@ impl Program for Controller {
     }
 
     fn version(&self, said: &str) -> Option<Version> {
-        super::traefik::Traefik.version(said)
+        Traefik.version(said)
     }
 
     fn main_file(&self) -> &'static str {
@@ -207,7 +208,7 @@ impl Program for Controller {
     }
 
     fn flaws(&self, home: &Home<'_>) -> Vec<Complaint> {
-        flaws(home)
+        Traefik.flaws(home)
     }
 
     fn is_ready(&self, home: &Home<'_>, _process: u32, log: &str) -> bool {
@@ -222,8 +223,8 @@ impl Program for Controller {
         }
     }
 
-    fn soft_stop(&self, _home: &Home<'_>) -> Stop {
-        Stop::Signal("TERM")
+    fn soft_stop(&self) -> &'static str {
+        "TERM"
     }
 
     fn has_resolvers(&self) -> bool {
@@ -234,8 +235,8 @@ impl Program for Controller {
         line.contains(" DBG ")
     }
 
-    fn complaints(&self, log: &str, _main: &Path) -> Vec<Complaint> {
-        complaints(log)
+    fn complaints(&self, log: &str, main: &Path) -> Vec<Complaint> {
+        Traefik.complaints(log, main)
     }
 }
 
@@ -358,4 +359,75 @@ fn created(line: &str) -> Option<Value> {
             json!({ "apiVersion": "v1", "kind": api, "type": "Opaque", "metadata": meta, "data": data })
         }
     })
+}
+
+/// It is asked what it serves when it has said nothing for so long.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What it serves is not compared with what it read once it has said nothing for so long.
+const LONG_PAUSE: Duration = Duration::from_millis(1500);
+
+/// Whether what each of its providers read last is served.
+fn is_served(home: &Home<'_>, log: &str, providers: &[&str]) -> bool {
+    let written = std::fs::metadata(home.folder.join(LOG)).and_then(|log| log.modified());
+    let silence = written.map_or(Duration::ZERO, |at| {
+        SystemTime::now().duration_since(at).unwrap_or_default()
+    });
+    if silence < PAUSE {
+        return false;
+    }
+    let last = |provider: &str| {
+        let end = format!(" providerName={provider}");
+        let mut lines = log.lines().rev();
+        lines.find_map(|line| {
+            let (_, read) = line.split_once("Configuration received config=")?;
+            read.strip_suffix(end.as_str())
+        })
+    };
+    let read: Option<Vec<&str>> = providers.iter().map(|it| last(it)).collect();
+    let Some(read) = read else {
+        return false;
+    };
+    let Some(Ok(all)) = home.ask("/api/rawdata").map(|it| serde_json::from_str(&it)) else {
+        return false;
+    };
+    let served = |(read, provider): (&str, &&str)| {
+        serde_json::from_str(read).is_ok_and(|read| serves(&all, &read, provider))
+    };
+    silence >= LONG_PAUSE || read.into_iter().zip(providers).all(served)
+}
+
+/// Whether every router, middleware and service that a provider read is served just so, and no other of it.
+fn serves(all: &Value, read: &Value, provider: &str) -> bool {
+    let end = format!("@{provider}");
+    ["routers", "middlewares", "services"].iter().all(|kind| {
+        let read: Vec<_> = read["http"][kind]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .collect();
+        let served = all[kind].as_object().into_iter().flatten();
+        let count = served.filter(|(name, _)| name.ends_with(&end)).count();
+        let mut each = read.iter();
+        count == read.len()
+            && each.all(|(name, object)| holds(&all[kind][format!("{name}{end}")], object, &end))
+    })
+}
+
+/// Whether what is served says all that was read; there, a name tells also the provider.
+fn holds(served: &Value, read: &Value, end: &str) -> bool {
+    match (served, read) {
+        (Value::Object(served), Value::Object(read)) => read.iter().all(|(key, read)| {
+            let served = served.get(key);
+            served.is_some_and(|served| holds(served, read, end))
+        }),
+        (Value::Array(served), Value::Array(read)) => {
+            let mut pairs = served.iter().zip(read);
+            served.len() == read.len() && pairs.all(|(one, other)| holds(one, other, end))
+        }
+        (Value::String(served), Value::String(read)) => {
+            served.strip_suffix(end).unwrap_or(served) == read
+        }
+        (served, read) => served == read,
+    }
 }

@@ -107,7 +107,29 @@ impl Program for Traefik {
 
     /// What its API says of them: what is `disabled` is not served, and of what is a `warning` something is left out.
     fn flaws(&self, home: &Home<'_>) -> Vec<Complaint> {
-        flaws(home)
+        let all = home.ask("/api/rawdata").unwrap_or_default();
+        let Ok(Value::Object(all)) = serde_json::from_str(&all) else {
+            return vec![Complaint {
+                line: None,
+                message: "its API does not say what it serves".to_owned(),
+            }];
+        };
+        let mut flaws = Vec::new();
+        for (kind, objects) in &all {
+            for (name, object) in objects.as_object().into_iter().flatten() {
+                let status = object.get("status").and_then(Value::as_str);
+                if status.is_none_or(|status| status == "enabled") {
+                    continue;
+                }
+                let why = object.get("error").map(Value::to_string);
+                let message = format!("{kind} {name}: {}", why.unwrap_or_default());
+                flaws.push(Complaint {
+                    line: None,
+                    message,
+                });
+            }
+        }
+        flaws
     }
 
     /// Once it serves the router that only this text of the dynamic file has.
@@ -117,9 +139,6 @@ impl Program for Traefik {
             None => "/api/overview".to_owned(),
         };
         home.ask(&shown).is_some()
-    /// It says what it has read, and only then builds what it serves: its API tells when it does.
-    fn is_ready(&self, home: &Home<'_>, _process: u32, log: &str) -> bool {
-        is_served(home, log, &["file"])
     }
 
     fn has_refused(&self, log: &str) -> bool {
@@ -149,7 +168,26 @@ impl Program for Traefik {
     /// `2026-11-23T00:05:37Z ERR github.com/…/file.go:114 > Error while building … error="dynamic.yml: …" providerName=file`,
     /// and JSON before it has read its file.
     fn complaints(&self, log: &str, _main: &Path) -> Vec<Complaint> {
-        complaints(log)
+        let said = log.lines().filter_map(|line| {
+            if let Some((_, said)) = [" ERR ", " WRN "]
+                .iter()
+                .find_map(|word| line.split_once(word))
+            {
+                return Some(
+                    said.split_once(" > ")
+                        .map_or(said, |(_, said)| said)
+                        .to_owned(),
+                );
+            }
+            let line: Value = serde_json::from_str(line).ok()?;
+            let error = line.get("error").and_then(Value::as_str)?;
+            Some(error.to_owned())
+        });
+        said.map(|message| Complaint {
+            line: None,
+            message,
+        })
+        .collect()
     }
 }
 
@@ -176,101 +214,4 @@ fn mark(folder: &Path) -> Option<String> {
             let name = text.get(start..)?.split('"').next()?;
             Some(name.to_owned())
         })
-/// What its log complains of.
-pub(super) fn complaints(log: &str) -> Vec<Complaint> {
-    let said = log.lines().filter_map(|line| {
-        if let Some((_, said)) = [" ERR ", " WRN "]
-            .iter()
-            .find_map(|word| line.split_once(word))
-        {
-            return Some(
-                said.split_once(" > ")
-                    .map_or(said, |(_, said)| said)
-                    .to_owned(),
-            );
-        }
-        let line: Value = serde_json::from_str(line).ok()?;
-        let error = line.get("error").and_then(Value::as_str)?;
-        Some(error.to_owned())
-    said.map(|message| Complaint {
-        line: None,
-        message,
-    })
-    .collect()
-/// What its API says of what it serves.
-pub(super) fn flaws(home: &Home<'_>) -> Vec<Complaint> {
-    let all = home.ask("/api/rawdata").unwrap_or_default();
-    let Ok(Value::Object(all)) = serde_json::from_str(&all) else {
-        return vec![Complaint {
-            line: None,
-            message: "its API does not say what it serves".to_owned(),
-        }];
-    };
-    let mut flaws = Vec::new();
-    for (kind, objects) in &all {
-        for (name, object) in objects.as_object().into_iter().flatten() {
-            let status = object.get("status").and_then(Value::as_str);
-            if status.is_none_or(|status| status == "enabled") {
-                continue;
-            }
-            let why = object.get("error").map(Value::to_string);
-            let message = format!("{kind} {name}: {}", why.unwrap_or_default());
-            flaws.push(Complaint {
-                line: None,
-                message,
-            });
-    }
-    flaws
-/// Whether what each of its providers read last is served.
-pub(super) fn is_served(home: &Home<'_>, log: &str, providers: &[&str]) -> bool {
-    let written = std::fs::metadata(home.folder.join(LOG)).and_then(|log| log.modified());
-    let silence = written.map_or(Duration::ZERO, |at| {
-        SystemTime::now().duration_since(at).unwrap_or_default()
-    if silence < PAUSE {
-        return false;
-    let last = |provider: &str| {
-        let end = format!(" providerName={provider}");
-        let mut lines = log.lines().rev();
-        lines.find_map(|line| {
-            let (_, read) = line.split_once("Configuration received config=")?;
-            read.strip_suffix(end.as_str())
-    let Some(read) = providers
-        .iter()
-        .map(|it| last(it))
-        .collect::<Option<Vec<_>>>()
-    else {
-    let Some(Ok(all)) = home.ask("/api/rawdata").map(|it| serde_json::from_str(&it)) else {
-    let served = |(read, provider): (&str, &&str)| {
-        serde_json::from_str(read).is_ok_and(|read| serves(&all, &read, provider))
-    silence >= LONG_PAUSE || read.into_iter().zip(providers).all(served)
-/// Whether every router, middleware and service that a provider read is served just so, and no other of it.
-fn serves(all: &Value, read: &Value, provider: &str) -> bool {
-    let end = format!("@{provider}");
-    ["routers", "middlewares", "services"].iter().all(|kind| {
-        let read: Vec<_> = read["http"][kind]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .collect();
-        let served = all[kind].as_object().into_iter().flatten();
-        let count = served.filter(|(name, _)| name.ends_with(&end)).count();
-        let mut each = read.iter();
-        count == read.len()
-            && each.all(|(name, object)| holds(&all[kind][format!("{name}{end}")], object, &end))
-/// Whether what is served says all that was read; there, a name tells also the provider.
-fn holds(served: &Value, read: &Value, end: &str) -> bool {
-    match (served, read) {
-        (Value::Object(served), Value::Object(read)) => read.iter().all(|(key, read)| {
-            let served = served.get(key);
-            served.is_some_and(|served| holds(served, read, end))
-        }),
-        (Value::Array(served), Value::Array(read)) => {
-            served.len() == read.len()
-                && served
-                    .iter()
-                    .zip(read)
-                    .all(|(one, other)| holds(one, other, end))
-        (Value::String(served), Value::String(read)) => {
-            served.strip_suffix(end).unwrap_or(served) == read
-        (served, read) => served == read,
 }

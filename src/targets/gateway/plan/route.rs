@@ -208,6 +208,7 @@ fn rules(filters: &mut Filters<'_, '_>, hosts: &[(String, &Set<HostMatch>)]) -> 
     }
     let mut rules = Vec::new();
     let servers = services::references(filters.ctx, route);
+    let only_upgrades = route.when.upgrade.as_ref().is_some_and(|it| it.value);
     if let Some(socket) = &route.websocket {
         let tokens: Vec<String> = socket.tokens.value.iter().map(|it| quoted(it)).collect();
         let upgrade = format!("^(?i)(?:{})$", tokens.join("|"));
@@ -245,14 +246,21 @@ fn rules(filters: &mut Filters<'_, '_>, hosts: &[(String, &Set<HostMatch>)]) -> 
             }
             false => rules.push(passing(filters, vec![asks()])),
         }
+        if only_upgrades {
+            return rules;
+        }
         if socket.only.value {
             let refusal = filters.status(426, Some(("Upgrade", "websocket")), socket.only.loc());
             rules.push(refused(Vec::new(), refusal, socket.only.loc()));
             return rules;
         }
     }
+    let asks = only_upgrades.then(|| {
+        let at = route.when.upgrade.as_ref().map_or(route.at, |it| it.loc());
+        header("Upgrade", "RegularExpression", "^(?i)websocket$", at)
+    });
     rules.push(Rule {
-        headers: Vec::new(),
+        headers: asks.into_iter().collect(),
         methods: methods(route),
         filters: filters.passing(false),
         servers,
