@@ -20,6 +20,7 @@ mod fuzz;
 mod haproxy;
 mod http2;
 mod invariants;
+mod kubernetes;
 mod live;
 mod name_server;
 mod nginx;

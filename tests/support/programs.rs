@@ -20,6 +20,9 @@ pub(crate) const TRAEFIK: [&str; 1] = ["traefik-3.7"];
 pub(crate) const ENVOY: [&str; 1] = ["envoy-1.40"];
 /// The Caddy that a package of a registry holds.
 pub(crate) const CADDY: [&str; 1] = ["caddy-2.11"];
+/// Traefik as the controller of Ingress and Gateway API resources.
+#[allow(dead_code)]
+pub(crate) const CONTROLLERS: [&str; 2] = ["ingress-3.7", "gateway-3.7"];
 /// Each program in both ends of its range, as far as packages hold them: the targets in the order of the matrix.
 pub(crate) const SERVERS: [(&str, &[&str]); 5] = [
     ("nginx", &NGINX),
@@ -116,7 +119,12 @@ fn find(name: &str) -> Option<Program> {
         path,
         found,
     };
-    let made = root().join("target/programs/bin").join(name);
+    // Traefik is the controller that takes the resources of both.
+    let file = match word {
+        "ingress" | "gateway" => format!("traefik-{version}"),
+        _ => name.to_owned(),
+    };
+    let made = root().join("target/programs/bin").join(file);
     if made.is_file() {
         let found = match programs::by_id(word) {
             None => None,

@@ -322,6 +322,21 @@ impl Lower<'_> {
 
     fn ingress_room(&mut self, all: &model::Targets, spec: &Spec, routes: &[Route]) -> IngressRoom {
         let it = all.ingress.as_ref().map(|it| &it.value);
+        let held = it.and_then(|it| it.certificates.as_ref());
+        let led_to = it.and_then(|it| it.upstreams.as_ref());
+        let own = it.map(|it| [it.namespace.as_ref(), it.class.as_ref()]);
+        self.check_objects(own.into_iter().flatten());
+        self.check_objects(
+            held.iter()
+                .flat_map(|it| &it.0)
+                .map(|(_, it)| Some(&it.value.secret)),
+        );
+        self.check_objects(
+            led_to
+                .iter()
+                .flat_map(|it| &it.0)
+                .flat_map(|(_, it)| [Some(&it.value.service), it.value.namespace.as_ref()]),
+        );
         self.check_known(
             it.and_then(|it| it.certificates.as_ref()),
             "certificate",
@@ -349,6 +364,21 @@ impl Lower<'_> {
 
     fn gateway_room(&mut self, all: &model::Targets, spec: &Spec, routes: &[Route]) -> GatewayRoom {
         let it = all.gateway.as_ref().map(|it| &it.value);
+        let held = it.and_then(|it| it.certificates.as_ref());
+        let led_to = it.and_then(|it| it.upstreams.as_ref());
+        let own = it.map(|it| [it.namespace.as_ref(), it.class.as_ref()]);
+        self.check_objects(own.into_iter().flatten());
+        self.check_objects(
+            held.iter()
+                .flat_map(|it| &it.0)
+                .map(|(_, it)| Some(&it.value.secret)),
+        );
+        self.check_objects(
+            led_to
+                .iter()
+                .flat_map(|it| &it.0)
+                .flat_map(|(_, it)| [Some(&it.value.service), it.value.namespace.as_ref()]),
+        );
         self.check_known(
             it.and_then(|it| it.certificates.as_ref()),
             "certificate",
@@ -382,6 +412,28 @@ impl Lower<'_> {
             compatibility_date: written(it.and_then(|it| it.compatibility_date.as_ref())),
             zone: written(it.and_then(|it| it.zone.as_ref())),
             upstreams: names(it.and_then(|it| it.upstreams.as_ref())),
+        }
+    }
+
+    /// Names in a Kubernetes room are names of objects.
+    fn check_objects<'s>(&mut self, names: impl IntoIterator<Item = Option<&'s At<String>>>) {
+        for name in names.into_iter().flatten() {
+            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            let label = |text: &str| {
+                (1..=63).contains(&text.len())
+                    && text.bytes().all(fits)
+                    && !text.starts_with('-')
+                    && !text.ends_with('-')
+            };
+            if !name.value.split('.').all(label) || name.value.len() > 253 {
+                self.report
+                    .error("spec::value", name.at)
+                    .says(format!(
+                        "`{}` is no name of a Kubernetes object",
+                        name.value.escape_debug()
+                    ))
+                    .help("write lower-case letters, digits and `-`, up to 63 in all");
+            }
         }
     }
 

@@ -68,6 +68,11 @@ impl Object {
         self
     }
 
+    /// What no two objects of a namespace have in common: kind and name.
+    pub(in crate::targets) fn key(&self) -> (&'static str, String) {
+        (self.kind, self.name.clone())
+    }
+
     /// The lines of its document.
     pub(in crate::targets) fn lines(self) -> Vec<Tok> {
         let mut meta = Map::new().put(

@@ -129,6 +129,9 @@ pub(super) fn plan<'a>(
             .map(|line| Tok::snippet(line).at(text.loc()))
             .collect()
     });
+    // Routes share answers.
+    let mut known = std::collections::BTreeSet::new();
+    objects.retain(|it| known.insert(it.key()));
     let objects = objects.into_iter().map(Object::lines);
     let resources = Resources {
         about: about(&ctx),
