@@ -50,7 +50,7 @@ impl Target for GatewayApi {
                 Page::new("values.yaml", "gateway/values.yaml", &KUBERNETES, &values),
             ],
             // The others take all that concerns them from resources.
-            (Layout::Full, false) | (Layout::Include, _) => vec![resources],
+            (Layout::Full, false) | (Layout::Include | Layout::Labels, _) => vec![resources],
         }
     }
 }

@@ -401,9 +401,9 @@ pub(super) fn support(feature: Feature) -> Support {
             stripped_by_envoy(u),
             unsupported("nothing reaches the server: the route answers 500").seen(API),
         ),
-        Origins => by_means!(|_u, _env|
-            exact(),
-            exact(),
+        Origins => by_means!(
+            |u, _env| origins(u),
+            origins(u),
             approx("a socket from another origin gets 500, not 403: the API has no answers of its own").seen(API),
         ),
         Clients => by_means!(|u, env|
@@ -821,5 +821,23 @@ fn traefik_head(u: &Use<'_>, env: &Env<'_>) -> Support {
             unsupported("a head may take as long as a request may: one timer serves head and body, and a shorter one would end uploads").seen(SEEN)
         }
         _ => exact(),
+    }
+}
+
+/// An HTTPRoute of one host each knows its own origin; one of a pattern does not.
+fn origins(u: &Use<'_>) -> Support {
+    let Some(route) = u.on.route() else {
+        return exact();
+    };
+    let origins = route.websocket.as_ref().and_then(|it| it.origins.as_ref());
+    let same = origins.is_some_and(|it| it.value.same_host);
+    let plain = |it: &HostMatch| matches!(it, HostMatch::Exact(_));
+    match same && !route.hosts.iter().all(|it| plain(&it.value)) {
+        true => approx(
+            "on hosts that are no plain name no origin counts as the same host: browsers get 403",
+        )
+        .seen(SEEN)
+        .help("name the origins, or the hosts"),
+        false => exact(),
     }
 }

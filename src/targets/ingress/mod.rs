@@ -45,7 +45,7 @@ impl Target for Ingress {
         );
         match env.layout {
             // Whoever has a controller has its values too.
-            Layout::Include => vec![resources],
+            Layout::Include | Layout::Labels => vec![resources],
             Layout::Full => vec![
                 resources,
                 Page::new("values.yaml", "ingress/values.yaml", &KUBERNETES, &values),
