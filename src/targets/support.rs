@@ -32,6 +32,9 @@ pub struct Note {
     pub seen: Seen,
     /// What to write instead, if there is something.
     pub help: Option<Cow<'static, str>>,
+    /// Whether requests of the route, or to the listener, get an answer that is not its own: of another route, of nobody, or to
+    /// another path. Then nothing else that is promised of it can be kept.
+    pub elsewhere: bool,
 }
 
 /// How a claim is known.
@@ -75,6 +78,7 @@ impl Note {
             instead: instead.into(),
             seen: Seen::Unverified,
             help: None,
+            elsewhere: false,
         }
     }
 }
@@ -114,6 +118,15 @@ impl Support {
     pub fn help(mut self, help: impl Into<Cow<'static, str>>) -> Self {
         if let Self::Approx(note) | Self::Unsupported(note) = &mut self {
             note.help = Some(help.into());
+        }
+        self
+    }
+
+    /// Adds that requests get an answer that is not the route's or the listener's own.
+    #[must_use]
+    pub fn elsewhere(mut self) -> Self {
+        if let Self::Approx(note) | Self::Unsupported(note) = &mut self {
+            note.elsewhere = true;
         }
         self
     }

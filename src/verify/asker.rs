@@ -6,8 +6,8 @@ use super::ask::{Ask, encoded, mark};
 use super::keyring::Keyring;
 use super::ranges::Ranges;
 use crate::ir::{
-    Condition, Entry, Gateway, HostMatch, Listener, PathMatch, Route, RouteId, Set, UpstreamId,
-    ValueMatch,
+    Condition, Entry, Gateway, HostMatch, Listener, ListenerId, PathMatch, Route, RouteId, Set,
+    UpstreamId, ValueMatch,
 };
 use crate::request::{Outcome, Request, Router};
 use crate::rules::pattern;
@@ -18,6 +18,8 @@ pub struct Asker<'a> {
     pub(super) router: Router<'a>,
     pub(super) ranges: &'a Ranges,
     pub(super) keyring: &'a Keyring,
+    /// Listeners that nobody listens on.
+    pub(super) unbound: &'a [ListenerId],
 }
 
 impl<'a> Asker<'a> {
@@ -37,7 +39,7 @@ impl<'a> Asker<'a> {
         let gateway = self.gateway;
         let route = gateway.route(route);
         let mut asks = Vec::new();
-        for listener in gateway.listeners_of(route) {
+        for listener in self.listeners_of(route) {
             for entry in gateway.table.iter().filter(|entry| entry.route == route.id) {
                 asks.extend(self.for_entry(route, *entry, listener, &[false, true]));
             }
@@ -49,7 +51,7 @@ impl<'a> Asker<'a> {
     pub fn good_tunnel(&self, route: RouteId) -> Option<Ask> {
         let gateway = self.gateway;
         let route = gateway.route(route);
-        gateway.listeners_of(route).find_map(|listener| {
+        self.listeners_of(route).find_map(|listener| {
             gateway
                 .table
                 .iter()
@@ -59,6 +61,13 @@ impl<'a> Asker<'a> {
                         .filter(|ask| self.outcome(ask).is_some_and(|it| it.tunnel))
                 })
         })
+    }
+
+    /// The listeners of a route that take connections.
+    fn listeners_of(&self, route: &'a Route) -> impl Iterator<Item = &'a Listener> {
+        let unbound = self.unbound;
+        let all = self.gateway.listeners_of(route);
+        all.filter(move |it| !unbound.contains(&it.id))
     }
 
     fn for_entry(

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::judge::{Losses, Result};
+use super::judge::{Judgement, Losses, Result};
 use super::lab::{Job, Lab, NoLab};
 use super::probe::{Deviation, Miss, Probe, Seen, Setup};
 
@@ -56,13 +56,20 @@ pub fn run(
     limits: Limits<'_>,
 ) -> std::result::Result<Outcome, NoLab> {
     let losses = Losses::of(job.target, job.gateway);
+    let program = job.found.program;
     let groups = groups(probes);
     let results: Mutex<Vec<(usize, Result)>> = Mutex::default();
     let failed: Mutex<Option<NoLab>> = Mutex::default();
     let moved: Mutex<Moved> = Mutex::default();
     let open = Open::default();
     let done = AtomicUsize::new(0);
-    let keep = |index: usize, result: Result| {
+    let keep = |index: usize, mut result: Result| {
+        if result.judgement == Judgement::Broken
+            && let Some(why) = program.differs(job.gateway, result.feature)
+        {
+            result.judgement = Judgement::Unseen;
+            result.unseen = Some(why.to_owned());
+        }
         lock(&results).push((index, result));
         (limits.progress)(done.fetch_add(1, Ordering::Relaxed) + 1);
     };
@@ -153,7 +160,7 @@ pub fn run(
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(index, _)| *index);
     let mut results: Vec<Result> = results.into_iter().map(|(_, result)| result).collect();
-    losses.find_modest(&mut results);
+    losses.find_modest(&mut results, |feature| program.hides(job.gateway, feature));
     Ok(Outcome {
         results,
         moved: moved.into_inner().unwrap_or_else(PoisonError::into_inner),

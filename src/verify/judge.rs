@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::probe::{About, Deviation, Miss, Probe, Seen};
-use crate::ir::{Feature, Gateway, Loc, Route, RouteId, Subject, uses};
+use crate::ir::{Feature, Gateway, ListenerId, Loc, Route, RouteId, Subject, uses};
 use crate::targets::{self, Env, Finding, Layout, Target, Verdicts};
 
 /// What became of a promise on a program.
@@ -81,7 +81,7 @@ impl<'a> Losses<'a> {
         }
     }
 
-    /// The routes that nobody may pass, as a guard of theirs is not rendered.
+    /// The routes that nobody may pass, as a guard of theirs is not rendered, and those whose requests get another answer.
     pub(super) fn closed(&self, gateway: &Gateway) -> Vec<RouteId> {
         let lost = |route: &&Route| {
             let auth = gateway.auth_of(route).map(Subject::Auth);
@@ -93,7 +93,15 @@ impl<'a> Losses<'a> {
                 guards.any(|guard| !self.verdicts.renders_all(*guard, on))
             })
         };
-        gateway.routes.iter().filter(lost).map(|it| it.id).collect()
+        let elsewhere = |route: &Route| {
+            let mut led = self.all().iter().filter(|it| it.verdict.note().elsewhere);
+            led.any(|loss| About::from(loss.used.on) == route.into())
+        };
+        let routes = gateway.routes.iter();
+        routes
+            .filter(|it| lost(it) || elsewhere(it))
+            .map(|it| it.id)
+            .collect()
     }
 
     /// Every loss.
@@ -114,6 +122,28 @@ impl<'a> Losses<'a> {
             .or_else(|| all().find(own))
             .or_else(|| all().find(|loss| probe.excused_by.contains(&loss.used.feature)))
             .or_else(|| all().find(|loss| self.closes(loss, &probe.about)))
+            .or_else(|| all().find(|loss| self.leads_elsewhere(loss, &probe.about)))
+    }
+
+    /// Whether requests of what the promise is about find another route, or nobody.
+    fn leads_elsewhere(&self, loss: &Finding<'_>, about: &About) -> bool {
+        let lost = About::from(loss.used.on);
+        loss.verdict.note().elsewhere
+            && (lost == *about || {
+                let route = self.gateway.routes.iter().find(|it| lost == (*it).into());
+                let mut shares = route.into_iter().flat_map(Route::shares);
+                shares.any(|it| *about == self.gateway.upstream(it.upstream.value).into())
+            })
+    }
+
+    /// The listeners that nobody listens on.
+    pub(super) fn unbound(&self) -> Vec<ListenerId> {
+        let unbound = self.all().iter().filter(|loss| {
+            loss.used.feature == Feature::ListenerBind && loss.verdict.note().elsewhere
+        });
+        unbound
+            .filter_map(|loss| Some(loss.used.on.listener()?.id))
+            .collect()
     }
 
     /// Whether a guard is lost, so that nobody passes: nothing else that is promised behind it can be kept then.
@@ -196,9 +226,9 @@ impl<'a> Losses<'a> {
         result
     }
 
-    /// A loss whose every probe held is told too modestly.
-    pub(super) fn find_modest(&self, results: &mut [Result]) {
-        for loss in self.all() {
+    /// A loss whose every probe held is told too modestly, unless it is of a feature whose losses are hidden here.
+    pub(super) fn find_modest(&self, results: &mut [Result], hidden: impl Fn(Feature) -> bool) {
+        for loss in self.all().iter().filter(|it| !hidden(it.used.feature)) {
             let about = About::from(loss.used.on);
             let own = |it: &Result| it.feature == loss.used.feature && it.about == about;
             let exact = |it: &Result| own(it) && it.at == loss.used.at.loc;

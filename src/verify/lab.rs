@@ -1,6 +1,7 @@
 //! A lab: one program with a gateway moved to loopback, a stub for every server, and requests made for it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::ask::Ask;
@@ -21,7 +22,7 @@ use super::stub::dns::NameServer;
 use super::wire::Request;
 use crate::compile::{Options, render_gateway};
 use crate::emit::OutFile;
-use crate::ir::{Gateway, Route, RouteId, Set, UpstreamId, Workers};
+use crate::ir::{Gateway, ListenerId, Route, RouteId, Set, UpstreamId, Workers};
 use crate::targets::Target;
 
 /// The most client connections, where a probe opens them all.
@@ -77,8 +78,10 @@ pub struct Lab {
     pub files: Vec<OutFile>,
     /// Knows the servers' host names, where they keep them.
     pub names: Option<NameServer>,
-    /// Routes that nobody may pass.
+    /// Routes that nobody may pass, or whose requests get another answer.
     closed: Vec<RouteId>,
+    /// Listeners that nobody listens on, as the losses say.
+    unbound: Vec<ListenerId>,
     running: Mutex<Running>,
     stubs: Vec<Vec<Stub>>,
     checks: Vec<Vec<Stub>>,
@@ -137,7 +140,8 @@ impl Lab {
         let stubs = behind::servers(&gateway, &places, &certificates)?;
         let checks = behind::checks(&gateway, &places, &certificates)?;
 
-        let closed = Losses::of(job.target, &gateway).closed(&gateway);
+        let losses = Losses::of(job.target, &gateway);
+        let (closed, unbound) = (losses.closed(&gateway), losses.unbound());
         let rendered = render_gateway(&gateway, job.target, Options::default(), &|_| String::new());
         if rendered.files.is_empty() {
             let said = rendered.report.diags.iter();
@@ -159,7 +163,12 @@ impl Lab {
             .iter()
             .map(|(name, text)| (name.as_str(), text.as_str()))
             .collect();
-        let running = Running::start_in(folder, job.found, &texts, &places.listeners, &keyring.env)
+        let listeners = gateway.listeners.iter().zip(&places.listeners);
+        let bound: Vec<SocketAddr> = listeners
+            .filter(|(it, _)| !unbound.contains(&it.id))
+            .map(|(_, at)| *at)
+            .collect();
+        let running = Running::start_in(folder, job.found, &texts, &bound, &keyring.env)
             .map_err(|why| NoLab::Program(Box::new(why), files.clone()))?;
         Ok(Self {
             gateway,
@@ -169,6 +178,7 @@ impl Lab {
             ranges,
             files,
             closed,
+            unbound,
             names,
             running: Mutex::new(running),
             stubs,
@@ -183,10 +193,12 @@ impl Lab {
             router: crate::request::Router::new(&self.gateway),
             ranges: &self.ranges,
             keyring: &self.keyring,
+            unbound: &self.unbound,
         }
     }
 
-    /// The routes that requests can pass: those whose every guard the target can do. The others are closed, as the losses say.
+    /// The routes that requests can pass: those whose every guard the target can do, and that it finds. The others are
+    /// closed or gone, as the losses say.
     pub fn open_routes(&self) -> impl Iterator<Item = &Route> {
         let routes = self.gateway.routes.iter();
         routes.filter(|route| !self.closed.contains(&route.id))

@@ -24,9 +24,9 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             Balance::RoundRobin => {
                 let promise = "servers take requests in turn";
                 let feature = Feature::BalanceRoundRobin;
-                probes.push(Probe::new(feature, upstream, at, promise, move |lab| {
-                    in_turn(lab, id)
-                }));
+                let run = move |lab: &Lab| in_turn(lab, id);
+                let probe = Probe::new(feature, upstream, at, promise, run);
+                probes.push(probe.or(Feature::UpstreamWeights));
             }
             Balance::LeastConnections => {
                 let promise = "the server with the fewest open requests and tunnels is next";

@@ -36,13 +36,9 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 HostHeader::Set(_) => "the server sees the `Host` that is set",
             };
             let at = share.host_header.loc();
-            probes.push(Probe::new(
-                Feature::HostHeader,
-                route,
-                at,
-                promise,
-                move |lab| host(lab, id, upstream),
-            ));
+            let run = move |lab: &Lab| host(lab, id, upstream);
+            let probe = Probe::new(Feature::HostHeader, route, at, promise, run);
+            probes.push(probe.or(Feature::UpstreamSplit));
         }
         let at = route.forwarded.loc();
         if route.forwarded.value {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::traefik::Traefik;
 use super::{By, Complaint, Home, LOG, Program, Reload};
-use crate::ir::Version;
+use crate::ir::{Feature, Gateway, IngressController, Version};
 use crate::verify::base64;
 use crate::verify::stub::cluster::Cluster;
 
@@ -68,6 +68,12 @@ fn kind(values: &Value) -> Kind {
 }
 
 impl Controller {
+    /// Whether the resources are for a controller that cannot be run here, whose annotations Traefik reads.
+    fn stands_for_nginx(&self, gateway: &Gateway) -> bool {
+        self.target == INGRESS.target
+            && gateway.rooms.ingress.controller.value == IngressController::Nginx
+    }
+
     fn providers(&self, home: &Home<'_>) -> &'static [&'static str] {
         match (self.target, kind(&values(home))) {
             ("gateway", _) => &["kubernetesgateway", "kubernetescrd"],
@@ -233,6 +239,27 @@ impl Program for Controller {
 
     fn is_aside(&self, line: &str) -> bool {
         line.contains(" DBG ")
+    }
+
+    /// What ingress-nginx loses, Traefik may keep, which stands for it.
+    fn hides(&self, gateway: &Gateway, _feature: Feature) -> bool {
+        self.stands_for_nginx(gateway)
+    }
+
+    fn differs(&self, gateway: &Gateway, feature: Feature) -> Option<&'static str> {
+        match feature {
+            _ if !self.stands_for_nginx(gateway) => None,
+            Feature::AuthBasic => {
+                Some("Traefik stands for ingress-nginx here, and takes the password away")
+            }
+            Feature::Cors => Some(
+                "Traefik stands for ingress-nginx here, whose answers to preflights are its own",
+            ),
+            Feature::TimeoutConnect | Feature::Retries => Some(
+                "Traefik stands for ingress-nginx here, and passes over no server that does not answer",
+            ),
+            _ => None,
+        }
     }
 
     fn complaints(&self, log: &str, main: &Path) -> Vec<Complaint> {

@@ -22,7 +22,7 @@ use super::process::{Running, StartFailure};
 use super::stub::cluster::Cluster;
 use super::wire::Client;
 use super::{command, port};
-use crate::ir::Version;
+use crate::ir::{Feature, Gateway, Version};
 use crate::targets;
 
 pub use find::{at, find};
@@ -117,6 +117,16 @@ pub trait Program: Sync {
 
     /// A file outside its folder that stays where the program is killed.
     fn litter(&self, _home: &Home<'_>) -> Option<PathBuf> {
+        None
+    }
+
+    /// Whether what is lost of a feature shows only elsewhere: a promise that is kept here is no sign of a report too modest.
+    fn hides(&self, _gateway: &Gateway, _feature: Feature) -> bool {
+        false
+    }
+
+    /// Why a promise about a feature that is broken here may be kept by the program that this one stands for.
+    fn differs(&self, _gateway: &Gateway, _feature: Feature) -> Option<&'static str> {
         None
     }
 
