@@ -2,6 +2,7 @@
 
 mod facts;
 mod plan;
+mod sites;
 mod support;
 
 use super::{Env, Layout, Support, Target, Verdicts};
@@ -27,6 +28,10 @@ impl Target for Ingress {
         (Version::new(1, 0), Version::new(3, 7))
     }
 
+    fn is_platform(&self) -> bool {
+        true
+    }
+
     fn room<'a>(&self, gateway: &'a Gateway) -> &'a Room {
         &gateway.rooms.ingress.room
     }
@@ -45,7 +50,7 @@ impl Target for Ingress {
         );
         match env.layout {
             // Whoever has a controller has its values too.
-            Layout::Include | Layout::Labels => vec![resources],
+            Layout::Include | Layout::Json | Layout::Labels => vec![resources],
             Layout::Full => vec![
                 resources,
                 Page::new("values.yaml", "ingress/values.yaml", &KUBERNETES, &values),

@@ -1,6 +1,7 @@
 //! What Ingress resources do with each feature, by the controller that serves them. Nothing is decided elsewhere.
 
 use super::facts::{self, controller};
+use super::sites;
 use crate::ir::{
     Action, AuthKind, Balance, CertificateSource, Change, EncodedSlash, Feature, HashKey,
     HostHeader, HostMatch, IngressController, PathMatch, Paths, Per, PerKey, RedirectTo, Route,
@@ -115,6 +116,7 @@ pub(super) fn support(feature: Feature) -> Support {
             Some(_) => exact(),
             None => unsupported("the route takes no requests for it: Kubernetes refuses addresses, and names with other signs than lower-case letters, digits, `-` and dots, as hosts")
                 .seen(API)
+                .elsewhere()
                 .help("leave `host` out to take every host"),
         }),
         HostWildcard => approx("a wildcard is one label: `a.b.example.com` is not below `*.example.com`")
@@ -122,14 +124,16 @@ pub(super) fn support(feature: Feature) -> Support {
             .help("name the deeper wildcards too"),
         HostRegex => unsupported("the route takes no requests for it: a rule has a name or a wildcard")
             .seen(API)
+            .elsewhere()
             .help("name the hosts, or `*.example.com`"),
         PathExact | PathPrefix => depends("the signs in it", path),
         PathRegex => by_controller!(|u, env|
             path(u, env),
             unsupported("the route takes no requests for it: one regex would make regexes, without regard to case, of all paths of the host")
                 .seen(NGINX)
+                .elsewhere()
                 .help("write a prefix"),
-            unsupported("the route takes no requests for it: paths are exact or prefixes").seen(HAPROXY).help("write a prefix"),
+            unsupported("the route takes no requests for it: paths are exact or prefixes").seen(HAPROXY).elsewhere().help("write a prefix"),
         ),
         RouteMethods => unsupported("every method reaches the server")
             .seen(API)
@@ -137,12 +141,13 @@ pub(super) fn support(feature: Feature) -> Support {
         WhenMethods | WhenHeaders | WhenQuery | WhenClients | WhenUpgrade => {
             unsupported("the route is left out, and its requests go on to the next one that takes them: a rule has a host and a path, no conditions")
                 .seen(API)
+                .elsewhere()
                 .help("use the target `gateway`, or paths of their own")
         }
         WhenListeners => by_controller!(|_u, _env|
             exact(),
-            unsupported("the route is left out: the controller serves every rule on both of its ports").seen(NGINX),
-            unsupported("the route is left out: the controller serves every rule on both of its ports").seen(HAPROXY),
+            unsupported("the route is left out: the controller serves every rule on both of its ports").seen(NGINX).elsewhere(),
+            unsupported("the route is left out: the controller serves every rule on both of its ports").seen(HAPROXY).elsewhere(),
         ),
 
         WebSocketUpgrade => exact(),
@@ -455,20 +460,21 @@ pub(super) fn support(feature: Feature) -> Support {
         Redirect => by_controller!(|u, env| redirect(u, env), to_url(u, env).seen(NGINX), to_url(u, env).seen(HAPROXY)),
         Respond => by_controller!(|u, env|
             respond(u, env),
-            approx("the answer is 403 in any case: the controller has no others").seen(NGINX)
+            approx("the answer is 403 in any case: the controller has no others").seen(NGINX).elsewhere()
                 .help("lead the route to a server that has the page"),
-            approx("the answer is 403 in any case: the controller has no others").seen(HAPROXY)
+            approx("the answer is 403 in any case: the controller has no others").seen(HAPROXY).elsewhere()
                 .help("lead the route to a server that has the page"),
         ),
         RewritePath => by_controller!(|_u, _env|
             exact(),
             unsupported("the server sees the path as the client sent it: one rewrite would make regexes, without regard to case, of all paths of the host").seen(NGINX)
+                .elsewhere()
                 .help("tell the application its public path, or use another controller"),
             exact(),
         ),
         RewriteRegex => by_controller!(|_u, _env|
             exact(),
-            unsupported("the server sees the path as the client sent it").seen(NGINX),
+            unsupported("the server sees the path as the client sent it").seen(NGINX).elsewhere(),
             exact(),
         ),
         RewriteQuery => unsupported("the server sees the query as the client sent it").seen(SEEN),
@@ -519,7 +525,8 @@ fn one_of_each(u: &Use<'_>, env: &Env<'_>) -> Support {
         Some(it) if facts::entry_point(env.gateway, it, controller(env)).is_none() => unsupported(
             "nobody listens there: the controller has one port for plain text and one for TLS",
         )
-        .seen(seen),
+        .seen(seen)
+        .elsewhere(),
         _ => exact(),
     }
 }
@@ -643,7 +650,22 @@ fn path(u: &Use<'_>, env: &Env<'_>) -> Support {
             "the route takes no requests for it: the controller refuses a rule with such signs",
         )
         .seen(SEEN)
+        .elsewhere()
         .help("use letters, digits, `-`, `_` and `.`"),
+        _ if controller(env) == IngressController::Nginx
+            && let Some(other) = u
+                .on
+                .route()
+                .and_then(|it| sites::overtaken(env.gateway, it, u.at.loc)) =>
+        {
+            approx(format!(
+                "ingress-nginx keeps it, but Traefik, which reads the same annotations, leads its requests to the route `{}` with that one's guards: it takes the longest rule first",
+                other.name
+            ))
+            .seen(SEEN)
+            .help("write `controller: traefik` for Traefik, which has an order of its own there")
+            .elsewhere()
+        }
         PathMatch::Prefix(text) if text.len() > 1 && text.ends_with('/') => approx(format!(
             "`{}` without the slash at its end may be taken too",
             text.trim_end_matches('/')
@@ -1053,6 +1075,7 @@ fn to_url(u: &Use<'_>, env: &Env<'_>) -> Support {
         }
         RedirectTo::Url(_) | RedirectTo::Parts { .. } => {
             approx("the answer is 403: the controller redirects to a whole URL only")
+                .elsewhere()
                 .help("write the whole URL: `redirect: {to: https://…}`")
         }
     }

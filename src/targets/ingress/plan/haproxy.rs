@@ -1,12 +1,13 @@
 //! Resources for HAProxy's controller (`haproxy.org`): one for each route, its annotations in HAProxy's words.
 
-use super::nginx::{Notes, ingress, of_sites, with_raw};
+use super::nginx::{Notes, ingress, with_raw};
 use super::{Ctx, services};
 use crate::ir::{
     Action, Balance, Capture, Change, Check, Cors, Feature, HashKey, HeaderOp, HostHeader, Loc,
     Origin, PathMatch, PathRewrite, Per, Protocol, RedirectTo, Route, Stickiness, Subject,
     Upstream,
 };
+use crate::targets::ingress::sites::of_sites;
 use crate::targets::kubernetes::objects::Object;
 use crate::targets::kubernetes::ranges;
 use crate::targets::kubernetes::routes::time;
@@ -20,7 +21,7 @@ pub(super) fn objects(ctx: &Ctx<'_>) -> Vec<Object> {
         .listeners
         .iter()
         .any(|it| it.tls.as_ref().is_some_and(|tls| tls.client_auth.is_some()));
-    for (route, rules) in of_sites(ctx) {
+    for (route, rules) in of_sites(ctx.g, ctx.controller) {
         let answered = match &route.action {
             Action::Forward(_) => false,
             Action::Respond(_) => true,

@@ -1,66 +1,21 @@
 //! Resources for ingress-nginx: one for each host and route, for its servers are apart by host and fall through to no other.
 
-use super::rules::{self, Rule};
-use super::{Ctx, services};
+use super::{Ctx, rules, services};
 use crate::emit::Map;
 use crate::ir::{
     Action, AuthKind, Balance, ClientAuthMode, Cors, HashKey, HostHeader, Listener, Loc, Per,
     RedirectTo, RetryAfter, Route, SameSite, Secure, Stickiness, Upstream,
 };
 use crate::targets::ingress::facts;
+use crate::targets::ingress::sites::{Rule, of_sites};
 use crate::targets::kubernetes::objects::Object;
 use crate::targets::kubernetes::{ranges, text, word};
-
-/// The rules of a site, each with its route: the entries that a request for its host can reach.
-pub(super) fn of_sites<'a>(ctx: &Ctx<'a>) -> Vec<(&'a Route, Vec<Rule<'a>>)> {
-    let mut found: Vec<(&Route, Vec<Rule<'_>>)> = Vec::new();
-    for site in ctx.g.sites() {
-        let Some(name) = facts::host(site.host) else {
-            continue;
-        };
-        let mut taken: Vec<(facts::PathType, String)> = Vec::new();
-        for entry in &site.entries {
-            let route = ctx.g.route(entry.entry.route);
-            if entry.check_host || !facts::can_tell(route, ctx.controller) {
-                continue;
-            }
-            let own = &route.hosts[entry.entry.host as usize];
-            let path = &route.paths[entry.entry.path as usize];
-            let Some(mut paths) = facts::paths(&path.value, ctx.controller) else {
-                continue;
-            };
-            paths.retain(|it| !taken.contains(it));
-            if paths.is_empty() {
-                continue;
-            }
-            taken.extend(paths.iter().cloned());
-            let paths = paths.into_iter().map(|(kind, it)| (kind, it, path.loc()));
-            let at = found.iter().position(|it| it.0.id == route.id);
-            let at = at.unwrap_or_else(|| {
-                found.push((route, Vec::new()));
-                found.len() - 1
-            });
-            let rules = &mut found[at].1;
-            match rules.iter_mut().find(|it| it.name == name) {
-                Some(rule) => rule.paths.extend(paths),
-                None => rules.push(Rule {
-                    host: site.host,
-                    name: name.clone(),
-                    at: own.loc(),
-                    paths: paths.collect(),
-                }),
-            }
-        }
-    }
-    found.sort_by_key(|it| it.0.id);
-    found
-}
 
 /// Every object but the Services.
 pub(super) fn objects(ctx: &Ctx<'_>) -> Vec<Object> {
     let mut objects = Vec::new();
     let tls = ctx.g.listeners.iter().find(|it| it.tls.is_some());
-    for (route, rules) in of_sites(ctx) {
+    for (route, rules) in of_sites(ctx.g, ctx.controller) {
         let closed = ctx.is_closed(route) || is_answered_otherwise(route);
         let shares = services::asked(route, ctx.controller);
         let annotations = match closed {

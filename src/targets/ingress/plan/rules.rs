@@ -6,16 +6,9 @@ use std::collections::BTreeMap;
 use super::Ctx;
 use crate::emit::{Map, Node};
 use crate::ir::{Certificate, Gateway, HostMatch, Listener, PathMatch, Route};
-use crate::targets::ingress::facts::{self, PathType};
+use crate::targets::ingress::facts;
+use crate::targets::ingress::sites::Rule;
 use crate::targets::kubernetes::{text, word, words};
-
-/// A host and its paths.
-pub(super) struct Rule<'a> {
-    pub(super) host: &'a HostMatch,
-    pub(super) name: String,
-    pub(super) at: crate::ir::Loc,
-    pub(super) paths: Vec<(PathType, String, crate::ir::Loc)>,
-}
 
 /// The rules of a route that have one rank: the highest first.
 pub(super) fn ranked<'a>(ctx: &Ctx<'a>, route: &'a Route) -> Vec<(u32, Vec<Rule<'a>>)> {
@@ -75,8 +68,12 @@ pub(super) fn node(rules: &[Rule<'_>], service: &(String, u16)) -> Node {
         let paths = rule.paths.iter().map(|(kind, path, at)| {
             let port = Map::new().put("number", Node::number(service.1));
             let backend = Map::new().put("name", word(&service.0)).put("port", port);
-            let map = Map::new()
-                .put("path", text(path, *at))
+            let map = Map::new();
+            let map = match path.is_empty() {
+                true => map,
+                false => map.put("path", text(path, *at)),
+            };
+            let map = map
                 .put("pathType", Node::word(kind.word()))
                 .put("backend", Map::new().put("service", backend));
             Node::from(map).at(*at)
