@@ -49,7 +49,7 @@ pub trait Target: Sync {
     /// The oldest and the newest version whose behaviour is known; the newest is the default.
     fn versions(&self) -> (Version, Version);
 
-    /// Whether it is a service of others, which no machine runs: `all` does not mean it, for few specs are written for it.
+    /// Whether it is a service of others, or a cluster, which no machine runs: `all` does not mean it, for few specs are written for it.
     fn is_platform(&self) -> bool {
         false
     }

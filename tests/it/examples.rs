@@ -20,7 +20,7 @@ const JUDGES: [(&str, &[(&str, &str)]); 3] = [
 ];
 
 /// Targets that cannot do all that an example asks for: what they lose is a warning here, and stands in the report.
-const PLATFORMS: [&str; 1] = ["alb"];
+const PLATFORMS: [&str; 3] = ["alb", "ingress", "gateway"];
 
 /// An example whose losses on a target are warnings.
 fn losing(path: &Path, target: &str) -> Compiled {

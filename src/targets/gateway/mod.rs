@@ -27,6 +27,10 @@ impl Target for GatewayApi {
         (Version::new(1, 5), Version::new(3, 7))
     }
 
+    fn is_platform(&self) -> bool {
+        true
+    }
+
     fn room<'a>(&self, gateway: &'a Gateway) -> &'a Room {
         &gateway.rooms.gateway.room
     }
@@ -50,7 +54,9 @@ impl Target for GatewayApi {
                 Page::new("values.yaml", "gateway/values.yaml", &KUBERNETES, &values),
             ],
             // The others take all that concerns them from resources.
-            (Layout::Full, false) | (Layout::Include | Layout::Labels, _) => vec![resources],
+            (Layout::Full, false) | (Layout::Include | Layout::Json | Layout::Labels, _) => {
+                vec![resources]
+            }
         }
     }
 }
