@@ -275,7 +275,7 @@ pub(super) fn support(feature: Feature) -> Support {
                 exact()
             }
         }),
-        // A trusted proxy's list with what is no address is refused, which the contract leaves open.
+        // A trusted proxy's list with what is no address behind the client's is refused, which the contract leaves open.
         ForwardedHeaders | ForwardedOff | TrustedProxies => exact(),
         RequestHeaders | ResponseHeaders => exact(),
         HeaderFacts => depends("a query parameter that stands several times", |u, _| {

@@ -65,22 +65,28 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 && !route.shares().is_empty()
                 && gateway.listeners_of(route).any(|it| it.id == listener.id)
         };
-        let route = gateway.routes.iter().find(shows);
+        // One that lets in whoever comes, where there is one.
+        let open = |route: &&Route| {
+            let socket = route.websocket.as_ref().is_some_and(|it| it.only.value);
+            (route.auth.is_some(), socket, route.clients.is_some())
+        };
+        let route = gateway.routes.iter().filter(shows).min_by_key(open);
         let trusted = &listener.trusted_proxies;
         if let (false, Some(route)) = (trusted.value.is_empty(), route) {
-            let (id, route) = (listener.id, route.id);
+            let (id, own) = (listener.id, route.id);
             let mut add = |promise: &str, run: fn(&Lab, ListenerId, RouteId) -> Seen| {
-                probes.push(Probe::new(
-                    Feature::TrustedProxies,
-                    listener,
-                    trusted.loc(),
-                    promise,
-                    move |lab| run(lab, id, route),
-                ));
+                let at = trusted.loc();
+                let run = move |lab: &Lab| run(lab, id, own);
+                let probe = Probe::new(Feature::TrustedProxies, listener, at, promise, run);
+                probes.push(super::beside::behind_auth(probe, gateway, route));
             };
             add(
                 "behind a trusted proxy the client is the last address that is no proxy's",
                 chains,
+            );
+            add(
+                "what a client writes before its own address, such as `unknown`, is no matter",
+                unreadable,
             );
             add(
                 "what a stranger says of others in front of it is replaced",
@@ -271,6 +277,25 @@ fn chains(lab: &Lab, listener: ListenerId, route: RouteId) -> Seen {
         let sent = format!("6.6.6.6, {client}, {inner}");
         let longer = ask.again().header("X-Forwarded-For", &sent);
         told(lab, route, &longer, &format!("{sent}, {proxy}"), &client)?;
+    }
+    Ok(())
+}
+
+fn unreadable(lab: &Lab, listener: ListenerId, route: RouteId) -> Seen {
+    let trusted = lab.gateway.listener(listener).trusted_proxies.value.clone();
+    let Some(range) = trusted.iter().find(|range| !range.is_everyone()) else {
+        return Err(Miss::Unseen("every client is trusted".to_owned()));
+    };
+    let good = on(lab, listener, route)?;
+    let (proxy, inner) = (lab.ranges.inside(*range), lab.ranges.inside(*range));
+    for rest in [String::new(), format!(", {inner}")] {
+        let ask = super::beside::fresh(lab, &good, route);
+        let Some(client) = ask.client().map(|ip| ip.to_string()) else {
+            continue;
+        };
+        let sent = format!("6.6.6.6, unknown, {client}{rest}");
+        let ask = ask.behind(proxy).header("X-Forwarded-For", &sent);
+        told(lab, route, &ask, &format!("{sent}, {proxy}"), &client)?;
     }
     Ok(())
 }

@@ -264,13 +264,23 @@ fn client_auth(lab: &Lab, listener: ListenerId) -> Seen {
     let site = &lab.certificates.site;
     let optional = auth.mode.value == ClientAuthMode::Optional;
     let plain = lab.client_of(&ask)?;
-    for (who, config, wanted) in [
-        ("with a good certificate", site.client_as(good)?, true),
-        ("without a certificate", site.client(), optional),
+    // The same host in other words than in the handshake.
+    let dotted = ask.again().header("Host", &dotted(&ask.authority()));
+    for (who, config, wanted, ask) in [
+        ("with a good certificate", site.client_as(good)?, true, &ask),
+        (
+            "with a good certificate",
+            site.client_as(good)?,
+            true,
+            &dotted,
+        ),
+        ("without a certificate", site.client(), optional, &ask),
+        ("without a certificate", site.client(), optional, &dotted),
         (
             "with a foreign certificate",
             site.client_as(&foreign)?,
             false,
+            &ask,
         ),
     ] {
         let client = plain.clone().tls_with(config);
@@ -289,6 +299,14 @@ fn client_auth(lab: &Lab, listener: ListenerId) -> Seen {
         }
     }
     Ok(())
+}
+
+/// An authority whose host ends with a dot.
+fn dotted(authority: &str) -> String {
+    match authority.rsplit_once(':') {
+        Some((host, port)) => format!("{host}.:{port}"),
+        None => format!("{authority}."),
+    }
 }
 
 /// Whether an answer refuses the client's certificate: any other is proof that TLS let the client in, and so is one of these

@@ -300,6 +300,11 @@ fn an_address_stands_behind_nothing_that_is_none() {
             ("7.7.7.7, 1:2:3", 400),
             ("7.7.7.7,", 400),
             ("unknown", 400),
+            // The client stands behind what is no address.
+            ("unknown, 7.7.7.7", 200),
+            ("6.6.6.6, unknown, 7.7.7.7, 127.0.0.1", 200),
+            ("7.7.7.7, unknown, 127.0.0.1", 400),
+            ("7.7.7.7, x7.7.7.7", 400),
         ] {
             let got = run.get("/a", &[("X-Forwarded-For", list)]);
             assert_eq!(got.status, status, "{list}");

@@ -1,5 +1,6 @@
 //! How a server reads a request before any route is looked for: its path in one form, its host, what it asks for.
 
+use super::value::ph;
 use super::{Map, always, at, fixed, handler, key, not, set_var, subroute, var_like, when};
 use crate::emit::Node;
 use crate::ir::{EncodedSlash, Listener, Paths};
@@ -22,8 +23,8 @@ pub(super) fn named(it: &Listener, mut named: Map) -> Map {
     named
 }
 
-/// A pattern for a list of addresses, with or without ports, and for no list.
-fn addresses() -> String {
+/// Patterns for a list of addresses, with or without ports, or no list; and for the addresses at the end of any list.
+fn addresses() -> (String, String) {
     let octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
     let four = format!(r"{octet}(?:\.{octet}){{3}}");
     let group = "[0-9A-Fa-f]{1,4}";
@@ -32,7 +33,8 @@ fn addresses() -> String {
         "(?:(?:{group}:){{7}}{group}|(?:{group}(?::{group}){{0,6}})?::(?:(?:{group}:){{0,6}}{group})?|(?:(?:{group}:){{6}}|::(?:[Ff]{{4}}:)?){four})"
     );
     let one = format!("(?:{four}(?::[0-9]+)?|{six}|\\[{six}\\]:[0-9]+)");
-    format!(r"^(?:[ \t]*{one}[ \t]*(?:,[ \t]*{one}[ \t]*)*)?$")
+    let list = format!(r"[ \t]*{one}[ \t]*(?:,[ \t]*{one}[ \t]*)*");
+    (format!("^(?:{list})?$"), format!("^(?:.*?,)??({list})$"))
 }
 
 /// The routes that come first.
@@ -46,11 +48,25 @@ pub(super) fn routes(it: &Listener) -> Vec<Node> {
     };
     let trusted = &it.trusted_proxies;
     if !trusted.value.is_empty() {
-        // Caddy passes over what it cannot read, and would believe the address before it, which a client may have written.
-        let header = key("{http.request.header.X-Forwarded-For}");
-        let odd = not(var_like(header, &addresses()))
+        // Caddy passes over what it cannot read, and would believe the address before it, which a client may have written:
+        // the one that it believes has to be among those behind.
+        const HEADER: &str = "{http.request.header.X-Forwarded-For}";
+        let (list, end) = addresses();
+        let odd = not(var_like(key(HEADER), &list))
             .put("remote_ip", super::entry::ranges(&trusted.value));
-        routes.push(at(when(odd, vec![refuse()]), trusted.loc()));
+        let behind = Map::new().put("behind", fixed("{http.regexp.behind.1}"));
+        let unknown = format!(
+            "!({}.split(',').exists(one, one.trim() == {}))",
+            ph("http.vars.behind"),
+            ph("http.vars.client_ip")
+        );
+        let unknown = Map::new().put("expression", super::word(&unknown));
+        let judged = vec![
+            always(vec![set_var("behind", fixed(""))]).into(),
+            kept(HEADER, "behind", &end, behind),
+            when(unknown, vec![refuse()]).into(),
+        ];
+        routes.push(at(when(odd, vec![subroute(judged).into()]), trusted.loc()));
     }
     if it.encoded_slash.value == EncodedSlash::Reject {
         let odd = var_like(uri(), "(?i)^[^?]*%2f");
@@ -113,10 +129,10 @@ pub(super) fn routes(it: &Listener) -> Vec<Node> {
 }
 
 /// Variables from what a pattern finds in a placeholder.
-fn kept(from: &'static str, name: &'static str, pattern: &'static str, vars: Map) -> Node {
+fn kept(from: &'static str, name: &'static str, pattern: &str, vars: Map) -> Node {
     let found = Map::new()
         .put("name", fixed(name))
-        .put("pattern", fixed(pattern));
+        .put("pattern", super::word(pattern));
     let matcher = Map::new().put("vars_regexp", Map::new().put(from, found));
     when(matcher, vec![handler("vars").and(vars).into()]).into()
 }

@@ -127,6 +127,10 @@ pub(super) fn server(ctx: &Ctx<'_>, it: &Listener, mut map: Map) -> Map {
             it.unknown_host.loc(),
         ));
     }
+    if let Some(auth) = &tls.client_auth {
+        // Whatever name is asked for, the listener asks for the same certificate: `Host` need not be that name.
+        map = map.put("strict_sni_host", Node::flag(false).at(auth.ca.loc()));
+    }
     map.put("tls_connection_policies", Node::list(policies))
 }
 
