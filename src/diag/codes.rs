@@ -186,11 +186,11 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "alb::id",
-        "An id of EC2 has 8 or 17 hexadecimal digits behind its kind: `vpc-0a1b2c3d`.",
+        "An id of EC2 has 8 or 17 hexadecimal digits behind its kind: `vpc-0a1b2c3d`. One such as `vpc-1` is taken, with a warning, for a parameter of the stack can take its place.",
     ),
     (
         "alb::arn",
-        "What the room names is an ARN of the right service.",
+        "What the room names is an ARN of the right service. One that lacks its account or its resource is taken, with a warning.",
     ),
     (
         "alb::bucket",

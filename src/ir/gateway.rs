@@ -94,6 +94,22 @@ impl Gateway {
         route.auth.as_ref().map(|id| self.auth(id.value))
     }
 
+    /// The longest time that a route lets a request, a tunnel or a stream be silent; `None` if no route forwards.
+    pub fn silence(&self) -> Option<Dur> {
+        let forwards = self.routes.iter().filter(|it| !it.shares().is_empty());
+        let times = |route: &Route| {
+            let websocket = route.websocket.as_ref().map(|it| it.idle.value);
+            let stream = route.stream.as_ref().map(|it| it.idle.value);
+            [
+                Some(route.response.value),
+                Some(route.idle.value),
+                websocket,
+                stream,
+            ]
+        };
+        forwards.flat_map(times).flatten().max()
+    }
+
     /// Whether requests on this listener can reach the route.
     pub fn serves(&self, listener: &Listener, route: &Route) -> bool {
         match &route.when.listeners {

@@ -14,9 +14,11 @@ pub mod nginx;
 pub mod support;
 pub mod traefik;
 
+use std::cell::OnceCell;
+
 use crate::diag::Report;
 use crate::emit::Page;
-use crate::ir::{Feature, Gateway, RawPlace, Room, Version};
+use crate::ir::{Dur, Feature, Gateway, RawPlace, Room, Version};
 
 pub use loss::{Finding, Verdicts, judge, report};
 pub use support::{Note, Seen, Support, Verdict};
@@ -75,7 +77,7 @@ pub trait Target: Sync {
         &RawPlace::ALL
     }
 
-    /// What the platform would refuse of the gateway as a whole, such as more rules than it takes: an error that nobody can accept.
+    /// What the platform would refuse, such as more rules than it takes: an error that nobody can accept, or a warning where a deployment can mend it.
     fn limits(&self, gateway: &Gateway, verdicts: &Verdicts<'_>) -> Report {
         let _ = (gateway, verdicts);
         Report::new()
@@ -86,7 +88,7 @@ pub trait Target: Sync {
 }
 
 /// What a target knows besides the gateway.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Env<'a> {
     /// The gateway.
     pub gateway: &'a Gateway,
@@ -94,6 +96,8 @@ pub struct Env<'a> {
     pub version: Version,
     /// Whole files, or only the parts for an existing configuration.
     pub layout: Layout,
+    /// What [`Env::silence`] found.
+    silence: OnceCell<Option<Dur>>,
 }
 
 impl<'a> Env<'a> {
@@ -108,7 +112,13 @@ impl<'a> Env<'a> {
             gateway,
             version,
             layout,
+            silence: OnceCell::new(),
         }
+    }
+
+    /// [`Gateway::silence`], looked for once: for a target that has one timer for all.
+    pub fn silence(&self) -> Option<Dur> {
+        *self.silence.get_or_init(|| self.gateway.silence())
     }
 
     /// Whether the program is at least this version.

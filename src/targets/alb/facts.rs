@@ -56,34 +56,17 @@ pub(super) const CONTENT_TYPES: [&str; 5] = [
 ];
 
 /// The one idle timeout of the load balancer, in seconds: the longest time that anything asks for, within the limits.
-pub(super) fn idle(g: &Gateway) -> u64 {
-    longest(g).as_secs_ceil().clamp(IDLE.0, IDLE.1)
-}
-
-/// The longest time that a route may be silent.
-fn longest(g: &Gateway) -> Dur {
-    let forwards = g.routes.iter().filter(|route| !route.shares().is_empty());
-    forwards.flat_map(times).max().unwrap_or(Dur::from_secs(60))
+pub(super) fn idle(silence: Option<Dur>) -> u64 {
+    silence
+        .unwrap_or(Dur::from_secs(60))
+        .as_secs_ceil()
+        .clamp(IDLE.0, IDLE.1)
 }
 
 /// Whether an access log can be kept: somebody wrote `log`, or named a bucket for it.
 pub(super) fn logs(g: &Gateway) -> bool {
     let written = g.log.as_ref().is_some_and(|log| log.at != Loc::default());
     g.log.is_some() && (written || g.rooms.alb.log_bucket.is_some())
-}
-
-/// The times of a route that the idle timeout stands for.
-fn times(route: &Route) -> impl Iterator<Item = Dur> {
-    let websocket = route.websocket.as_ref().map(|it| it.idle.value);
-    let stream = route.stream.as_ref().map(|it| it.idle.value);
-    [
-        Some(route.response.value),
-        Some(route.idle.value),
-        websocket,
-        stream,
-    ]
-    .into_iter()
-    .flatten()
 }
 
 /// Whether a target can have this address: ALB takes those of its VPC, private or shared (100.64.0.0/10).

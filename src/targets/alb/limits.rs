@@ -1,18 +1,22 @@
 //! What AWS would refuse of the load balancer as a whole, at the lines of the spec that ask for too much.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::ids::Ids;
 use super::rules::{Rule, rules};
-use super::{facts, weights};
+use super::{facts, room, weights};
 use crate::diag::Report;
-use crate::ir::{Gateway, Loc, Set};
+use crate::ir::{Gateway, Loc};
 use crate::targets::Verdicts;
+
+/// So many routes are named that do not fit.
+const NAMED: usize = 50;
 
 /// Every fault.
 pub(super) fn limits(g: &Gateway, v: &Verdicts<'_>) -> Report {
     let mut report = Report::new();
-    room(g, &mut report);
+    room::check(&g.rooms.alb, &mut report);
     listeners(g, &mut report);
     groups(g, &mut report);
     let mut ids = Ids::default();
@@ -33,7 +37,8 @@ fn budget(g: &Gateway, all: &[Rule<'_>], report: &mut Report) {
         return;
     }
     // What the listeners need for themselves comes off first.
-    let mut used = all.iter().filter(|rule| rule.route.is_none()).count();
+    let own = all.iter().filter(|rule| rule.route.is_none()).count();
+    let mut used = own;
     let mut counts = vec![0_usize; g.routes.len()];
     for route in all.iter().filter_map(|rule| rule.route) {
         counts[route.id.index()] += 1;
@@ -66,18 +71,49 @@ fn budget(g: &Gateway, all: &[Rule<'_>], report: &mut Report) {
         first.name,
         rules(*count)
     ));
-    for (route, count) in more.iter().take(7) {
+    for (route, count) in more.iter().take(2) {
         diag.also(
             route.at,
             format!("route `{}`: {}", route.name, rules(*count)),
         );
     }
+    let named: Vec<&str> = beyond
+        .iter()
+        .take(NAMED)
+        .map(|it| it.0.name.as_str())
+        .collect();
+    let rest = match beyond.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     diag.note(format!(
-        "{} of {} routes do not fit; AWS refuses the stack at the rule that is too much",
+        "{} of {} routes do not fit: {}{rest}",
         beyond.len(),
-        g.routes.len()
-    ))
-    .help("put some of the routes on a load balancer of their own, merge routes that lead to one upstream, or have the quota raised and write it: `targets: {alb: {rules: 200}}`");
+        g.routes.len(),
+        named.join(", ")
+    ));
+    // Where rules can be saved.
+    let mut greedy: Vec<(&str, usize)> = g
+        .routes
+        .iter()
+        .map(|route| (route.name.as_str(), counts[route.id.index()]))
+        .filter(|(_, count)| *count > 1)
+        .collect();
+    greedy.sort_by_key(|(_, count)| Reverse(*count));
+    if !greedy.is_empty() {
+        let list = greedy.iter().take(5);
+        let list: Vec<String> = list
+            .map(|(name, count)| format!("{name} ({count})"))
+            .collect();
+        diag.note(format!("routes with the most rules: {}", list.join(", ")));
+    }
+    if own > 0 {
+        diag.note(format!(
+            "{} of listeners, against paths that are not in their normal form",
+            rules(own)
+        ));
+    }
+    diag.help("put some of the routes on a load balancer of their own, merge routes that lead to one upstream, or have the quota raised and write it: `targets: {alb: {rules: 200}}`");
 }
 
 /// Rules that need more values at once than a rule has.
@@ -143,105 +179,5 @@ fn groups(g: &Gateway, report: &mut Report) {
                 .help("put some of them on a load balancer of their own");
             break;
         }
-    }
-}
-
-/// What the room says in AWS's words.
-fn room(g: &Gateway, report: &mut Report) {
-    let room = &g.rooms.alb;
-    if let Some(subnets) = &room.subnets
-        && subnets.value.len() < 2
-    {
-        report
-            .error("alb::subnets", subnets.loc())
-            .says("a load balancer needs two subnets, in two zones")
-            .help("name a second one, or leave `subnets` out: then it is a parameter");
-    }
-    let ids = room
-        .subnets
-        .iter()
-        .flat_map(|it| it.value.iter().map(|id| (id, it.loc())));
-    for (id, at) in ids {
-        named(report, id, at, "subnet-", "a subnet");
-    }
-    if let Some(vpc) = &room.vpc {
-        named(report, &vpc.value, vpc.loc(), "vpc-", "a VPC");
-    }
-    for (name, arn) in &room.certificates {
-        arn_of(
-            report,
-            arn,
-            "acm",
-            &format!("the certificate `{name}`"),
-            "arn:aws:acm:REGION:ACCOUNT:certificate/ID",
-        );
-    }
-    for (name, arn) in &room.upstreams {
-        arn_of(
-            report,
-            arn,
-            "elasticloadbalancing",
-            &format!("the target group of `{name}`"),
-            "arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID",
-        );
-    }
-    if let Some(arn) = &room.trust_store {
-        arn_of(
-            report,
-            arn,
-            "elasticloadbalancing",
-            "the trust store",
-            "arn:aws:elasticloadbalancing:REGION:ACCOUNT:truststore/NAME/ID",
-        );
-    }
-    if let Some(bucket) = &room.log_bucket {
-        let fits = (3..=63).contains(&bucket.value.len())
-            && bucket
-                .value
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
-        if !fits {
-            report
-                .error("alb::bucket", bucket.loc())
-                .says(format!(
-                    "`{}` is no name of a bucket",
-                    bucket.value.escape_debug()
-                ))
-                .help("a name has 3 to 63 lower-case letters, digits, `-` and `.`");
-        }
-    }
-}
-
-/// An id of EC2: 8 or 17 hexadecimal digits behind the kind.
-fn named(report: &mut Report, id: &str, at: Loc, start: &str, what: &str) {
-    let fits = id.strip_prefix(start).is_some_and(|rest| {
-        matches!(rest.len(), 8 | 17) && rest.bytes().all(|b| b.is_ascii_hexdigit())
-    });
-    if !fits {
-        report
-            .error("alb::id", at)
-            .says(format!("`{}` is no id of {what}", id.escape_debug()))
-            .help(format!(
-                "write it such as `{start}0a1b2c3d` (8 or 17 hexadecimal digits), or leave it out: then it is a parameter"
-            ));
-    }
-}
-
-fn arn_of(report: &mut Report, arn: &Set<String>, service: &str, what: &str, form: &str) {
-    let mut parts = arn.value.split(':');
-    let fits = parts.next() == Some("arn")
-        && parts.next().is_some_and(|part| part.starts_with("aws"))
-        && parts.next() == Some(service)
-        && arn.value.chars().all(|c| c.is_ascii_graphic());
-    if !fits {
-        report
-            .error("alb::arn", arn.loc())
-            .says(format!(
-                "`{}` is no ARN of {what}",
-                arn.value.escape_debug()
-            ))
-            .help(format!(
-                "write it such as `{form}`, or leave it out: then it is a parameter"
-            ));
     }
 }

@@ -8,6 +8,7 @@ mod plan;
 mod priorities;
 mod probe;
 mod redirect;
+mod room;
 mod rules;
 mod steps;
 mod support;

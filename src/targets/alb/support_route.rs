@@ -185,7 +185,7 @@ pub(super) fn idle(u: &Use<'_>, env: &Env<'_>) -> Support {
         Feature::TimeoutStreamIdle => route.stream.as_ref().map(|it| it.idle.value),
         _ => None,
     };
-    let kept = facts::idle(env.gateway);
+    let kept = facts::idle(env.silence());
     match asked {
         Some(asked) if asked > Dur::from_secs(kept) => approx(format!(
             "closed after {kept} s: the longest idle timeout of a load balancer, and one for everything"

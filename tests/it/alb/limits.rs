@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{errors, shown, text};
+use crate::bless::{fresh, root};
 
 const HEAD: &str = "wsgen: 1\nupstreams: { app: { servers: [10.0.0.1:80] } }\n";
 
@@ -30,10 +31,24 @@ fn the_rule_budget_is_a_count_and_the_routes_that_break_it() {
         "{said}"
     );
     assert!(
-        said.contains("route `r100`: 1 rule") && said.contains("21 of 120 routes do not fit"),
+        said.contains("route `r100`: 1 rule")
+            && said.contains("21 of 120 routes do not fit: r99, r100, r101")
+            && said.contains("r118, r119"),
         "{said}"
     );
     assert_eq!(errors(&spec), ["alb::rules"]);
+    let snapshot = root().join("tests/it/alb/rules.txt");
+    fresh(&snapshot, &said).unwrap_or_else(|why| panic!("{why}"));
+    // Where rules can be saved.
+    let sockets = spec.replace(
+        "/p7, upstream: app",
+        "/p7, upstream: app, websocket: { only: true, origins: ['https://a.example'] }",
+    );
+    assert!(
+        shown(&sockets).contains("routes with the most rules: r7 (4)"),
+        "{}",
+        shown(&sockets)
+    );
     // 99 routes and the rule of the listener itself.
     assert_eq!(errors(&many(99)), [""; 0]);
     assert_eq!(errors(&many(100)), ["alb::rules"]);
@@ -310,4 +325,46 @@ fn what_is_outside_a_range_gets_the_nearest_and_is_told() {
         let (said, text) = (shown(&spec), text(&spec));
         assert!(said.contains(says) && text.contains(line), "{said}\n{text}");
     }
+}
+
+/// What the language shows is taken: ids that stand for others are the defaults of parameters.
+#[test]
+fn placeholders_are_told_and_taken() {
+    let room = |more: &str| {
+        format!(
+            "{HEAD}listeners: {{ web: {{ port: 443, tls: {{ certificates: [site] }} }} }}\ncertificates: {{ site: {{ hosts: [a.example], cert: /a, key: /b }} }}\n\
+             routes: [{{ name: a, upstream: app }}]\ntargets: {{ alb: {{ {more} }} }}\n"
+        )
+    };
+    let spec =
+        room("vpc: vpc-1, subnets: [subnet-a, subnet-b], certificates: { site: arn:aws:acm:… }");
+    let (said, text) = (shown(&spec), text(&spec));
+    for (what, default) in [
+        ("AWS knows no id such as `vpc-1`", "Default: vpc-1"),
+        (
+            "AWS knows no id such as `subnet-b`",
+            "Default: \"subnet-a,subnet-b\"",
+        ),
+        (
+            "`arn:aws:acm:…` is no whole ARN",
+            "Default: \"arn:aws:acm:…\"",
+        ),
+    ] {
+        assert!(said.contains(what), "{said}");
+        assert!(text.contains(default), "{text}");
+    }
+    let spec = room(
+        "vpc: vpc-0a1b2c3d, subnets: [subnet-0a1b2c3d, subnet-0a1b2c3d4e5f67890], certificates: { site: 'arn:aws-cn:acm:cn-north-1:123456789012:certificate/1-2' }",
+    );
+    assert!(!shown(&spec).contains("AWS knows no") && !shown(&spec).contains("whole ARN"));
+}
+
+/// Whatever the number of routes, a route is looked at a fixed number of times.
+#[test]
+fn ten_thousand_routes_take_little_time() {
+    let spec = many(10_000) + "targets: { alb: { rules: 50000 } }\n";
+    let begin = std::time::Instant::now();
+    assert!(text(&spec).contains("R9999"));
+    let took = begin.elapsed();
+    assert!(took.as_secs() < 20, "{took:?}");
 }

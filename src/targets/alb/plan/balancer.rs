@@ -111,7 +111,7 @@ fn attributes(ctx: &Ctx<'_>, parameters: &mut Parameters) -> Node {
     let mut list = vec![
         (
             "idle_timeout.timeout_seconds",
-            ctx.text(&facts::idle(g).to_string()),
+            ctx.text(&facts::idle(g.silence()).to_string()),
         ),
         ("routing.http2.enabled", flag(http2)),
         (
