@@ -96,29 +96,37 @@ pub(super) fn tags(served: &[&Route], name: &'static str) -> Option<Map> {
     ))
 }
 
-fn rules(action: &'static str, principal: Map) -> Map {
+/// One rule by the name of a policy.
+pub(super) fn rules(action: &'static str, name: &'static str, principal: Map) -> Map {
     let policy = Map::new()
         .put(
             "permissions",
             Node::list([Map::new().put("any", Node::flag(true))]),
         )
         .put("principals", Node::list([principal]));
-    let rules = Map::new()
+    Map::new()
         .put("action", Node::word(action))
-        .put("policies", Map::new().put("all", policy));
+        .put("policies", Map::new().put(name, policy))
+}
+
+fn of_route(action: &'static str, principal: Map) -> Map {
+    let rules = rules(action, "all", principal);
     typed(kind!("extensions.filters.http.rbac.v3.RBACPerRoute"))
         .put("rbac", Map::new().put("rules", rules))
 }
 
-fn any_of(ids: Vec<Map>) -> Map {
+/// Any of several conditions on who asks.
+pub(super) fn any_of(ids: Vec<Map>) -> Map {
     Map::new().put("or_ids", Map::new().put("ids", Node::list(ids)))
 }
 
-fn all_of(ids: Vec<Map>) -> Map {
+/// All of several conditions on who asks.
+pub(super) fn all_of(ids: Vec<Map>) -> Map {
     Map::new().put("and_ids", Map::new().put("ids", Node::list(ids)))
 }
 
-fn not(id: Map) -> Map {
+/// The opposite of a condition on who asks.
+pub(super) fn not(id: Map) -> Map {
     Map::new().put("not_id", id)
 }
 
@@ -150,7 +158,7 @@ pub(super) fn clients(route: &Route) -> Option<Node> {
     if ids.is_empty() {
         ids.push(Map::new().put("any", Node::flag(true)));
     }
-    Some(at(rules("ALLOW", all_of(ids)), clients.at))
+    Some(at(of_route("ALLOW", all_of(ids)), clients.at))
 }
 
 /// From which pages a socket may be opened; a host that must be the request's own is asked by the script at the head.
@@ -173,7 +181,7 @@ pub(super) fn origins(route: &Route) -> Option<Node> {
         return None;
     }
     let loc = socket.origins.as_ref().map_or(socket.at, |it| it.loc());
-    Some(at(rules("DENY", any_of(refused)), loc))
+    Some(at(of_route("DENY", any_of(refused)), loc))
 }
 
 /// The bucket of a rate: one token in each interval, or several where an interval would be shorter than Envoy's shortest.

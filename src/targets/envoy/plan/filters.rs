@@ -17,6 +17,8 @@ const TAGS: &str = "wsgen.tags";
 pub(super) const FORWARDED: &str = "wsgen.forwarded";
 /// The script before every guard.
 pub(super) const HEAD: &str = "wsgen.head";
+/// Requests of trusted proxies whose client nobody can tell.
+pub(super) const UNREADABLE: &str = "wsgen.unreadable";
 /// Client addresses that may come.
 pub(super) const CLIENTS: &str = "wsgen.clients";
 /// Origins that may come.
@@ -78,6 +80,7 @@ pub(super) fn chain(ctx: &Ctx<'_>, it: &Listener) -> Vec<Node> {
             dormant(HEAD, lua)
         });
     }
+    chain.extend(super::address::unreadable(it));
     if forwards {
         chain.push(extension(
             FORWARDED,

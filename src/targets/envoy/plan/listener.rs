@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::doc::{self, at, extension, kind, text, time, typed};
-use super::{Ctx, filters, hosts, log, process, tls};
+use super::{Ctx, address, filters, hosts, log, process, tls};
 use crate::emit::Part;
 use crate::emit::{Map, Node};
 use crate::ir::{EncodedSlash, HeaderNames, HostMatch, Listener, Paths, Route, Size, UnknownHost};
@@ -173,7 +173,7 @@ fn manager(ctx: &Ctx<'_>, it: &Listener) -> Map {
     )
     .and(limits(it))
     .and(paths(it))
-    .and(address(it));
+    .and(address::of(it));
     let tokens: Vec<&str> = process::tokens(ctx, it).collect();
     if !tokens.is_empty() {
         let list = tokens
@@ -259,36 +259,6 @@ fn paths(it: &Listener) -> Map {
         )
 }
 
-/// Who the client is.
-fn address(it: &Listener) -> Map {
-    let trusted = &it.trusted_proxies;
-    // The forwarded headers are this file's own matter.
-    let map = Map::new()
-        .put("skip_xff_append", Node::flag(true))
-        .put("strip_trailing_host_dot", Node::flag(true))
-        .put("generate_request_id", Node::flag(true))
-        .put("preserve_external_request_id", Node::flag(false));
-    if trusted.value.is_empty() {
-        return map.put("use_remote_address", Node::flag(true));
-    }
-    let ranges = trusted.value.iter().map(|it| doc::range(*it));
-    let config = typed(kind!(
-        "extensions.http.original_ip_detection.xff.v3.XffConfig"
-    ))
-    .put(
-        "xff_trusted_cidrs",
-        Map::new().put("cidrs", Node::list(ranges)),
-    )
-    .put("skip_xff_append", Node::flag(true));
-    map.put("use_remote_address", Node::flag(false)).put(
-        "original_ip_detection_extensions",
-        at(
-            Node::list([extension("envoy.http.original_ip_detection.xff", config)]),
-            trusted.loc(),
-        ),
-    )
-}
-
 /// What a client may not tell this program, or make it believe it said itself.
 fn early(ctx: &Ctx<'_>, it: &Listener) -> Map {
     let served: Vec<&Route> = ctx
@@ -302,16 +272,9 @@ fn early(ctx: &Ctx<'_>, it: &Listener) -> Map {
         Map::new().put("remove_on_match", Map::new().put("key_matcher", matcher))
     };
     let mut mutations = vec![prefix("x-envoy-"), prefix("x-wsgen-")];
-    if it.trusted_proxies.value.is_empty() {
-        mutations.push(doc::removal("x-forwarded-for"));
-    }
     let told = ["x-request-id", "forwarded", "x-forwarded-prefix"];
     mutations.extend(told.map(doc::removal));
-    if !it.trusted_proxies.value.is_empty() {
-        // Who it was before anybody looked behind it.
-        let peer = Node::word("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%");
-        mutations.push(doc::mutation(doc::set("x-wsgen-peer", peer)));
-    }
+    mutations.extend(address::early(it));
     // Routes are chosen after Envoy took the header itself away.
     let chunked = doc::set("x-wsgen-chunked", Node::word("%REQ(transfer-encoding)%"));
     mutations.push(doc::mutation(chunked));

@@ -1,6 +1,7 @@
 //! The plan: the bootstrap in Envoy's own words, part by part. What is lost was decided before; nothing fails here.
 
 mod access;
+mod address;
 mod auth;
 mod clusters;
 mod doc;

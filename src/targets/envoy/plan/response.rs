@@ -206,6 +206,15 @@ pub(super) fn local_replies(ctx: &Ctx<'_>, it: &Listener) -> Option<Map> {
             .put("status_code", Node::number(504));
         mappers.push(with(late, None));
     }
+    if !it.trusted_proxies.value.is_empty() {
+        let unreadable = Map::new()
+            .put(
+                "filter",
+                cel("response.code_details.startsWith('rbac_access_denied_matched_policy[unreadable]')"),
+            )
+            .put("status_code", Node::number(400));
+        mappers.push(with(unreadable, None));
+    }
     let audience = served()
         .filter_map(|route| ctx.g.auth_of(route))
         .any(|auth| matches!(&auth.kind, AuthKind::Jwt(jwt) if jwt.audience.is_some()));
