@@ -21,19 +21,30 @@ pub(super) fn fresh(lab: &Lab, ask: &Ask, route: RouteId) -> Ask {
 /// Compares what becomes of a request with the contract, unless it falls to another route that asks for other credentials than
 /// it brings.
 pub(super) fn compare(lab: &Lab, ask: &Ask, own: RouteId) -> Seen {
+    match is_foreign(lab, ask, own) {
+        true => Ok(()),
+        false => lab.behaves(ask),
+    }
+}
+
+/// The same, and the query that the server sees is compared also where the route changes it.
+pub(super) fn compare_query(lab: &Lab, ask: &Ask, own: RouteId) -> Seen {
+    match is_foreign(lab, ask, own) {
+        true => Ok(()),
+        false => lab.behaves_in_query(ask),
+    }
+}
+
+fn is_foreign(lab: &Lab, ask: &Ask, own: RouteId) -> bool {
     let gateway = &lab.gateway;
     let taken = lab.asker().outcome(ask).and_then(|it| it.entry);
-    let foreign = taken.is_some_and(|entry| {
+    taken.is_some_and(|entry| {
         let auth = gateway.route(entry.route).auth.as_ref();
         auth.is_some_and(|it| {
             let ours = gateway.route(own).auth.as_ref();
             ours.is_none_or(|ours| ours.value != it.value)
         })
-    });
-    match foreign {
-        true => Ok(()),
-        false => lab.behaves(ask),
-    }
+    })
 }
 
 /// The same request to another listener.

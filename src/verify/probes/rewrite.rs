@@ -1,6 +1,6 @@
 //! Rewrites (contract §4.6): what the server sees as path and query, and what it says of its own paths.
 
-use super::beside::{behind_auth, compare, fresh, good};
+use super::beside::{behind_auth, compare, compare_query, fresh, good};
 use crate::ir::{Feature, Gateway, PathMatch, PathRewrite, Rewrite, Route, RouteId};
 use crate::verify::ask::{Ask, encoded};
 use crate::verify::behave::deviation;
@@ -106,7 +106,7 @@ fn paths(lab: &Lab, route: RouteId) -> Seen {
 /// The query that the server sees, when the client sends the parameter nowhere, once, often, and in disguise.
 fn removed(lab: &Lab, route: RouteId, name: &str) -> Seen {
     let ask = good(lab, route)?;
-    compare(lab, &ask, route)?;
+    compare_query(lab, &ask, route)?;
     let name = encoded(name);
     let disguised: String = name
         .bytes()
@@ -137,7 +137,7 @@ fn removed(lab: &Lab, route: RouteId, name: &str) -> Seen {
         format!("{name}=x&{name}=y&a=1"),
         format!("a=1&{often}&b=2"),
     ] {
-        compare(lab, &with(&query), route)?;
+        compare_query(lab, &with(&query), route)?;
     }
     Ok(())
 }
