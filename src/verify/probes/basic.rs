@@ -18,13 +18,11 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
         let (id, route) = (auth.id, route.id);
         let at = it.file.loc();
         let mut add = |promise: &str, run: fn(&Lab, AuthId, RouteId) -> Seen| {
-            probes.push(Probe::new(
-                Feature::AuthBasic,
-                auth,
-                at,
-                promise,
-                move |lab| run(lab, id, route),
-            ));
+            let probe = Probe::new(Feature::AuthBasic, auth, at, promise, move |lab| {
+                run(lab, id, route)
+            });
+            // A loss of some hashes excuses nothing else.
+            probes.push(probe.strictly());
         };
         add("the right name and password are let in", |lab, _, route| {
             lab.behaves(&super::beside::good(lab, route)?)
@@ -46,6 +44,16 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 password(lab, route, Some(&basic(USER)))
             });
         }
+        probes.push(
+            Probe::new(
+                Feature::AuthBasic,
+                auth,
+                at,
+                "a password that the file holds as `htpasswd` hashes it without an option is let in",
+                move |lab| other_hash(lab, id, route),
+            )
+            .alone(),
+        );
     }
     probes
 }
@@ -55,6 +63,42 @@ fn settings(auth: &Auth) -> Option<&Basic> {
         AuthKind::Basic(it) => Some(it),
         AuthKind::Jwt(_) | AuthKind::ApiKey(_) | AuthKind::Forward(_) => None,
     }
+}
+
+/// Two further users: one hashed as the first, to see whether the file is read again, and one by Apache's MD5.
+const SAME: (&str, &str) = ("same", "{SHA}qUnFMHEPn8p2tFd2Jnxoln+okec=");
+const OTHER: (&str, &str) = ("other", "$apr1$wsgenpro$H4SuxJqnK57RIBYoQ43wZ.");
+
+fn other_hash(lab: &Lab, auth: AuthId, route: RouteId) -> Seen {
+    let auth = &lab.gateway.auth[auth.index()];
+    let file = settings(auth).map_or("", |it| &it.file.value);
+    let more = [SAME, OTHER].map(|(name, hash)| format!("{name}:{hash}\n"));
+    std::fs::read_to_string(file)
+        .and_then(|known| std::fs::write(file, known + &more.concat()))
+        .map_err(|why| Miss::Unseen(format!("the file of users: {why}")))?;
+    let reloaded = lab.reload();
+    let ask = |user: (&str, &str)| -> Result<_, Miss> {
+        let value = basic(user);
+        let good = super::beside::good(lab, route)?.unshown(auth);
+        let ask = super::beside::fresh(lab, &good.header("Authorization", &value), route);
+        let answer = lab.answer(&ask)?;
+        Ok((ask, answer))
+    };
+    let (ask_other, answer) = ask((OTHER.0, "probe"))?;
+    if answer.status != 401 {
+        return Ok(());
+    }
+    let (_, same) = ask((SAME.0, "probe"))?;
+    if reloaded.is_ok() && same.status == 401 {
+        return Err(Miss::Unseen(
+            "the program does not read the file of users again".to_owned(),
+        ));
+    }
+    let came = match reloaded {
+        Ok(()) => status(&answer),
+        Err(_) => "the file is refused, and with it everything".to_owned(),
+    };
+    Err(deviation(&ask_other, came, "let in"))
 }
 
 fn refused(lab: &Lab, auth: AuthId, route: RouteId) -> Seen {

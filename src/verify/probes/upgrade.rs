@@ -48,30 +48,34 @@ fn tunnels(gateway: &Gateway, route: &Route) -> Vec<Probe> {
             run(lab, id)
         }));
     };
-    let upgrade = Feature::WebSocketUpgrade;
-    add(
-        upgrade,
-        websocket.at,
-        "text and binary messages from 1 byte to 16 MiB come back as they were, whole or in fragments",
-        echo,
-    );
-    add(
-        upgrade,
-        websocket.at,
-        "subprotocols and extensions pass in both directions",
-        negotiation,
-    );
+    let upgrade = |promise: &str, run: fn(&Lab, RouteId) -> Seen| {
+        let run = move |lab: &Lab| run(lab, id);
+        Probe::new(Feature::WebSocketUpgrade, route, websocket.at, promise, run)
+    };
+    // A loss of what odd refusals hold excuses nothing else.
+    let through = [
+        upgrade(
+            "text and binary messages from 1 byte to 16 MiB come back as they were, whole or in fragments",
+            echo,
+        ),
+        upgrade(
+            "subprotocols and extensions pass in both directions",
+            negotiation,
+        ),
+    ];
     // Errors of a server may take it out, and other probes with it.
     let ejects = route.shares().iter().any(|share| {
         let upstream = gateway.upstream(share.upstream.value);
         upstream.passive.is_some() || upstream.health.is_some()
     });
-    let refusal = Probe::new(
-        upgrade,
-        route,
-        websocket.at,
+    let refusal = upgrade(
         "a handshake that the server refuses reaches the client as it is",
-        move |lab| refused(lab, id),
+        |lab, route| refused(lab, route, &["401", "403", "404", "503"]),
+    );
+    let refusal = refusal.strictly();
+    let odd = upgrade(
+        "a server's answer to a handshake that is neither 101 nor an error reaches the client as it is",
+        |lab, route| refused(lab, route, &["200", "302"]),
     );
     let token_at = websocket.tokens.loc();
     if websocket.only.value {
@@ -94,7 +98,9 @@ fn tunnels(gateway: &Gateway, route: &Route) -> Vec<Probe> {
         "an upgrade passes with the methods that are named, and with no other",
         methods,
     );
+    probes.extend(through.map(Probe::strictly));
     probes.push(if ejects { refusal.alone() } else { refusal });
+    probes.push(odd);
     probes
 }
 
@@ -232,7 +238,7 @@ fn negotiation(lab: &Lab, route: RouteId) -> Seen {
 }
 
 /// What a server says instead of 101.
-fn refused(lab: &Lab, route: RouteId) -> Seen {
+fn refused(lab: &Lab, route: RouteId, statuses: &[&str]) -> Seen {
     let pages = lab.gateway.route(route).error_pages.as_deref();
     // Pages in place of a server's own errors are another promise.
     if pages.is_some_and(|pages| pages.replace.value != crate::ir::Replace::Proxy) {
@@ -240,7 +246,7 @@ fn refused(lab: &Lab, route: RouteId) -> Seen {
             "`error_pages` replace what the server says".to_owned(),
         ));
     }
-    for wanted in ["401", "403", "404", "503"] {
+    for wanted in statuses.iter().copied() {
         let (ask, outcome) = handshake(lab, route, |ask| {
             ask.header("X-Status", wanted)
                 .header("X-Reply", "X-Why: the server says no")

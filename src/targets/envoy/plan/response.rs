@@ -231,6 +231,7 @@ pub(super) fn local_replies(ctx: &Ctx<'_>, it: &Listener) -> Option<Map> {
         );
         mappers.push(with(another, Some(challenge)));
     }
+    mappers.extend(realms(ctx, it).map(|(filter, headers)| with(filter, Some(headers))));
     if ctx.has_pages() {
         let every = Map::new().put(
             "status_code_filter",
@@ -249,13 +250,39 @@ pub(super) fn local_replies(ctx: &Ctx<'_>, it: &Listener) -> Option<Map> {
     (!mappers.is_empty()).then(|| Map::new().put("mappers", Node::list(mappers)))
 }
 
-fn cel(expression: &'static str) -> Map {
+/// Envoy calls every realm by the URL that was asked for.
+fn realms<'a>(ctx: &Ctx<'a>, it: &'a Listener) -> impl Iterator<Item = (Map, Map)> {
+    ctx.g.auth.iter().filter_map(move |auth| {
+        let AuthKind::Basic(basic) = &auth.kind else {
+            return None;
+        };
+        let asks = |route: &&Route| route.auth.as_ref().is_some_and(|id| id.value == auth.id);
+        let served = ctx.g.routes.iter().filter(|route| ctx.g.serves(it, route));
+        // Names of routes are plain words.
+        let names: Vec<String> = served
+            .filter(asks)
+            .map(|route| format!("'{}'", route.name))
+            .collect();
+        if names.is_empty() {
+            return None;
+        }
+        let filter = cel(&format!(
+            "response.code == 401 && response.code_details.endsWith('_for_basic_auth') && xds.route_name in [{}]",
+            names.join(", ")
+        ));
+        let challenge = literal(&format!("Basic realm=\"{}\"", basic.realm.value));
+        let challenge = doc::set("www-authenticate", at(challenge, basic.realm.loc()));
+        Some((Map::new().put("filter", filter), challenge))
+    })
+}
+
+fn cel(expression: &str) -> Map {
     let filter = extension(
         "envoy.access_loggers.extension_filters.cel",
         typed(kind!(
             "extensions.access_loggers.filters.cel.v3.ExpressionFilter"
         ))
-        .put("expression", Node::word(expression)),
+        .put("expression", text(expression)),
     );
     Map::new().put("extension_filter", filter)
 }
