@@ -1,6 +1,7 @@
 //! Envoy: what is rendered, and that the real program reads every text back as it was written.
 
 mod accepted;
+mod answers;
 mod behind;
 mod closed;
 mod odd;

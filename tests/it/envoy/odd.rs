@@ -10,7 +10,7 @@ use crate::live::{Running, Stub, port};
 use crate::programs;
 
 /// What comes back on a connection that sends these bytes.
-fn raw(port: u16, request: &str) -> String {
+pub(super) fn raw(port: u16, request: &str) -> String {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
     let limit = Some(Duration::from_millis(300));
     stream.set_read_timeout(limit).expect("a limit");

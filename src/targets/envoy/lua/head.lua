@@ -157,8 +157,32 @@ local function cors(handle)
   end
 end
 
-function envoy_on_response(handle)
+local function answer(handle)
   local status = tonumber(handle:headers():get(":status"))
   page(handle, status)
   cors(handle)
+end
+
+-- A script that fails lets the answer go on: what it had to hide or to change must not.
+local function withhold(handle)
+  local headers, names = handle:headers(), {}
+  local tunnel = headers:get(":status") == "101"
+  for name in pairs(headers) do names[#names + 1] = name end
+  for _, name in ipairs(names) do
+    if name:sub(1, 1) ~= ":" then headers:remove(name) end
+  end
+  headers:replace(":status", "503")
+  headers:replace("content-type", "text/plain")
+  -- Of a tunnel there is no end to wait for.
+  if tunnel then return end
+  local body = handle:body(true)
+  headers:replace("content-length", tostring(body:setBytes("unavailable")))
+end
+
+function envoy_on_response(handle)
+  local ok, why = pcall(answer, handle)
+  if not ok then
+    handle:logErr(tostring(why))
+    withhold(handle)
+  end
 end

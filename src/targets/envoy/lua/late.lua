@@ -94,7 +94,7 @@ local function mapped(path, rule)
   return rule.old .. rest
 end
 
-function envoy_on_response(handle)
+local function answer(handle)
   if handle:metadata():get("accepts") and handle:headers():get("upgrade") then
     -- A server of HTTP/2 is not asked for it.
     local known = handle:streamInfo():dynamicMetadata():get("wsgen") or {}
@@ -127,5 +127,29 @@ function envoy_on_response(handle)
   if #cookies > 0 then
     headers:remove("set-cookie")
     for _, value in ipairs(cookies) do headers:add("set-cookie", value) end
+  end
+end
+
+-- A script that fails lets the answer go on: what it had to hide or to change must not.
+local function withhold(handle)
+  local headers, names = handle:headers(), {}
+  local tunnel = headers:get(":status") == "101"
+  for name in pairs(headers) do names[#names + 1] = name end
+  for _, name in ipairs(names) do
+    if name:sub(1, 1) ~= ":" then headers:remove(name) end
+  end
+  headers:replace(":status", "503")
+  headers:replace("content-type", "text/plain")
+  -- Of a tunnel there is no end to wait for.
+  if tunnel then return end
+  local body = handle:body(true)
+  headers:replace("content-length", tostring(body:setBytes("unavailable")))
+end
+
+function envoy_on_response(handle)
+  local ok, why = pcall(answer, handle)
+  if not ok then
+    handle:logErr(tostring(why))
+    withhold(handle)
   end
 end

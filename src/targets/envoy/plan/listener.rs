@@ -183,6 +183,7 @@ fn manager(ctx: &Ctx<'_>, it: &Listener) -> Map {
     }
     let others = others(&tokens);
     let http1 = Map::new()
+        .put("accept_http_10", Node::flag(true))
         .remark("another upgrade is no upgrade: the request goes on as a plain one")
         .put(
             "ignore_http_11_upgrade",
