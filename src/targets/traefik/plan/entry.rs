@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 
 use rustc_hash::FxHashMap as HashMap;
 
-use super::route::{self, Router};
+use super::route;
+use super::router::Router;
 use super::rule::{self, Rule};
 use super::{Ctx, Dynamic, limits};
 use crate::ir::{Entry, HostMatch, Listener, PathMatch, Paths, Route};
@@ -96,6 +97,7 @@ pub(super) fn routers(ctx: &Ctx<'_>, dynamic: &mut Dynamic) {
             });
         }
     }
+    dynamic.routers.extend(super::tls::issuers(ctx));
 }
 
 fn face_name(face: &Face<'_>) -> String {

@@ -113,7 +113,7 @@ fn entry_point(ctx: &Ctx<'_>, it: &Listener) -> Map {
         "middlewares",
         words([format!("{}@file", tls::of_listener(it))]),
     );
-    http = http.maybe("tls", tls::of_entry_point(ctx, it));
+    http = http.maybe("tls", tls::of_entry_point(it));
     if ctx.env.since(3, 4, 0) {
         http = http.put(
             "maxHeaderBytes",

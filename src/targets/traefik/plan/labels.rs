@@ -1,6 +1,6 @@
 //! Labels of a Docker Compose service: the routers that labels can say; what they name stays in the dynamic file.
 
-use super::route::{self, Router};
+use super::router::{self, Router};
 use super::{Ctx, Named, Plan, about, line};
 use crate::emit::lang::traefik;
 use crate::emit::{Map, Node, Style};
@@ -15,7 +15,7 @@ pub(super) fn split(ctx: &Ctx<'_>, routers: Vec<Router>, middlewares: Named) -> 
             about: Vec::new(),
             parts: Vec::new(),
         };
-        return (route::numbered(routers), middlewares.map(), plan);
+        return (router::numbered(routers), middlewares.map(), plan);
     }
     let mut kept = Map::new();
     let mut labelled = Map::new();
@@ -24,12 +24,12 @@ pub(super) fn split(ctx: &Ctx<'_>, routers: Vec<Router>, middlewares: Named) -> 
         "true".to_owned(),
         ctx.g.name.loc(),
     )];
-    for (router, priority) in route::with_priorities(routers) {
+    for (router, priority) in router::with_priorities(routers) {
         let name = traefik::word(&router.name);
         if router.parent.is_some() || router.service.is_empty() {
-            kept = kept.entry(name, route::node(&router, priority, ""));
+            kept = kept.entry(name, router::node(&router, priority, ""));
         } else {
-            labelled = labelled.entry(name, route::node(&router, priority, "@file"));
+            labelled = labelled.entry(name, router::node(&router, priority, "@file"));
         }
     }
     text.extend(labelled.labels("traefik.http.routers"));

@@ -6,9 +6,12 @@ mod entry;
 mod fixed;
 mod labels;
 mod limits;
+mod preflight;
 mod route;
+mod router;
 mod rule;
 mod service;
+mod sockets;
 mod tls;
 
 use rustc_hash::FxHashSet as HashSet;
@@ -37,7 +40,7 @@ struct Ctx<'a> {
 /// The dynamic file under construction: each thing by its name, in the order of their making.
 #[derive(Default)]
 struct Dynamic {
-    routers: Vec<route::Router>,
+    routers: Vec<router::Router>,
     middlewares: Named,
     services: Named,
     transports: Named,

@@ -1,85 +1,14 @@
 //! The routers of a route: its refusals first, each a router of its own, then those that let requests through.
 
 use super::entry::Place;
+use super::preflight::preflights;
+use super::router::Router;
 use super::rule::{self, Rule};
-use super::{Ctx, Dynamic, auth, change, limits, number, service, text, word, words};
-use crate::emit::lang::traefik;
-use crate::emit::{Map, Node};
-use crate::ir::{Action, Cors, Feature, HostMatch, Loc, Origins, Route, Subject, WebSocket};
+use super::sockets::sockets;
+use super::{Ctx, Dynamic, auth, change, limits, service, text, word};
+use crate::emit::Map;
+use crate::ir::{Action, Feature, HostMatch, Loc, Route, Subject};
 use crate::targets::traefik::facts::{self, Face, Peer};
-
-/// A router.
-pub(super) struct Router {
-    pub(super) name: String,
-    pub(super) rule: Rule,
-    pub(super) entry_points: Vec<String>,
-    /// The router behind which it stands, instead of entry points.
-    pub(super) parent: Option<String>,
-    pub(super) middlewares: Vec<String>,
-    /// Where requests go; empty where other routers stand behind it.
-    pub(super) service: String,
-    pub(super) tls: Option<Map>,
-    /// Whether its requests enter the access log.
-    pub(super) logged: bool,
-    pub(super) at: Loc,
-    /// A comment before it.
-    pub(super) remark: Option<&'static str>,
-}
-
-/// The routers with their priorities: what stands first wins.
-pub(super) fn numbered(routers: Vec<Router>) -> Map {
-    let mut map = Map::new();
-    for (router, priority) in with_priorities(routers) {
-        if let Some(remark) = router.remark {
-            map = map.remark(remark);
-        }
-        let name = traefik::word(&router.name);
-        map = map.entry(name, node(&router, priority, ""));
-    }
-    map
-}
-
-/// Each router with its priority: what stands first wins.
-pub(super) fn with_priorities(routers: Vec<Router>) -> impl Iterator<Item = (Router, u64)> {
-    let count = routers.len() as u64;
-    let numbers = (0..count).map(move |number| (count - number) * 10);
-    routers.into_iter().zip(numbers)
-}
-
-/// A router. `at` is where it finds the services and middlewares that it names: nothing for the file it stands in.
-pub(super) fn node(router: &Router, priority: u64, at: &str) -> Node {
-    let named = |name: &str| match name.contains('@') {
-        true => name.to_owned(),
-        false => format!("{name}{at}"),
-    };
-    let own = Map::new()
-        .put("rule", Node::tok(router.rule.tok()))
-        .put("priority", number(priority));
-    let own = match &router.parent {
-        Some(parent) => own.put("parentRefs", words([parent])),
-        None => own.put("entryPoints", words(&router.entry_points)),
-    };
-    let own = match router.middlewares.is_empty() {
-        true => own,
-        false => own.put(
-            "middlewares",
-            words(router.middlewares.iter().map(|it| named(it))),
-        ),
-    };
-    let own = match router.service.is_empty() {
-        true => own,
-        false => own.put("service", word(&named(&router.service))),
-    };
-    let own = own.maybe("tls", router.tls.clone());
-    let own = match router.logged {
-        true => own,
-        false => own.put(
-            "observability",
-            Map::new().put("accessLogs", Node::flag(false)),
-        ),
-    };
-    Node::from(own).at(router.at)
-}
 
 /// Whether a router of the route can take one host only.
 pub(super) fn differs_by_host(route: &Route) -> bool {
@@ -88,9 +17,9 @@ pub(super) fn differs_by_host(route: &Route) -> bool {
 }
 
 /// What all routers of a place and face have.
-struct Base<'r, 'a> {
-    ctx: &'r Ctx<'a>,
-    route: &'a Route,
+pub(super) struct Base<'r, 'a> {
+    pub(super) ctx: &'r Ctx<'a>,
+    pub(super) route: &'a Route,
     name: &'r str,
     rules: Vec<Rule>,
     entry_points: Vec<String>,
@@ -134,17 +63,38 @@ impl Base<'_, '_> {
         }
     }
 
-    fn passing(&self, suffix: &str, more: Vec<Rule>, then: Vec<String>, at: Loc) -> Router {
+    /// A router of requests that pass: what all have, what counts, and then this.
+    pub(super) fn passing(
+        &self,
+        suffix: &str,
+        more: Vec<Rule>,
+        then: Vec<String>,
+        at: Loc,
+    ) -> Router {
         let all = self.first.iter().chain(&self.counts).cloned().chain(then);
         self.router(suffix, more, all.collect(), at)
     }
 
-    fn preflight(&self, suffix: &str, more: Vec<Rule>, then: [String; 2], at: Loc) -> Router {
+    /// A router that answers a preflight.
+    pub(super) fn preflight(
+        &self,
+        suffix: &str,
+        more: Vec<Rule>,
+        then: [String; 2],
+        at: Loc,
+    ) -> Router {
         let middlewares = self.admission.iter().cloned().chain(then).collect();
         self.router(suffix, more, middlewares, at)
     }
 
-    fn refusal(&self, suffix: &str, more: Vec<Rule>, then: Vec<String>, at: Loc) -> Router {
+    /// A router that refuses.
+    pub(super) fn refusal(
+        &self,
+        suffix: &str,
+        more: Vec<Rule>,
+        then: Vec<String>,
+        at: Loc,
+    ) -> Router {
         let middlewares = self.first.iter().cloned().chain(then).collect();
         self.router(suffix, more, middlewares, at)
     }
@@ -347,140 +297,8 @@ fn conditions<'a>(place: &Place<'a>, face: &Face<'a>) -> Vec<Rule> {
     rules
 }
 
-/// The routers for sockets: those that pass, then those that come from elsewhere.
-fn sockets<'a>(
-    base: &Base<'_, 'a>,
-    dynamic: &mut Dynamic,
-    place: &Place<'a>,
-    face: &Face<'a>,
-    own: &str,
-    websocket: &WebSocket,
-) {
-    let asks = || {
-        let mut rules = vec![rule::upgrade(&websocket.tokens.value)];
-        rules.extend(rule::methods(&websocket.methods.value));
-        rules
-    };
-    if !base
-        .ctx
-        .v
-        .renders_all(Feature::Origins, Subject::Route(place.route))
-    {
-        let status = limits::status(dynamic, 503);
-        let at = websocket
-            .origins
-            .as_ref()
-            .map_or(websocket.at, |it| it.loc());
-        let mut router = base.refusal(":upgrade", asks(), vec![status], at);
-        router.remark = Some("closed: Traefik cannot keep a guard that these sockets ask for");
-        dynamic.routers.push(router);
-        return;
-    }
-    let (chain, service) = chain(base.ctx, dynamic, place, face, own, true);
-    let guard = origins(websocket, place, face);
-    let mut rules = asks();
-    let guarded = guard.is_some();
-    rules.extend(guard);
-    let mut router = base.passing(":upgrade", rules, chain, websocket.at);
-    router.service = service;
-    dynamic.routers.push(router);
-    if guarded {
-        let at = websocket
-            .origins
-            .as_ref()
-            .map_or(websocket.at, |it| it.loc());
-        let status = limits::status(dynamic, 403);
-        dynamic
-            .routers
-            .push(base.refusal(":origin", asks(), vec![status], at));
-    }
-}
-
-/// The rule for sockets whose origin may come; `None` where every one may.
-fn origins(websocket: &WebSocket, place: &Place<'_>, face: &Face<'_>) -> Option<Rule> {
-    let mut allowed = Vec::new();
-    match &websocket.origins {
-        Some(set) => {
-            let Origins { exact, same_host } = &set.value;
-            let mut patterns: Vec<String> = exact.iter().map(|it| rule::quoted(it)).collect();
-            if *same_host && let [HostMatch::Exact(host)] = place.hosts.as_slice() {
-                let listener = face.listener();
-                let port = listener.public_port.value;
-                patterns.push(match listener.has_scheme_port() {
-                    true => format!("https?://{}(?::{port})?", rule::quoted(host)),
-                    false => format!("https?://{}:{port}", rule::quoted(host)),
-                });
-            }
-            if !patterns.is_empty() {
-                let pattern = format!("(?i)^(?:{})$", patterns.join("|"));
-                allowed.push(Rule::call("HeaderRegexp", &["Origin", &pattern]));
-            }
-        }
-        None if websocket.require_origin.value => return Some(rule::present("Origin")),
-        None => return None,
-    }
-    if !websocket.require_origin.value {
-        allowed.push(rule::present("Origin").not());
-    }
-    // Where nothing is allowed, nobody is.
-    Some(Rule::any(allowed).unwrap_or_else(|| rule::everything().not()))
-}
-
-/// The routers that answer preflights: one for each origin, for their answer is written once.
-fn preflights(base: &Base<'_, '_>, dynamic: &mut Dynamic, cors: &Cors) {
-    let asks = || {
-        vec![
-            Rule::call("Method", &["OPTIONS"]),
-            rule::present("Access-Control-Request-Method"),
-        ]
-    };
-    let origins: &[String] = cors.origins.value.as_deref().unwrap_or_default();
-    let any = ["*".to_owned()];
-    let allowed = match cors.origins.value {
-        Some(_) => origins,
-        None => &any[..],
-    };
-    for (n, origin) in allowed.iter().enumerate() {
-        let name = format!("preflight:{}:{}", base.route.name, n + 1);
-        dynamic
-            .middlewares
-            .add(&name, || change::preflight(cors, origin));
-        let status = limits::status(dynamic, 204);
-        let mut rules = asks();
-        rules.push(match cors.origins.value {
-            Some(_) => {
-                let pattern = format!("(?i)^{}$", rule::quoted(origin));
-                Rule::call("HeaderRegexp", &["Origin", &pattern])
-            }
-            None => rule::present("Origin"),
-        });
-        let suffix = match n {
-            0 => ":preflight".to_owned(),
-            n => format!(":preflight:{}", n + 1),
-        };
-        dynamic
-            .routers
-            .push(base.preflight(&suffix, rules, [name, status], cors.at));
-    }
-    if cors.origins.value.is_some() {
-        let name = "vary:origin".to_owned();
-        dynamic.middlewares.add(&name, || {
-            change::headers(
-                "customResponseHeaders",
-                Map::new().put("Vary", word("Origin")),
-            )
-        });
-        let status = limits::status(dynamic, 204);
-        let mut rules = asks();
-        rules.push(rule::present("Origin"));
-        dynamic
-            .routers
-            .push(base.preflight(":preflight:foreign", rules, [name, status], cors.at));
-    }
-}
-
 /// What a request that passes goes through, and where it goes.
-fn chain<'a>(
+pub(super) fn chain<'a>(
     ctx: &Ctx<'a>,
     dynamic: &mut Dynamic,
     place: &Place<'a>,

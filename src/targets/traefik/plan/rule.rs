@@ -89,6 +89,15 @@ pub(super) fn everything() -> Rule {
     Rule::call("PathPrefix", &["/"])
 }
 
+/// No request.
+pub(super) fn nothing() -> Rule {
+    let root = || Rule::call("Path", &["/"]);
+    Rule {
+        text: format!("{} && {}", root().text, root().not().text),
+        binds: Binds::And,
+    }
+}
+
 /// A host; `None` takes every host.
 pub(super) fn host(host: &HostMatch) -> Option<Rule> {
     match host {

@@ -1,5 +1,7 @@
 //! TLS towards clients: certificates, options, authorities that issue them, and what every answer of a listener has.
 
+use super::router::Router;
+use super::rule;
 use super::{Ctx, Dynamic, text, word, words};
 use crate::emit::{Map, Node};
 use crate::ir::{
@@ -130,23 +132,43 @@ fn options_name(listener: &Listener) -> String {
 }
 
 /// The `tls` of a listener's entry point.
-pub(super) fn of_entry_point(ctx: &Ctx<'_>, listener: &Listener) -> Option<Map> {
-    let tls = listener.tls.as_ref()?;
-    let mut map = Map::new();
-    if let Some(name) = first_resolver(ctx, listener) {
-        let issued = tls
-            .certificates
-            .value
-            .iter()
-            .map(|id| ctx.g.certificate(*id));
-        let domains = issued
-            .filter(|it| resolver(ctx, it).is_some_and(|(own, _)| own == name))
-            .map(|it| Node::from(domain(it)).at(it.at));
-        map = map
-            .put("certResolver", word(&name))
-            .put("domains", Node::list(domains));
+pub(super) fn of_entry_point(listener: &Listener) -> Option<Map> {
+    listener.tls.as_ref().map(|_| Map::new())
+}
+
+/// What has the certificates of authorities issued: routers that take no request, one for each certificate of a listener. Those of
+/// the routes name one authority each, and hosts that no route has none.
+pub(super) fn issuers(ctx: &Ctx<'_>) -> Vec<Router> {
+    let mut all: Vec<Router> = Vec::new();
+    for listener in &ctx.g.listeners {
+        let ids = listener.tls.iter().flat_map(|tls| &tls.certificates.value);
+        for certificate in ids.map(|id| ctx.g.certificate(*id)) {
+            let name = format!("issue:{}", certificate.name);
+            let Some((resolver, _)) = resolver(ctx, certificate) else {
+                continue;
+            };
+            if let Some(known) = all.iter_mut().find(|it| it.name == name) {
+                known.entry_points.push(listener.name.clone());
+                continue;
+            }
+            let tls = Map::new()
+                .put("certResolver", word(&resolver))
+                .put("domains", Node::list([domain(certificate)]));
+            all.push(Router {
+                name,
+                rule: rule::nothing(),
+                entry_points: vec![listener.name.clone()],
+                parent: None,
+                middlewares: Vec::new(),
+                service: "noop@internal".to_owned(),
+                tls: Some(tls),
+                logged: true,
+                at: certificate.at,
+                remark: Some("takes no request: has a certificate issued"),
+            });
+        }
     }
-    Some(map)
+    all
 }
 
 fn domain(certificate: &Certificate) -> Map {
@@ -161,34 +183,12 @@ fn domain(certificate: &Certificate) -> Map {
     }
 }
 
-fn first_resolver(ctx: &Ctx<'_>, listener: &Listener) -> Option<String> {
-    let certificates = listener.tls.as_ref()?.certificates.value.iter();
-    certificates
-        .filter_map(|id| resolver(ctx, ctx.g.certificate(*id)))
-        .map(|(name, _)| name)
-        .next()
-}
-
-/// A router's own `tls`: its listener's options, which hold for the names in its rule only, and an authority that is another than
-/// that of most of its listener's certificates.
+/// A router's own `tls`: its listener's options, which hold for the names in its rule only.
 pub(super) fn of_router(ctx: &Ctx<'_>, listener: &Listener, hosts: &[&HostMatch]) -> Option<Map> {
-    let tls = listener.tls.as_ref()?;
-    let mut map = Map::new();
+    listener.tls.as_ref()?;
     let exact = |host: &&HostMatch| matches!(host, HostMatch::Exact(_));
-    if !facts::one_tls_wish(ctx.g) && hosts.iter().all(exact) {
-        map = map.put("options", word(&options_name(listener)));
-    }
-    let certificate = ctx
-        .g
-        .certificate(ctx.g.certificate_for(tls, hosts.first()?));
-    if let Some((name, _)) = resolver(ctx, certificate)
-        && first_resolver(ctx, listener).as_ref() != Some(&name)
-    {
-        map = map
-            .put("certResolver", word(&name))
-            .put("domains", Node::list([domain(certificate)]));
-    }
-    (!map.is_empty()).then_some(map)
+    (!facts::one_tls_wish(ctx.g) && hosts.iter().all(exact))
+        .then(|| Map::new().put("options", word(&options_name(listener))))
 }
 
 /// The resolver of a certificate that is issued, and its number.
