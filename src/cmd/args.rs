@@ -175,7 +175,8 @@ pub(super) struct RenderArgs {
     /// Compare with the files below --out in place of writing them
     #[arg(long, requires = "out")]
     pub(super) check: bool,
-    /// Put the spec's line behind each block
+    /// Put the spec's line behind each block; for a language without comments (Caddy's JSON) into a source map, a file of its own
+    /// that only --out writes
     #[arg(long)]
     pub(super) annotate: bool,
     /// How much is written, and as what

@@ -314,7 +314,10 @@ pub(super) fn unknown_target(name: &str) -> Fault {
     let fault = Fault::new(format!("there is no target `{name}`"));
     match names::closest(name, known.iter().copied()) {
         Some(close) => fault.help(format!("did you mean `{close}`?")),
-        None => fault.help(format!("the targets are {}", known.join(", "))),
+        None => {
+            let built: Vec<&str> = wsgen::targets::ALL.iter().map(|it| it.id()).collect();
+            fault.help(format!("the targets are {}", built.join(", ")))
+        }
     }
 }
 

@@ -57,6 +57,11 @@ pub(super) fn run(args: &RenderArgs, screen: &Screen) -> Result<Status, Fault> {
             for path in &written {
                 text.push_str(&format!("wrote {}\n", shown(path)));
             }
+            match files.len() - written.len() {
+                0 => {}
+                1 => text.push_str("1 file is unchanged\n"),
+                many => text.push_str(&format!("{many} files are unchanged\n")),
+            }
             // The files are there; whether somebody reads this does not matter.
             let _ = io::stderr().write_all(text.as_bytes());
             Ok(Status::Clean)
@@ -100,10 +105,20 @@ impl Chosen {
             };
             chosen.add(target);
             if let Some(version) = version {
-                if version.parse::<Version>().is_err() {
-                    let (_, newest) = target.versions();
+                let (oldest, newest) = target.versions();
+                let Ok(number) = version.parse::<Version>() else {
                     return Err(Fault::new(format!("`{name}` names no version"))
                         .help(format!("write it such as `{id}@{newest}`")));
+                };
+                // The oldest is a whole series: 1.22.1 is 1.22.
+                if (number.major, number.minor) < (oldest.major, oldest.minor) {
+                    let title = target.title();
+                    return Err(Fault::new(format!(
+                        "{title} {version} is older than what is known"
+                    ))
+                    .help(format!(
+                        "the versions are {oldest} to {newest}: write such as `{id}@{oldest}`"
+                    )));
                 }
                 chosen.versions.push(format!("{id}.version={version}"));
             }
