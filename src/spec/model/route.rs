@@ -229,7 +229,7 @@ pub struct WebSocket {
     #[schemars(extend("default" = "off"))]
     pub ping: Option<At<Block<Dur>>>,
     /// The origins that browsers may come from: exact origins, or `same_host`. Another origin gets 403 before any server is contacted.
-    /// Default: every origin.
+    /// Of several `Origin` lines, which no browser sends, one that is named may be enough. Default: every origin.
     #[schemars(extend("examples" = [["https://example.com"], "same_host"]))]
     pub origins: Option<At<Block<Many<At<String>>>>>,
     /// Whether a request without `Origin` (not a browser) gets 403 too. Default: off.
