@@ -287,7 +287,13 @@ fn unknown_host(lab: &Lab, listener: ListenerId) -> Seen {
 }
 
 fn paths(lab: &Lab, listener: ListenerId) -> Seen {
-    for ask in taken(lab, listener) {
+    let asks = taken(lab, listener);
+    let mut routes = lab.gateway.routes.iter();
+    let has_routes = routes.any(|it| lab.gateway.listeners_of(it).any(|it| it.id == listener));
+    if asks.is_empty() && has_routes {
+        return Err(Miss::Unseen("no route here lets a request in".to_owned()));
+    }
+    for ask in asks {
         let own = ask.request.path.clone();
         let bare = own.trim_end_matches('/');
         for path in [
