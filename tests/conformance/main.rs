@@ -2,6 +2,7 @@
 //!
 //! A case named after a feature is asked for that feature alone; an example (`example-…`) for everything that it promises.
 //! `WSGEN_CASE=timeout` runs only the cases whose name holds the word; `cargo record` then replaces what is recorded of those.
+//! `WSGEN_PROGRAM=caddy` runs them only on the programs whose name holds the word, and nothing is recorded.
 
 #[path = "../support/bless.rs"]
 mod bless;
@@ -31,7 +32,11 @@ fn every_promise_is_kept_or_reported() {
         .filter(|case| wanted.as_ref().is_none_or(|word| case.name.contains(word)))
         .collect();
     assert!(!cases.is_empty(), "no case's name holds {wanted:?}");
-    let programs = present(&servers());
+    let mut programs = present(&servers());
+    if let Ok(word) = std::env::var("WSGEN_PROGRAM") {
+        programs.retain(|program| program.name.contains(&word));
+        assert!(!programs.is_empty(), "no program's name holds {word:?}");
+    }
     let outcome = suite::run(&cases, &programs);
     unsteady(&outcome.unsteady);
     // Written first where it is wanted: what was seen was seen, whatever else went wrong.
