@@ -417,18 +417,21 @@ fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
         let upstream = env.gateway.upstream(share.upstream.value);
         let tries = facts::tries(upstream, share);
         let again = asked.after.iter().any(|it| *it != RetryAfter::Connect);
-        if asked.after.contains(&RetryAfter::Timeout) {
-            return approx(format!(
-                "up to {tries} further tries, and after a connection that ends unanswered too: Caddy does not tell it from a timeout"
-            ))
-            .seen(SEEN);
+        if !again {
+            continue;
         }
-        if again && tries != u64::from(asked.attempts) {
-            return approx(format!(
-                "up to {tries} further tries after any failure: one number serves refused connections too"
-            ))
-            .seen(SEEN);
-        }
+        let first = if asked.after.contains(&RetryAfter::Timeout) {
+            format!(
+                "up to {tries} further tries, and after a connection that ends unanswered too, which Caddy does not tell from a timeout; a PUT has one try"
+            )
+        } else if tries != u64::from(asked.attempts) {
+            format!(
+                "up to {tries} further tries after any failure, as one number serves refused connections too; a PUT has one try"
+            )
+        } else {
+            "a PUT has one try".to_owned()
+        };
+        return approx(format!("{first}: Caddy keeps no body for another")).seen(SEEN);
     }
     exact()
 }

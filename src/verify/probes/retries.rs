@@ -46,6 +46,22 @@ fn of_route(gateway: &Gateway, route: &Route, probes: &mut Vec<Probe>) {
         .scaled(short(route))
         .alone(),
     );
+    let mut causes = retries.after.iter();
+    let status = causes.find_map(|it| match it {
+        RetryAfter::Status(status) => Some(*status),
+        RetryAfter::Connect | RetryAfter::Timeout => None,
+    });
+    if let Some(status) = status {
+        let attempts = usize::from(retries.attempts);
+        let promise = "a PUT is tried again as well, with its body";
+        probes.push(Probe::new(
+            Feature::Retries,
+            route,
+            at,
+            promise,
+            move |lab| put(lab, id, status, attempts),
+        ));
+    }
 }
 
 /// A POST is sent once: a promise of every upstream, that no loss of retries explains away.
@@ -214,6 +230,27 @@ fn again(lab: &Lab, route: RouteId, retries: &Retries) -> Seen {
         }
     }
     refused_is_no_attempt(&way, retries, &path)
+}
+
+fn put(lab: &Lab, route: RouteId, cause: u16, attempts: usize) -> Seen {
+    let way = way(lab, route)?;
+    let Ok(ask) = asking(&way, "PUT") else {
+        return Ok(());
+    };
+    let ask = ask.body("a page").header("X-Status", &cause.to_string());
+    let came = way.send(&ask)?;
+    let (times, wanted) = (
+        way.seen_by(&ask).len(),
+        (attempts + 1).min(way.active().len()),
+    );
+    if times == wanted && came.status == cause {
+        return Ok(());
+    }
+    Err(deviation(
+        &ask,
+        format!("{}; servers saw it {times} times", status(&came)),
+        format!("{cause}, after {wanted} servers have seen it"),
+    ))
 }
 
 /// A server that refuses is skipped: that counts as no attempt.
