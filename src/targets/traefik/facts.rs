@@ -306,7 +306,8 @@ pub(super) fn strategy(
     let source = matches!(upstream.stickiness, Some(Stickiness::Source { .. }));
     match &upstream.balance.value {
         _ if source && since(3, 6, 0) => Some("hrw"),
-        Balance::LeastConnections if since(3, 4, 0) => Some("p2c"),
+        // A server that refuses has nothing open: while nobody finds it down, it would be chosen for every request and every try.
+        Balance::LeastConnections if since(3, 4, 0) && is_checked(upstream) => Some("p2c"),
         Balance::Hash(HashKey::Source) if since(3, 6, 0) => Some("hrw"),
         Balance::RoundRobin | Balance::LeastConnections | Balance::Random | Balance::Hash(_) => {
             None

@@ -177,7 +177,7 @@ pub(super) fn support(feature: Feature) -> Support {
             _ => exact(),
         }),
 
-        UpstreamServers => depends("sockets of files", |u, _| match u.on.upstream() {
+        UpstreamServers => depends("sockets of files, and the balance", |u, env| match u.on.upstream() {
             Some(it) if it.servers.iter().any(is_socket) => {
                 unsupported("Traefik reaches no server by a socket of a file: it is left out")
                     .seen(DOCS)
@@ -186,6 +186,11 @@ pub(super) fn support(feature: Feature) -> Support {
             Some(it) if it.health.is_none() => {
                 approx("when every server refuses the answer is 502, not 503").seen(SEEN)
                     .help("add `health`: with no healthy server left the answer is 503")
+            }
+            Some(it) if is_p2c(it, env) => {
+                approx("until the checks have found a server down it looks the least busy and is asked again and again: 502, though others serve")
+                    .seen(SEEN)
+                    .help("let checks come often, or use `balance: round_robin`")
             }
             _ => approx("until the checks have found every server down the answer is 502, not 503").seen(SEEN),
         }),
@@ -211,7 +216,12 @@ pub(super) fn support(feature: Feature) -> Support {
             }
             _ => exact(),
         }),
-        BalanceLeastConnections => depends("the version, and how many servers", |u, env| match env.since(3, 4, 0) {
+        BalanceLeastConnections => depends("the version, the checks, and how many servers", |u, env| match env.since(3, 4, 0) {
+            true if u.on.upstream().is_some_and(|it| it.servers.len() > 1 && !facts::is_checked(it)) => {
+                approx("servers take requests in turn: without checks by HTTP one that refuses would look the least busy, and get everything")
+                    .seen(SEEN)
+                    .help("add `health`, such as `health: {http: {path: /health}}`")
+            }
             true if u.on.upstream().is_some_and(|it| it.servers.len() < 3) => exact(),
             true => approx("the less busy of two servers chosen by chance; a second try may lead to the one that refused")
                 .seen(SEEN),

@@ -78,11 +78,16 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
     probes
 }
 
-/// A route that leads to the upstream and to no other.
+/// A route that leads to the upstream and to no other, if there is one that takes more than handshakes: a server that refuses
+/// one may see its connection closed.
 fn leading<'a>(gateway: &'a Gateway, upstream: &Upstream) -> Option<&'a Route> {
-    gateway.routes.iter().find(|route| match route.shares() {
+    let routes = gateway.routes.iter().filter(|route| match route.shares() {
         [share] => share.upstream.value == upstream.id,
         _ => false,
+    });
+    routes.min_by_key(|route| {
+        let upgrades = route.when.upgrade.as_ref().is_some_and(|it| it.value);
+        upgrades || route.websocket.as_ref().is_some_and(|it| it.only.value)
     })
 }
 
