@@ -6,7 +6,7 @@ const SPEC: &str = r#"
 wsgen: 1
 listeners: { web: { port: 8080, encoded_slash: reject, paths: reject } }
 upstreams:
-  app: { servers: [127.0.0.1:9000, 127.0.0.2:9000, 127.0.0.3:9000], balance: least_connections, passive: { errors: 1, within: 5s, eject: 5s }, retries: { attempts: 2, after: [503] } }
+  app: { servers: [127.0.0.1:9000, 127.0.0.2:9000, 127.0.0.3:9000], balance: least_connections, health: { http: { path: /up } }, passive: { errors: 1, within: 5s, eject: 5s }, retries: { attempts: 2, after: [503] } }
   hashed: { servers: [127.0.0.1:9001, 127.0.0.2:9001], balance: { hash: { source: true } }, stickiness: { cookie: { name: n, path: /x } } }
 log: { redact: { query: [token] } }
 routes:
