@@ -59,7 +59,9 @@ pub fn page() -> String {
     }
     out.push_str(
         "\n\nA verdict is the compiler's; *seen* is what the conformance suite (`tests/conformance`) saw on the real program: promises \
-         that were kept, and sentences of the loss report that were seen to be true. What nobody saw says `unverified`.\n",
+         that were kept, and sentences of the loss report that were seen to be true. A platform that no machine runs has a model in its place: \
+         `template evaluated` is our evaluator of the rendered file doing with requests what the contract does, another name is a stand-in \
+         that took the file and described it back. What nobody saw says `unverified`.\n",
     );
     for target in ALL {
         let _ = write!(out, "\n## {}\n", target.id());

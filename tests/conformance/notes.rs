@@ -4,6 +4,7 @@ use regex::Regex;
 use wsgen::targets::evidence::Evidence;
 
 use crate::bless::root;
+use crate::programs::SERVERS;
 
 /// Sentences that no case can bring about, each with its reason.
 const OUT_OF_SIGHT: &[(&str, &str)] = &[
@@ -172,7 +173,10 @@ fn sentences(source: &str) -> Vec<Vec<String>> {
 fn every_sentence_was_seen() {
     let mut unseen = Vec::new();
     let mut count = 0;
-    for (target, features) in &Evidence::recorded().0 {
+    // What is not run here is seen by its own tests.
+    let run = |target: &str| SERVERS.iter().any(|(id, _)| *id == target);
+    let record = Evidence::recorded().0.iter();
+    for (target, features) in record.filter(|(target, _)| run(target)) {
         let sights = features.values().flat_map(|versions| versions.values());
         let seen: Vec<&String> = sights.flat_map(|sight| &sight.deviates).collect();
         let path = root().join(format!("src/targets/{target}/support.rs"));

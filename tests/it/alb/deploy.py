@@ -92,6 +92,10 @@ def deploy(template, number, clients):
     if missing:
         raise SystemExit(f"not made: {sorted(missing)}")
     found = {}
+    listeners = [arns[n] for n, r in resources.items() if r["Type"] == ELB + "Listener"]
+    # Of a listener all at once: each call is a request.
+    rules = {arn: elb.describe_rules(ListenerArn=arn)["Rules"] for arn in listeners}
+    by_arn = {rule["RuleArn"]: rule for list_ in rules.values() for rule in list_}
 
     def value(node):
         if isinstance(node, dict) and set(node) == {"Ref"}:
@@ -110,17 +114,16 @@ def deploy(template, number, clients):
             found[name] = {"Scheme": balancer["Scheme"], "Type": balancer["Type"], "attributes": kept}
         elif kind == "Listener":
             listener = elb.describe_listeners(ListenerArns=[arns[name]])["Listeners"][0]
-            rules = elb.describe_rules(ListenerArn=arns[name])["Rules"]
             found[name] = {
                 "Port": listener["Port"],
                 "Protocol": listener["Protocol"],
                 "SslPolicy": listener.get("SslPolicy"),
                 "Certificates": listener.get("Certificates"),
                 "DefaultActions": listener["DefaultActions"],
-                "count": len([r for r in rules if not r["IsDefault"]]),
+                "count": len([r for r in rules[arns[name]] if not r["IsDefault"]]),
             }
         elif kind == "ListenerRule":
-            rule = elb.describe_rules(RuleArns=[arns[name]])["Rules"][0]
+            rule = by_arn[arns[name]]
             for action in rule["Actions"]:
                 # What nobody asked for is said to be off.
                 config = action.get("ForwardConfig", {})

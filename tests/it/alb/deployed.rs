@@ -11,7 +11,7 @@ use crate::programs;
 use crate::scratch::Scratch;
 
 /// What the server finds of each template, beside the template without what it does not know; or why it refuses it.
-fn deployed(templates: &[(String, String)]) -> Option<Vec<Value>> {
+pub(super) fn deployed(templates: &[(String, String)]) -> Option<Vec<Value>> {
     let moto = programs::require("moto")?;
     let scratch = Scratch::new("moto");
     let files = templates
@@ -51,64 +51,71 @@ fn a_stack_is_what_its_template_says() {
     };
     let mut rules = 0;
     for ((name, _), result) in templates.iter().zip(&found) {
-        assert!(result["refused"].is_null(), "{name}: {}", result["refused"]);
-        let resources = result["reduced"]["Resources"]
-            .as_object()
-            .expect("resources");
-        for (id, resource) in resources {
-            let (wanted, got) = (&resource["Properties"], &result["found"][id]);
-            let what = format!("{name}: {id}: {got:#}, not {wanted:#}");
-            match resource["Type"]
-                .as_str()
-                .expect("a type")
-                .rsplit("::")
-                .next()
-            {
-                Some("ListenerRule") => {
-                    rules += 1;
-                    for key in ["Priority", "Conditions", "Actions"] {
-                        assert_eq!(got[key], wanted[key], "{key}: {what}");
-                    }
-                }
-                Some("Listener") => {
-                    for key in [
-                        "Port",
-                        "Protocol",
-                        "DefaultActions",
-                        "SslPolicy",
-                        "Certificates",
-                    ] {
-                        assert_eq!(got[key], wanted[key], "{key}: {what}");
-                    }
-                    let own = resources
-                        .values()
-                        .filter(|it| it["Properties"]["ListenerArn"]["Ref"] == **id);
-                    let own =
-                        own.filter(|it| it["Type"] == "AWS::ElasticLoadBalancingV2::ListenerRule");
-                    assert_eq!(got["count"], own.count(), "{what}");
-                }
-                Some("TargetGroup") => {
-                    let keys = wanted.as_object().expect("a map").keys();
-                    for key in
-                        keys.filter(|key| key.starts_with("Health") || key.starts_with("Unhealthy"))
-                    {
-                        assert_eq!(got[key], wanted[key], "{key}: {what}");
-                    }
-                    for key in ["Protocol", "Port", "TargetType", "Matcher"] {
-                        assert_eq!(got[key], wanted[key], "{key}: {what}");
-                    }
-                    assert_eq!(got["targets"], got["wanted"], "{what}");
-                    attributes(&wanted["TargetGroupAttributes"], &got["attributes"], &what);
-                }
-                Some("LoadBalancer") => {
-                    assert_eq!(got["Scheme"], wanted["Scheme"], "{what}");
-                    attributes(&wanted["LoadBalancerAttributes"], &got["attributes"], &what);
-                }
-                _ => {}
-            }
-        }
+        rules += is_described(name, result);
     }
     assert!(rules > 60, "only {rules} rules are deployed");
+}
+
+/// Compares what the server describes with what the template says; panics where they differ. The number of rules.
+pub(super) fn is_described(name: &str, result: &Value) -> usize {
+    let mut rules = 0;
+    assert!(result["refused"].is_null(), "{name}: {}", result["refused"]);
+    let resources = result["reduced"]["Resources"]
+        .as_object()
+        .expect("resources");
+    for (id, resource) in resources {
+        let (wanted, got) = (&resource["Properties"], &result["found"][id]);
+        let what = format!("{name}: {id}: {got:#}, not {wanted:#}");
+        match resource["Type"]
+            .as_str()
+            .expect("a type")
+            .rsplit("::")
+            .next()
+        {
+            Some("ListenerRule") => {
+                rules += 1;
+                for key in ["Priority", "Conditions", "Actions"] {
+                    assert_eq!(got[key], wanted[key], "{key}: {what}");
+                }
+            }
+            Some("Listener") => {
+                for key in [
+                    "Port",
+                    "Protocol",
+                    "DefaultActions",
+                    "SslPolicy",
+                    "Certificates",
+                ] {
+                    assert_eq!(got[key], wanted[key], "{key}: {what}");
+                }
+                let own = resources
+                    .values()
+                    .filter(|it| it["Properties"]["ListenerArn"]["Ref"] == **id);
+                let own =
+                    own.filter(|it| it["Type"] == "AWS::ElasticLoadBalancingV2::ListenerRule");
+                assert_eq!(got["count"], own.count(), "{what}");
+            }
+            Some("TargetGroup") => {
+                let keys = wanted.as_object().expect("a map").keys();
+                for key in
+                    keys.filter(|key| key.starts_with("Health") || key.starts_with("Unhealthy"))
+                {
+                    assert_eq!(got[key], wanted[key], "{key}: {what}");
+                }
+                for key in ["Protocol", "Port", "TargetType", "Matcher"] {
+                    assert_eq!(got[key], wanted[key], "{key}: {what}");
+                }
+                assert_eq!(got["targets"], got["wanted"], "{what}");
+                attributes(&wanted["TargetGroupAttributes"], &got["attributes"], &what);
+            }
+            Some("LoadBalancer") => {
+                assert_eq!(got["Scheme"], wanted["Scheme"], "{what}");
+                attributes(&wanted["LoadBalancerAttributes"], &got["attributes"], &what);
+            }
+            _ => {}
+        }
+    }
+    rules
 }
 
 fn attributes(wanted: &Value, got: &Value, what: &str) {

@@ -4,6 +4,7 @@ mod accepted;
 mod call;
 mod deployed;
 mod evaluator;
+mod evidence;
 mod guards;
 mod hostile;
 mod limits;

@@ -2,13 +2,15 @@
 //!
 //! `WSGEN_SEED=n` starts elsewhere, `WSGEN_FUZZ=n` takes more specs.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use serde_json::Value;
 use wsgen::compile::Options;
-use wsgen::ir::{Gateway, normalize};
+use wsgen::ir::{self, Feature, Gateway, normalize};
 use wsgen::request::{Request, Router};
+use wsgen::targets::{self, Env, Layout};
 
 use super::evaluator::{Asked, Done, counted, done};
 use super::{compiled, rendered, template};
@@ -33,6 +35,7 @@ fn the_template_routes_as_the_contract_does() {
         passed,
         sent,
         fixed,
+        ..
     } = seen;
     assert!(
         some * 2 > specs && passed > 1000.min(specs * 20) && sent > specs && fixed > specs,
@@ -100,6 +103,19 @@ struct Seen {
     passed: u64,
     sent: u64,
     fixed: u64,
+    /// What the specs ask for, and get.
+    features: BTreeSet<Feature>,
+}
+
+/// What was asked for in specs whose templates route as the contract does.
+pub(super) fn routed() -> BTreeSet<Feature> {
+    let mut seen = Seen::default();
+    for seed in 1..=SPECS {
+        if let Some(fault) = differences(seed, &mut seen, |_| {}) {
+            panic!("{fault}");
+        }
+    }
+    seen.features
 }
 
 /// The first request that the template of a seed's spec treats otherwise than the contract says.
@@ -137,6 +153,14 @@ fn differences(seed: u64, seen: &mut Seen, change: impl Fn(&mut Value)) -> Optio
             ));
         }
     }
+    let target = targets::by_id("alb").expect("it is a target");
+    let uses = ir::uses(gateway);
+    let env = Env::new(target, gateway, Layout::Full);
+    let verdicts = targets::judge(target, gateway, &uses, &env);
+    let rendered = uses
+        .iter()
+        .filter(|used| used.at.is_written() && verdicts.renders(used.feature, used.on, used.at));
+    seen.features.extend(rendered.map(|used| used.feature));
     None
 }
 
