@@ -127,6 +127,46 @@ pub(super) fn can_tell(route: &Route) -> bool {
             .all(|it| can_tell_value(&it.value))
 }
 
+/// The methods that upgrade on a route of those that it takes; none where no request of it can.
+pub(super) fn upgrading(route: &Route) -> Vec<String> {
+    let Some(socket) = &route.websocket else {
+        return Vec::new();
+    };
+    let taken = |method: &&String| {
+        let lists = [&route.when.methods, &route.methods];
+        let mut lists = lists.into_iter().flatten();
+        lists.all(|it| it.value.contains(method))
+    };
+    let methods = socket.methods.value.iter();
+    methods.filter(taken).cloned().collect()
+}
+
+/// The methods that pass on a route of those that it takes: none named is all, `None` is none.
+pub(super) fn allowed(route: &Route) -> Option<Vec<String>> {
+    let allowed = route.methods.as_ref().map(|it| &it.value);
+    match (&route.when.methods, allowed) {
+        (None, None) => Some(Vec::new()),
+        (None, Some(list)) => Some(list.clone()),
+        (Some(asked), None) => Some(asked.value.clone()),
+        (Some(asked), Some(list)) => {
+            let both = asked.value.iter().filter(|it| list.contains(it));
+            let both: Vec<String> = both.cloned().collect();
+            (!both.is_empty()).then_some(both)
+        }
+    }
+}
+
+/// The methods that a route takes and does not allow: none named is all others, `None` is none.
+pub(super) fn refused(route: &Route) -> Option<Vec<String>> {
+    let list = &route.methods.as_ref()?.value;
+    let Some(asked) = &route.when.methods else {
+        return Some(Vec::new());
+    };
+    let others = asked.value.iter().filter(|it| !list.contains(it));
+    let others: Vec<String> = others.cloned().collect();
+    (!others.is_empty()).then_some(others)
+}
+
 /// A duration as the API has it: whole units, no fractions, no days.
 pub(super) fn time(dur: crate::ir::Dur) -> String {
     let mut millis = dur.as_millis();

@@ -1,6 +1,7 @@
 //! Kubernetes Gateway API: a Gateway and its routes, and the policies of the implementation that the room names.
 
 mod facts;
+mod order;
 mod plan;
 mod support;
 

@@ -1,6 +1,7 @@
 //! What Gateway API resources do with each feature, by the implementation that serves them. Nothing is decided elsewhere.
 
 use super::facts::{self, Extended, Means, claims, implementation, means};
+use super::order;
 use crate::ir::{
     Action, AuthKind, Balance, Change, EncodedSlash, Feature, HashKey, HeaderNames, HostHeader,
     HostMatch, JwtKeys, Listener, PathMatch, PathRewrite, Paths, PerKey, RedirectTo, Route,
@@ -117,7 +118,7 @@ pub(super) fn support(feature: Feature) -> Support {
         HostExact => depends("the name", |u, _| match host_at(u).and_then(facts::host) {
             Some(_) => exact(),
             None => unsupported("the route takes no requests for it: the API takes no addresses as hosts, and no other signs than lower-case letters, digits, `-` and dots")
-                .seen(API)
+                .seen(API).elsewhere()
                 .help("leave `host` out to take every host"),
         }),
         HostWildcard => by_means!(
@@ -126,13 +127,9 @@ pub(super) fn support(feature: Feature) -> Support {
             exact(),
         ),
         HostRegex => unsupported("the route takes no requests for it: a hostname is a name or a wildcard")
-            .seen(API)
+            .seen(API).elsewhere()
             .help("name the hosts, or `*.example.com`"),
-        PathExact | PathPrefix => depends("the signs in it", path),
-        PathRegex => depends("the implementation's order", |u, env| match path(u, env) {
-            Support::Exact => approx("whether it goes before a prefix that takes the same path is the implementation's choice: most compare lengths").seen(SEEN),
-            lost => lost,
-        }),
+        PathExact | PathPrefix | PathRegex => depends("the signs in it, and the implementation's order", path),
         RouteMethods => by_means!(|_u, _env|
             exact(),
             exact(),
@@ -148,14 +145,14 @@ pub(super) fn support(feature: Feature) -> Support {
                     approx("a header that comes in several lines is taken where one of them fits").seen(SEEN)
                 }
                 true => exact(),
-                false => unsupported("the route is left out: no match says that something is not there").seen(API)
+                false => unsupported("the route is left out: no match says that something is not there").seen(API).elsewhere()
                     .help("have the other requests match a condition"),
             }
         }),
-        WhenClients => unsupported("the route is left out: no match looks at addresses").seen(API)
+        WhenClients => unsupported("the route is left out: no match looks at addresses").seen(API).elsewhere()
             .help("use `clients`, or listeners of their own"),
         WhenUpgrade => depends("which requests", |u, _| match u.on.route().and_then(|it| it.when.upgrade.as_ref()) {
-            Some(it) if !it.value => unsupported("the route is left out: no match says that a header is not there").seen(API)
+            Some(it) if !it.value => unsupported("the route is left out: no match says that a header is not there").seen(API).elsewhere()
                 .help("write `when: {upgrade: true}` on the other route, which goes before"),
             _ => exact(),
         }),
@@ -595,13 +592,41 @@ fn path(u: &Use<'_>, env: &Env<'_>) -> Support {
         Some(own) if facts::path(own, means(env)).is_none() => {
             unsupported("the route takes no requests for it: the API refuses a path with such signs, or one longer than 1024")
                 .seen(API)
+                .elsewhere()
                 .help("use letters, digits, `-`, `_` and `.`")
         }
+        Some(_) if let Some(lost) = lost(u, env) => lost,
         Some(PathMatch::Prefix(text)) if text.len() > 1 && text.ends_with('/') => {
             approx(format!("`{}` without the slash at its end is taken too", text.trim_end_matches('/'))).seen(API)
         }
         _ => exact(),
     }
+}
+
+/// What the implementation's order leaves to others.
+fn lost(u: &Use<'_>, env: &Env<'_>) -> Option<Support> {
+    let seen = match means(env) {
+        Means::Traefik => SEEN,
+        Means::Envoy => ENVOY,
+        Means::None => API,
+    };
+    let route = u.on.route()?;
+    let lost = order::lost(env.gateway, implementation(env), route, u.at.loc)?;
+    let note = match lost {
+        order::Lost::To(other) => approx(format!(
+            "some of its requests are taken by the route `{}`, with that one's guards in place of its own: the API has an order of its own, which counts methods and headers, and in which no rule has a number",
+            other.name
+        ))
+        .help("have the two differ in more than that, or use listeners of their own"),
+        order::Lost::Beyond(host) => approx(format!(
+            "requests for `{host}` do not reach it: the implementation looks no further than the routes that name this host"
+        ))
+        .help(format!("name `{host}` here too")),
+        order::Lost::Unknown => {
+            approx("its order among so many hosts and paths is the implementation's own, which nobody compared")
+        }
+    };
+    Some(note.seen(seen).elsewhere())
 }
 
 fn servers(u: &Use<'_>, env: &Env<'_>) -> Support {

@@ -3,6 +3,7 @@
 
 mod live;
 mod manifests;
+mod routing;
 mod schemas;
 mod texts;
 

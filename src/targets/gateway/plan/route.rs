@@ -202,14 +202,22 @@ fn rules(filters: &mut Filters<'_, '_>, hosts: &[(String, &Set<HostMatch>)]) -> 
     let route = filters.route;
     if route.shares().is_empty() {
         let own = filters.answering().unwrap_or_default();
-        let mut rule = refused(Vec::new(), own, route.at);
-        rule.methods = methods(route);
-        return with_methods(filters, vec![rule]);
+        let rule = facts::allowed(route).map(|methods| {
+            let mut rule = refused(asks_upgrade(route), own, route.at);
+            rule.methods = methods;
+            rule
+        });
+        return with_methods(filters, rule.into_iter().collect());
     }
     let mut rules = Vec::new();
     let servers = services::references(filters.ctx, route);
     let only_upgrades = route.when.upgrade.as_ref().is_some_and(|it| it.value);
-    if let Some(socket) = &route.websocket {
+    let upgrading = facts::upgrading(route);
+    let asked = route.when.methods.as_ref();
+    let asked = asked.map_or_else(Vec::new, |it| it.value.clone());
+    if let Some(socket) = &route.websocket
+        && !upgrading.is_empty()
+    {
         let tokens: Vec<String> = socket.tokens.value.iter().map(|it| quoted(it)).collect();
         let upgrade = format!("^(?i)(?:{})$", tokens.join("|"));
         let asks = || header("Upgrade", "RegularExpression", &upgrade, socket.at);
@@ -220,7 +228,7 @@ fn rules(filters: &mut Filters<'_, '_>, hosts: &[(String, &Set<HostMatch>)]) -> 
         };
         let passing = |filters: &mut Filters<'_, '_>, headers: Vec<Node>| Rule {
             headers,
-            methods: socket.methods.value.clone(),
+            methods: upgrading.clone(),
             filters: filters.passing(true),
             servers: servers.clone(),
             at: socket.at,
@@ -234,14 +242,14 @@ fn rules(filters: &mut Filters<'_, '_>, hosts: &[(String, &Set<HostMatch>)]) -> 
             let any = header("Origin", "RegularExpression", "^.*$", at);
             let foreign = filters.status(403, None, at);
             let mut rule = refused(vec![asks(), any], foreign, at);
-            rule.methods = socket.methods.value.clone();
+            rule.methods = upgrading.clone();
             rules.push(rule);
         }
         match guarded && socket.require_origin.value {
             true => {
                 let refusal = filters.status(403, None, socket.require_origin.loc());
                 let mut rule = refused(vec![asks()], refusal, socket.require_origin.loc());
-                rule.methods = socket.methods.value.clone();
+                rule.methods = upgrading.clone();
                 rules.push(rule);
             }
             false => rules.push(passing(filters, vec![asks()])),
@@ -249,40 +257,46 @@ fn rules(filters: &mut Filters<'_, '_>, hosts: &[(String, &Set<HostMatch>)]) -> 
         if only_upgrades {
             return rules;
         }
-        if socket.only.value {
-            let refusal = filters.status(426, Some(("Upgrade", "websocket")), socket.only.loc());
-            rules.push(refused(Vec::new(), refusal, socket.only.loc()));
-            return rules;
-        }
     }
-    let asks = only_upgrades.then(|| {
-        let at = route.when.upgrade.as_ref().map_or(route.at, |it| it.loc());
-        header("Upgrade", "RegularExpression", "^(?i)websocket$", at)
-    });
-    rules.push(Rule {
-        headers: asks.into_iter().collect(),
-        methods: methods(route),
-        filters: filters.passing(false),
-        servers,
-        at: route.at,
-    });
+    if let Some(only) = route.websocket.as_ref().map(|it| &it.only)
+        && only.value
+        && !only_upgrades
+    {
+        let refusal = filters.status(426, Some(("Upgrade", "websocket")), only.loc());
+        let mut rule = refused(Vec::new(), refusal, only.loc());
+        rule.methods = asked;
+        rules.push(rule);
+        return rules;
+    }
+    if let Some(methods) = facts::allowed(route) {
+        rules.push(Rule {
+            headers: asks_upgrade(route),
+            methods,
+            filters: filters.passing(false),
+            servers,
+            at: route.at,
+        });
+    }
     with_methods(filters, rules)
 }
 
-/// The methods of a route's own conditions, or those that it allows.
-fn methods(route: &Route) -> Vec<String> {
-    let asked = route.when.methods.as_ref().or(route.methods.as_ref());
-    asked.map_or_else(Vec::new, |it| it.value.clone())
+/// What a route asks for that takes upgrade requests only.
+fn asks_upgrade(route: &Route) -> Vec<Node> {
+    let asked = route.when.upgrade.as_ref().filter(|it| it.value);
+    let asked = asked.map(|it| header("Upgrade", "RegularExpression", "^(?i)websocket$", it.loc()));
+    asked.into_iter().collect()
 }
 
 /// Other methods than those that the route allows: a rule without a method comes after those with one.
 fn with_methods(filters: &mut Filters<'_, '_>, mut rules: Vec<Rule>) -> Vec<Rule> {
     if let Some(methods) = &filters.route.methods
-        && filters.route.when.methods.is_none()
+        && let Some(refused_methods) = facts::refused(filters.route)
     {
         let allow = methods.value.join(", ");
         let refusal = filters.status(405, Some(("Allow", &allow)), methods.loc());
-        rules.push(refused(Vec::new(), refusal, methods.loc()));
+        let mut rule = refused(asks_upgrade(filters.route), refusal, methods.loc());
+        rule.methods = refused_methods;
+        rules.push(rule);
     }
     rules
 }

@@ -8,6 +8,7 @@ mod services;
 mod traefik;
 mod values;
 
+use rustc_hash::FxHashMap as HashMap;
 use serde::Serialize;
 
 use super::facts;
@@ -44,6 +45,7 @@ struct Ctx<'a> {
     env: &'a Env<'a>,
     controller: IngressController,
     services: Services<'a>,
+    ties: HashMap<rules::Place, u32>,
 }
 
 impl<'a> Ctx<'a> {
@@ -105,6 +107,7 @@ pub(super) fn plan<'a>(
         env,
         controller,
         services: Services::new(g, controller),
+        ties: rules::ties(g),
     };
     let mut objects = services::objects(&ctx);
     objects.extend(match controller {

@@ -3,9 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap as HashMap;
+
 use super::Ctx;
 use crate::emit::{Map, Node};
-use crate::ir::{Certificate, Gateway, HostMatch, Listener, PathMatch, Route};
+use crate::ir::{Certificate, Entry, Gateway, HostMatch, Listener, PathMatch, Route, RouteId};
 use crate::targets::ingress::facts;
 use crate::targets::ingress::sites::Rule;
 use crate::targets::kubernetes::{text, word, words};
@@ -13,15 +15,17 @@ use crate::targets::kubernetes::{text, word, words};
 /// The rules of a route that have one rank: the highest first.
 pub(super) fn ranked<'a>(ctx: &Ctx<'a>, route: &'a Route) -> Vec<(u32, Vec<Rule<'a>>)> {
     let mut ranks: BTreeMap<Reverse<u32>, Vec<Rule<'a>>> = BTreeMap::new();
-    for host in &route.hosts {
+    for (host_index, host) in (0..).zip(&route.hosts) {
         let Some(name) = facts::host(&host.value) else {
             continue;
         };
-        for path in &route.paths {
+        for (path_index, path) in (0..).zip(&route.paths) {
             let Some(paths) = facts::paths(&path.value, ctx.controller) else {
                 continue;
             };
-            let rank = rank(ctx.g, route, &host.value, &path.value);
+            let entry = (route.id, host_index, path_index);
+            let tie = ctx.ties.get(&entry).copied().unwrap_or_default();
+            let rank = rank(ctx.g, route, &host.value, &path.value) * (TIES + 1) + tie;
             let paths = paths.into_iter().map(|(kind, it)| (kind, it, path.loc()));
             let rules = ranks.entry(Reverse(rank)).or_default();
             match rules.iter_mut().find(|it| it.name == name) {
@@ -60,6 +64,33 @@ fn rank(g: &Gateway, route: &Route, host: &HostMatch, path: &PathMatch) -> u32 {
         PathMatch::Prefix(text) => 1 + (text.len() as u32).min(4_999),
     };
     hosts * 20_000 + paths * 2 + u32::from(route.when.listeners.is_some())
+}
+
+/// As many entries of one host and one path are told apart.
+const TIES: u32 = 15;
+
+/// An entry of the computed order: the route, and the indices of its host and path.
+pub(super) type Place = (RouteId, u32, u32);
+
+/// How many entries come behind each that have its host, its path and as many conditions.
+pub(super) fn ties(g: &Gateway) -> HashMap<Place, u32> {
+    let alike = |one: &Entry, other: &Entry| {
+        let key = |it: &Entry| {
+            (
+                it.host(g),
+                it.path(g),
+                g.route(it.route).when.listeners.is_some(),
+            )
+        };
+        key(one) == key(other)
+    };
+    let mut ties = HashMap::default();
+    for same in g.table.chunk_by(alike) {
+        for (behind, entry) in (0..).zip(same.iter().rev()) {
+            ties.insert((entry.route, entry.host, entry.path), TIES.min(behind));
+        }
+    }
+    ties
 }
 
 /// The `rules` of a resource.
