@@ -77,7 +77,8 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             let mut add = |promise: &str, run: fn(&Lab, ListenerId, RouteId) -> Seen| {
                 let at = trusted.loc();
                 let run = move |lab: &Lab| run(lab, id, own);
-                let probe = Probe::new(Feature::TrustedProxies, listener, at, promise, run);
+                let probe = Probe::new(Feature::TrustedProxies, listener, at, promise, run)
+                    .or(Feature::ListenerProxyProtocol);
                 probes.push(super::beside::behind_auth(probe, gateway, route));
             };
             add(

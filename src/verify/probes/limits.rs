@@ -32,7 +32,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
         if together && alone > ALONE {
             continue;
         }
-        let mut add = |feature, at, scale, promise: String, run: fn(&Lab, RouteId) -> Seen| {
+        let probe = |feature, at, scale, promise: String, run: fn(&Lab, RouteId) -> Seen| {
             let probe = Probe::new(feature, route, at, promise, move |lab| run(lab, id));
             let probe = probe.counted(Counts::Routes).scaled(scale);
             // Routes of a bucket may have to agree.
@@ -40,18 +40,18 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 Some(_) => probe.or(Feature::LimitRequestsBucket),
                 None => probe,
             };
-            probes.push(if together { probe.alone() } else { probe });
+            if together { probe.alone() } else { probe }
         };
         let (as_written, least) = (Scale::AS_WRITTEN, capacity(limit));
         if least <= MOST {
-            add(
+            probes.push(probe(
                 Feature::LimitRequests,
                 at,
                 as_written,
                 format!("{least} requests at once are served; more get 429 with `Retry-After`"),
                 burst,
-            );
-            add(
+            ));
+            probes.push(probe(
                 Feature::LimitRequests,
                 at,
                 scale(limit.rate.value),
@@ -60,7 +60,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                     limit.rate.value
                 ),
                 refill,
-            );
+            ));
             let apart = match &limit.per.value {
                 PerKey::Client => "another client is counted apart, and another route too",
                 PerKey::Route => "clients are counted together, other routes apart",
@@ -68,28 +68,39 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                     "each value of the header is counted apart, requests without it not at all"
                 }
             };
-            add(
+            probes.push(probe(
                 Feature::LimitRequests,
                 at,
                 as_written,
                 apart.to_owned(),
                 others,
-            );
+            ));
         }
         if !limit.exempt.value.is_empty() {
-            add(
+            probes.push(probe(
                 Feature::LimitRequestsExempt,
                 limit.exempt.loc(),
                 as_written,
                 "exempt clients are never refused".to_owned(),
                 exempt,
+            ));
+            // They are counted as the limit's own loss says.
+            probes.push(
+                probe(
+                    Feature::LimitRequestsExempt,
+                    limit.exempt.loc(),
+                    as_written,
+                    "clients that are not exempt are counted".to_owned(),
+                    not_exempted,
+                )
+                .or(Feature::LimitRequests),
             );
         }
         if let Some(bucket) = &limit.bucket
             && least <= MOST
             && let Some(other) = partner(gateway, route)
         {
-            add(
+            probes.push(probe(
                 Feature::LimitRequestsBucket,
                 bucket.loc(),
                 scale(limit.rate.value),
@@ -98,7 +109,7 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                     gateway.route(other).name
                 ),
                 shared,
-            );
+            ));
         }
     }
     probes
@@ -310,7 +321,12 @@ fn exempt(lab: &Lab, route: RouteId) -> Seen {
             served(lab, &free, "an exempt client")?;
         }
     }
-    // Others are counted: else nobody is exempt from anything.
+    Ok(())
+}
+
+/// Else nobody is exempt from anything.
+fn not_exempted(lab: &Lab, route: RouteId) -> Seen {
+    let ask = counted(lab, route)?;
     exhaust(lab, route, &ask).map(|_| ())
 }
 

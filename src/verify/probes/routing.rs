@@ -116,9 +116,12 @@ fn host_probe(route: &Route, host: &HostMatch, at: Loc) -> Option<Probe> {
     };
     let (id, own) = (route.id, host.clone());
     let redirects = matches!(route.action, Action::Redirect(_));
-    Some(Probe::new(feature, route, at, promise, move |lab| {
-        hosts(lab, id, &own, redirects)
-    }))
+    Some(
+        Probe::new(feature, route, at, promise, move |lab| {
+            hosts(lab, id, &own, redirects)
+        })
+        .or(Feature::ListenerUnknownHost),
+    )
 }
 
 /// Whether the request has to come from a page of its own host.

@@ -58,10 +58,7 @@ fn tunnels(gateway: &Gateway, route: &Route) -> Vec<Probe> {
             "text and binary messages from 1 byte to 16 MiB come back as they were, whole or in fragments",
             echo,
         ),
-        upgrade(
-            "subprotocols and extensions pass in both directions",
-            negotiation,
-        ),
+        upgrade("subprotocols pass in both directions", subprotocols),
     ];
     // Errors of a server may take it out, and other probes with it.
     let ejects = route.shares().iter().any(|share| {
@@ -99,6 +96,7 @@ fn tunnels(gateway: &Gateway, route: &Route) -> Vec<Probe> {
         methods,
     );
     probes.extend(through.map(Probe::strictly));
+    probes.push(upgrade("extensions pass in both directions", extensions));
     probes.push(if ejects { refusal.alone() } else { refusal });
     probes.push(odd);
     probes
@@ -184,8 +182,7 @@ fn echo(lab: &Lab, route: RouteId) -> Seen {
     Ok(())
 }
 
-fn negotiation(lab: &Lab, route: RouteId) -> Seen {
-    let offer = "permessage-deflate; client_max_window_bits";
+fn subprotocols(lab: &Lab, route: RouteId) -> Seen {
     let (ask, tunnel) = tunnel_with(lab, route, |ask| {
         // A token may already stand there.
         let own = own_header(&ask, "Sec-WebSocket-Protocol");
@@ -193,20 +190,10 @@ fn negotiation(lab: &Lab, route: RouteId) -> Seen {
             format!("{own}, chat.v1")
         });
         ask.header("Sec-WebSocket-Protocol", &protocols)
-            .header("Sec-WebSocket-Extensions", offer)
-            .header("X-Reply", "Sec-WebSocket-Extensions: permessage-deflate")
     })?;
     let request = arrival(lab, &ask)?;
-    let seen = |name: &str| request.header(name).unwrap_or("nothing").to_owned();
-    let extensions = seen("sec-websocket-extensions");
-    if extensions != offer {
-        return Err(deviation(
-            &ask,
-            format!("the server saw `Sec-WebSocket-Extensions: {extensions}`"),
-            "the extensions that the client offered",
-        ));
-    }
-    let protocols = seen("sec-websocket-protocol");
+    let protocols = request.header("sec-websocket-protocol");
+    let protocols = protocols.unwrap_or("nothing");
     if !protocols.contains("chat.v1") {
         return Err(deviation(
             &ask,
@@ -222,6 +209,25 @@ fn negotiation(lab: &Lab, route: RouteId) -> Seen {
             &ask,
             format!("`Sec-WebSocket-Protocol: {got}` in the answer"),
             format!("`{}`, as the server chose", chosen.unwrap_or_default()),
+        ));
+    }
+    Ok(())
+}
+
+fn extensions(lab: &Lab, route: RouteId) -> Seen {
+    let offer = "permessage-deflate; client_max_window_bits";
+    let (ask, tunnel) = tunnel_with(lab, route, |ask| {
+        ask.header("Sec-WebSocket-Extensions", offer)
+            .header("X-Reply", "Sec-WebSocket-Extensions: permessage-deflate")
+    })?;
+    let request = arrival(lab, &ask)?;
+    let seen = request.header("sec-websocket-extensions");
+    if seen != Some(offer) {
+        let seen = seen.unwrap_or("nothing");
+        return Err(deviation(
+            &ask,
+            format!("the server saw `Sec-WebSocket-Extensions: {seen}`"),
+            "the extensions that the client offered",
         ));
     }
     match tunnel.response.header("sec-websocket-extensions") {
