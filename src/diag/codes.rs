@@ -172,14 +172,6 @@ pub const CODES: &[(&str, &str)] = &[
         "A rule compares five values in all: host, path, method, client, headers and query parameters.",
     ),
     (
-        "alb::resources",
-        "CloudFormation takes 500 resources in a template; each rule, listener, target group and further certificate is one.",
-    ),
-    (
-        "alb::parameters",
-        "CloudFormation takes 200 parameters in a template; each server name and each certificate is one.",
-    ),
-    (
         "alb::listeners",
         "A load balancer has 50 listeners at most.",
     ),
@@ -203,6 +195,26 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "alb::bucket",
         "A bucket's name has 3 to 63 lower-case letters, digits, `-` and `.`.",
+    ),
+    (
+        "worker::name",
+        "A Worker's name has 1 to 63 lower-case letters, digits and `-`, which stands neither first nor last.",
+    ),
+    (
+        "worker::date",
+        "A compatibility date is a day that the runtime knows, and not before 2024-09-02: until then ports of servers were ignored.",
+    ),
+    (
+        "worker::zone",
+        "A zone is a domain that Cloudflare has; a route's host lies in it.",
+    ),
+    (
+        "worker::routes",
+        "A zone has 1000 routes of Workers at most.",
+    ),
+    (
+        "worker::url",
+        "A URL in place of servers is `https://` or `http://`, a host and perhaps a port and a path.",
     ),
     (
         "emit::template",

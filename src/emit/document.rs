@@ -8,7 +8,7 @@
 //!
 //! A map or list that fits on a line, and comes from one place of the spec, stands on a line.
 
-use super::lang::{quoted, shared, written};
+use super::lang::{js, quoted, shared, written};
 use super::{Tok, marks};
 use crate::source::Loc;
 
@@ -19,10 +19,27 @@ pub enum Style {
     Yaml,
     /// Braces and commas; comments are left out, for JSON has none.
     Json,
+    /// The same with comments.
+    Jsonc,
+    /// A JavaScript literal: bare keys, comments, a comma after the last entry of what stands on several lines.
+    Js,
 }
 
-/// How long a line may become where a map or list is put on it.
-const WIDTH: usize = 110;
+impl Style {
+    /// How long a line may become where a map or list is put on it.
+    const fn width(self) -> usize {
+        match self {
+            Self::Yaml | Self::Json => 110,
+            // 120 with the comma or the semicolon that follows.
+            Self::Jsonc | Self::Js => 119,
+        }
+    }
+
+    /// Whether it is laid out as Prettier does it, with lines of 120 characters.
+    const fn is_prettier(self) -> bool {
+        matches!(self, Self::Jsonc | Self::Js)
+    }
+}
 
 /// How far a level is moved to the right.
 const STEP: usize = 2;
@@ -86,6 +103,18 @@ impl Node {
         Self::new(Kind::List(nodes.into_iter().map(Into::into).collect()))
     }
 
+    /// The value as a whole file, or behind what starts a statement, `const servers =`.
+    pub fn document(self, style: Style, start: &str) -> Vec<Tok> {
+        let mut page = Lines {
+            style,
+            lines: Vec::new(),
+        };
+        let at = self.at;
+        let indent = start.len() - start.trim_start().len();
+        page.value(start.to_owned(), &self, indent, at);
+        page.lines.into_iter().map(|line| line.end()).collect()
+    }
+
     /// Gives the value its origin: that of the line where it starts.
     #[must_use]
     pub fn at(mut self, at: Loc) -> Self {
@@ -134,12 +163,6 @@ impl Map {
     /// Whether it has no entry.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    /// How many keys it has.
-    pub fn len(&self) -> usize {
-        let pairs = self.entries.iter();
-        pairs.filter(|it| matches!(it, Entry::Pair(..))).count()
     }
 
     /// Adds an entry under a key of the program's own words.
@@ -226,14 +249,7 @@ impl Map {
     pub fn document(self, style: Style) -> Vec<Tok> {
         match style {
             Style::Yaml => self.lines(style, 0),
-            Style::Json => {
-                let mut page = Lines {
-                    style,
-                    lines: Vec::new(),
-                };
-                page.value(String::new(), &Node::from(self), 0, Loc::default());
-                page.lines.into_iter().map(|line| line.end()).collect()
-            }
+            Style::Json | Style::Jsonc | Style::Js => Node::from(self).document(style, ""),
         }
     }
 }
@@ -325,12 +341,15 @@ impl Lines {
                     start.push(':');
                     self.value(start, node, indent, node.at);
                 }
-                Entry::Remark(text) if self.style == Style::Yaml => {
-                    let line = format!("{}# {text}", blank(indent));
-                    self.push(line, Loc::default());
+                Entry::Remark(text) => {
+                    let sign = match self.style {
+                        Style::Yaml => "#",
+                        Style::Jsonc | Style::Js => "//",
+                        Style::Json => continue,
+                    };
+                    self.push(format!("{}{sign} {text}", blank(indent)), Loc::default());
                     continue;
                 }
-                Entry::Remark(_) => continue,
                 Entry::Snippet(tok) => {
                     let line = format!("{}{}", blank(indent), tok.as_str());
                     self.push(line, Loc::default());
@@ -340,7 +359,7 @@ impl Lines {
                     }
                 }
             }
-            if self.style == Style::Json && Some(n) != last {
+            if self.style == Style::Js || self.style != Style::Yaml && Some(n) != last {
                 self.comma();
             }
         }
@@ -348,8 +367,8 @@ impl Lines {
 
     /// Puts a value behind what its line starts with: a key and its colon, or nothing.
     fn value(&mut self, start: String, node: &Node, indent: usize, at: Loc) {
-        let gap = if start.ends_with(':') { " " } else { "" };
-        let room = WIDTH.saturating_sub(start.len() + gap.len());
+        let gap = if start.ends_with([':', '=']) { " " } else { "" };
+        let room = self.style.width().saturating_sub(start.len() + gap.len());
         let mut flow = Flow {
             style: self.style,
             text: String::new(),
@@ -362,7 +381,15 @@ impl Lines {
             flow.room = usize::MAX;
         }
         if flow.node(node).is_some() {
-            self.push(format!("{start}{gap}{}", flow.text), flow.at);
+            let long = start.len() + gap.len() + flow.text.len() > self.style.width();
+            match flow.text.split_once(" => ") {
+                // A long function is broken behind its arrow; a string begins otherwise.
+                Some((head, body)) if self.style == Style::Js && long && head.starts_with('(') => {
+                    self.push(format!("{start}{gap}{head} =>"), flow.at);
+                    self.push(format!("{}{body}", blank(indent + STEP)), flow.at);
+                }
+                _ => self.push(format!("{start}{gap}{}", flow.text), flow.at),
+            }
             return;
         }
         match (&node.kind, self.style) {
@@ -399,16 +426,16 @@ impl Lines {
                     self.item(first, inner, node.at);
                 }
             }
-            (Kind::Map(map), Style::Json) => {
+            (Kind::Map(map), _) => {
                 self.push(format!("{start}{gap}{{"), at);
                 self.entries(map, indent + STEP);
                 self.push(format!("{}}}", blank(indent)), Loc::default());
             }
-            (Kind::List(nodes), Style::Json) => {
+            (Kind::List(nodes), _) => {
                 self.push(format!("{start}{gap}["), at);
                 for (n, node) in nodes.iter().enumerate() {
                     self.value(blank(indent + STEP), node, indent + STEP, node.at);
-                    if n + 1 < nodes.len() {
+                    if n + 1 < nodes.len() || self.style == Style::Js {
                         self.comma();
                     }
                 }
@@ -449,7 +476,8 @@ impl Flow {
         match &node.kind {
             Kind::Word(word) => match self.style {
                 Style::Yaml => written(quoted::yaml, word, &mut self.text),
-                Style::Json => written(quoted::json, word, &mut self.text),
+                Style::Json | Style::Jsonc => written(quoted::json, word, &mut self.text),
+                Style::Js => written(js::write_string, word, &mut self.text),
             },
             Kind::Tok(tok) => self.text.push_str(tok.as_str()),
             Kind::Block(_) if self.style == Style::Yaml => return None,
@@ -460,15 +488,30 @@ impl Flow {
             Kind::Number(number) => self.text.push_str(&number.to_string()),
             Kind::Flag(flag) => self.text.push_str(if *flag { "true" } else { "false" }),
             Kind::List(nodes) => {
+                if self.style.is_prettier() && is_table(nodes) {
+                    return None;
+                }
                 self.text.push('[');
                 for (n, node) in nodes.iter().enumerate() {
                     self.text.push_str(if n > 0 { ", " } else { "" });
-                    self.node(node)?;
+                    if self.style.is_prettier() {
+                        // A list that fits stands on a line, wherever its values come from.
+                        let own = std::mem::take(&mut self.at);
+                        self.node(node)?;
+                        self.at = own;
+                    } else {
+                        self.node(node)?;
+                    }
                 }
                 self.text.push(']');
             }
             Kind::Map(map) => {
+                let inner = match self.style.is_prettier() && !map.is_empty() {
+                    true => " ",
+                    false => "",
+                };
                 self.text.push('{');
+                self.text.push_str(inner);
                 for (n, entry) in map.entries.iter().enumerate() {
                     let (key, node) = match entry {
                         Entry::Pair(key, node) => (key, node),
@@ -480,6 +523,7 @@ impl Flow {
                     self.text.push_str(": ");
                     self.node(node)?;
                 }
+                self.text.push_str(inner);
                 self.text.push('}');
             }
         }
@@ -487,11 +531,19 @@ impl Flow {
     }
 }
 
+/// Whether a list is one of maps, or of lists, that hold more than one value each: Prettier gives every row a line.
+fn is_table(nodes: &[Node]) -> bool {
+    let many_pairs = |it: &Node| matches!(&it.kind, Kind::Map(map) if map.entries.len() > 1);
+    let many_values = |it: &Node| matches!(&it.kind, Kind::List(list) if list.len() > 1);
+    nodes.len() > 1 && (nodes.iter().all(many_pairs) || nodes.iter().all(many_values))
+}
+
 impl Key {
     fn write(&self, style: Style, out: &mut String) {
         match (self, style) {
             (Self::Word(word), Style::Yaml) => written(quoted::yaml, word, out),
-            (Self::Word(word), Style::Json) => written(quoted::json, word, out),
+            (Self::Word(word), Style::Json | Style::Jsonc) => written(quoted::json, word, out),
+            (Self::Word(word), Style::Js) => out.push_str(js::key(word).as_str()),
             (Self::Tok(tok), _) => out.push_str(tok.as_str()),
         }
     }

@@ -85,6 +85,11 @@ impl Tok {
         }
     }
 
+    /// Code that its language's writer put together.
+    pub(super) fn code(code: &str) -> Self {
+        Self(Value::safe_string(code))
+    }
+
     /// Complete tokens that a [`Line`](super::Line) put side by side.
     pub(super) fn complete(text: &str) -> Self {
         Self(Value::safe_string(text))

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::Target;
 use crate::ir::Feature;
 
 /// The recorded evidence: target, feature, version of the program.
@@ -41,10 +42,10 @@ impl Evidence {
     }
 
     /// The versions on which a feature was seen, with commas, or `unverified`.
-    pub fn versions(&self, target: &str, feature: Feature) -> String {
-        let versions: Vec<&str> = self
-            .of(target, feature)
-            .map(|(version, _)| version)
+    pub fn versions(&self, target: &dyn Target, feature: Feature) -> String {
+        let versions: Vec<String> = self
+            .of(target.id(), feature)
+            .map(|(version, _)| target.seen_on(version))
             .collect();
         if versions.is_empty() {
             "unverified".to_owned()

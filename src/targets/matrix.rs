@@ -32,7 +32,7 @@ pub fn summary() -> String {
         for feature in features {
             let _ = write!(out, "| `{}` {} |", feature.id(), cell(feature.meaning()));
             for target in ALL {
-                let seen = Evidence::recorded().versions(target.id(), feature);
+                let seen = Evidence::recorded().versions(*target, feature);
                 let _ = write!(out, " {} · {seen} |", word(&target.support(feature)));
             }
             out.push('\n');
@@ -110,6 +110,8 @@ fn sights(target: &dyn Target, feature: Feature) -> String {
                 .iter()
                 .map(|note| format!("not kept: {note}")),
         );
+        let versions = versions.iter().map(|it| target.seen_on(it));
+        let versions: Vec<String> = versions.collect();
         format!("{}: {}", versions.join(", "), parts.join("; "))
     });
     told.collect::<Vec<_>>().join("<br>")

@@ -13,6 +13,7 @@ pub mod matrix;
 pub mod nginx;
 pub mod support;
 pub mod traefik;
+pub mod worker;
 
 use std::cell::OnceCell;
 
@@ -33,6 +34,7 @@ pub static ALL: &[&dyn Target] = &[
     &alb::Alb,
     &ingress::Ingress,
     &gateway::GatewayApi,
+    &worker::Worker,
 ];
 
 /// The target of this id.
@@ -50,6 +52,11 @@ pub trait Target: Sync {
 
     /// The oldest and the newest version whose behaviour is known; the newest is the default.
     fn versions(&self) -> (Version, Version);
+
+    /// What a version of the record stands for, where it is more than the number of the target's own program.
+    fn seen_on(&self, version: &str) -> String {
+        version.to_owned()
+    }
 
     /// Whether it is a service of others, or a cluster, which no machine runs: `all` does not mean it, for few specs are written for it.
     fn is_platform(&self) -> bool {

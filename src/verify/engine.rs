@@ -57,7 +57,7 @@ pub fn run(
 ) -> std::result::Result<Outcome, NoLab> {
     let losses = Losses::of(job.target, job.gateway);
     let program = job.found.program;
-    let groups = groups(probes);
+    let groups = groups(probes, |probe| program.unseen(probe.feature).is_none());
     let results: Mutex<Vec<(usize, Result)>> = Mutex::default();
     let failed: Mutex<Option<NoLab>> = Mutex::default();
     let moved: Mutex<Moved> = Mutex::default();
@@ -73,6 +73,12 @@ pub fn run(
         lock(&results).push((index, result));
         (limits.progress)(done.fetch_add(1, Ordering::Relaxed) + 1);
     };
+    for (index, probe) in probes.iter().enumerate() {
+        if let Some(why) = program.unseen(probe.feature) {
+            let seen = Err(Miss::Unseen(why.to_owned()));
+            keep(index, losses.judge(probe, seen, None, Duration::ZERO));
+        }
+    }
     let one = |at: usize| {
         let (setup, members) = &groups[at];
         if lock(&failed).is_some() {
@@ -214,10 +220,11 @@ impl Open {
 }
 
 /// Which probes share a lab: the ones that wait come first, so that the others fill the time.
-fn groups(probes: &[Probe]) -> Vec<(Setup, Vec<usize>)> {
+fn groups(probes: &[Probe], asked: impl Fn(&Probe) -> bool) -> Vec<(Setup, Vec<usize>)> {
     let mut shared: BTreeMap<Setup, Vec<usize>> = BTreeMap::new();
     let mut alone = Vec::new();
-    for (index, probe) in probes.iter().enumerate() {
+    let those = probes.iter().enumerate().filter(|(_, probe)| asked(probe));
+    for (index, probe) in those {
         if probe.setup.alone {
             alone.push((probe.setup, vec![index]));
         } else {

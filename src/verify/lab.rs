@@ -159,6 +159,7 @@ impl Lab {
                 *text = patch(text);
             }
         }
+        texts.extend(job.found.program.surroundings(&gateway)?);
         let texts: Vec<(&str, &str)> = texts
             .iter()
             .map(|(name, text)| (name.as_str(), text.as_str()))
@@ -283,6 +284,8 @@ fn own_files(gateway: &mut Gateway, folder: &Folder) {
     if let Some(storage) = &mut gateway.rooms.caddy.storage {
         storage.value = file("storage");
     }
+    // The servers themselves are asked, not what stands in their place.
+    gateway.rooms.worker.upstreams.clear();
     let nginx = &mut gateway.rooms.nginx;
     nginx.access_log.value = file("access.log");
     nginx.error_log.value = file("error.log");

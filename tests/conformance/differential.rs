@@ -118,8 +118,11 @@ fn is_about_routing(code: &str) -> bool {
         "respond",
         "listener",
     ];
+    // What is lost of a handshake, and of these by a Worker, a header and the way to it, is not where a request goes.
+    const BESIDE: [&str; 2] = ["worker::host.regex", "worker::websocket.only"];
     let feature = code.split("::").nth(1).unwrap_or_default();
-    FAMILIES.contains(&feature.split('.').next().unwrap_or_default())
+    let beside = feature == "websocket.upgrade" || BESIDE.contains(&code);
+    !beside && FAMILIES.contains(&feature.split('.').next().unwrap_or_default())
 }
 
 fn good(text: &str) -> Option<Compiled> {

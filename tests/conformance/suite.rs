@@ -170,7 +170,12 @@ fn fault(case: &Case, target: &str, column: &Column) -> Option<String> {
     if count(Judgement::Modest) > 0 && !case.only().is_empty() {
         return Some("the loss report is too modest".to_owned());
     }
-    match (count(Judgement::Unseen), case.unseen(target)) {
+    // What the program does not stand for is no matter of the case.
+    let program = column.found.program;
+    let unseen = results
+        .iter()
+        .filter(|it| it.judgement == Judgement::Unseen && program.unseen(it.feature).is_none());
+    match (unseen.count(), case.unseen(target)) {
         (0, None) => None,
         (0, Some(why)) => Some(format!("`x-unseen` says {why}, and everything was seen")),
         (_, None) if !case.only().is_empty() => Some("a promise was not seen".to_owned()),

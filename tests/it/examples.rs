@@ -19,10 +19,7 @@ const JUDGES: [(&str, &[(&str, &str)]); 3] = [
     ("envoy", &[("envoy-1.40", "1.40")]),
 ];
 
-/// Targets that cannot do all that an example asks for: what they lose is a warning here, and stands in the report.
-const PLATFORMS: [&str; 3] = ["alb", "ingress", "gateway"];
-
-/// An example whose losses on a target are warnings.
+/// An example whose losses on a platform are warnings: it cannot do all that the example asks for, and its report says so.
 fn losing(path: &Path, target: &str) -> Compiled {
     let name = path.file_name().expect("a file").to_string_lossy();
     let text = std::fs::read_to_string(path).expect("readable");
@@ -148,9 +145,7 @@ fn files_and_losses_are_as_committed() {
         let plain = compiled(&path, None);
         let mut report = String::new();
         for target in targets::ALL {
-            let warned = PLATFORMS
-                .contains(&target.id())
-                .then(|| losing(&path, target.id()));
+            let warned = target.is_platform().then(|| losing(&path, target.id()));
             let plain = warned.as_ref().unwrap_or(&plain);
             let own = compile::for_target(plain, target.id(), World::EMPTY);
             let compiled = own.as_ref().unwrap_or(plain);

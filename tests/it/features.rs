@@ -136,6 +136,7 @@ const OTHERS_CHANGE: &[&str] = &[
     "limit.requests.bucket",
     "log.fields",
     "timeout.idle",
+    "timeout.stream_idle",
     "upstream.backup",
 ];
 

@@ -37,3 +37,4 @@ mod specs;
 mod traefik;
 mod wire;
 mod wire_live;
+mod worker;

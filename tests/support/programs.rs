@@ -23,13 +23,16 @@ pub(crate) const CADDY: [&str; 1] = ["caddy-2.11"];
 /// Traefik as the controller of Ingress and Gateway API resources.
 #[allow(dead_code)]
 pub(crate) const CONTROLLERS: [&str; 2] = ["ingress-3.7", "gateway-3.7"];
+/// The runtime of Cloudflare Workers that a package of a registry holds.
+pub(crate) const WORKER: [&str; 1] = ["worker-2026.11"];
 /// Each program in both ends of its range, as far as packages hold them: the targets in the order of the matrix.
-pub(crate) const SERVERS: [(&str, &[&str]); 5] = [
+pub(crate) const SERVERS: [(&str, &[&str]); 6] = [
     ("nginx", &NGINX),
     ("haproxy", &HAPROXY),
     ("traefik", &TRAEFIK),
     ("envoy", &ENVOY),
     ("caddy", &CADDY),
+    ("worker", &WORKER),
 ];
 /// The names of every program that serves, both ends of each range.
 pub(crate) fn servers() -> Vec<&'static str> {

@@ -8,6 +8,7 @@ pub mod caddy;
 pub mod cloudformation;
 pub mod envoy;
 pub mod haproxy;
+pub mod js;
 pub mod kubernetes;
 pub mod nginx;
 pub(super) mod quoted;

@@ -137,7 +137,7 @@ impl Lower<'_> {
             alb: self.alb_room(all, spec, routes),
             ingress: self.ingress_room(all, spec, routes),
             gateway: self.gateway_room(all, spec, routes),
-            worker: self.worker_room(all, routes),
+            worker: self.worker_room(all, spec, routes),
             proxy: ProxyRoom {
                 room: common!(self, &all.proxy, routes),
                 storage: written(all.proxy.as_ref().and_then(|it| it.value.storage.as_ref())),
@@ -404,8 +404,9 @@ impl Lower<'_> {
         }
     }
 
-    fn worker_room(&mut self, all: &model::Targets, routes: &[Route]) -> WorkerRoom {
+    fn worker_room(&mut self, all: &model::Targets, spec: &Spec, routes: &[Route]) -> WorkerRoom {
         let it = all.worker.as_ref().map(|it| &it.value);
+        self.check_known(it.and_then(|it| it.upstreams.as_ref()), "upstream", spec);
         WorkerRoom {
             room: common!(self, &all.worker, routes),
             name: written(it.and_then(|it| it.name.as_ref())),

@@ -51,7 +51,7 @@ pub fn details(targets: &[&dyn Target]) -> String {
             let _ = writeln!(out, "\n{}", family.title());
             for feature in features {
                 let support = target.support(feature);
-                let seen = Evidence::recorded().versions(target.id(), feature);
+                let seen = Evidence::recorded().versions(*target, feature);
                 let _ = writeln!(
                     out,
                     "{:first$}{:VERDICT$}{seen}",

@@ -7,6 +7,7 @@ mod haproxy;
 mod kubernetes;
 mod nginx;
 mod traefik;
+mod workerd;
 
 use std::fmt;
 use std::fs::File;
@@ -36,6 +37,7 @@ pub static ALL: &[&dyn Program] = &[
     &caddy::Caddy,
     &kubernetes::INGRESS,
     &kubernetes::GATEWAY,
+    &workerd::Workerd,
 ];
 
 /// How long a program may take to say its version, or to check a file.
@@ -127,6 +129,19 @@ pub trait Program: Sync {
 
     /// Why a promise about a feature that is broken here may be kept by the program that this one stands for.
     fn differs(&self, _gateway: &Gateway, _feature: Feature) -> Option<&'static str> {
+        None
+    }
+
+    /// Files that stand beside the rendered ones: what brings the program's surroundings, where it does not listen by itself.
+    ///
+    /// # Errors
+    /// When a file that the gateway names cannot be read.
+    fn surroundings(&self, _gateway: &Gateway) -> io::Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+
+    /// Why promises about a feature say nothing here, where something else than this program keeps or breaks them.
+    fn unseen(&self, _feature: Feature) -> Option<&'static str> {
         None
     }
 
