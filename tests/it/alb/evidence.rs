@@ -118,6 +118,22 @@ fn absent(text: &str, id: &str) -> bool {
     template["Resources"][id].is_null()
 }
 
+/// The template of the base, then those of every feature that changes it and is rendered, by its id.
+pub(super) fn pairs() -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(root().join("tests/it/features.yaml")).expect("the pairs");
+    let pairs: Pairs = serde_yaml::from_str(&text).expect("YAML");
+    let base = template(&pairs.base, "{}");
+    let mut templates = vec![("base".to_owned(), base.clone())];
+    for (id, change) in &pairs.features {
+        let feature = Feature::by_id(id).expect("a feature");
+        let text = template(&pairs.base, change);
+        if text != base && gets(&pairs.base, change, feature) {
+            templates.push((id.clone(), text));
+        }
+    }
+    templates
+}
+
 /// The server with its version, which is pinned.
 fn version() -> String {
     let list = root().join("tests/programs/cloudformation.txt");
@@ -134,17 +150,8 @@ fn the_record_is_what_is_seen() {
         assert!(routed.contains(&feature), "{feature} is in no spec");
         seen.add("alb", feature, "template evaluated", true, []);
     }
-    let text = std::fs::read_to_string(root().join("tests/it/features.yaml")).expect("the pairs");
-    let pairs: Pairs = serde_yaml::from_str(&text).expect("YAML");
-    let base = template(&pairs.base, "{}");
-    let mut templates = vec![("base".to_owned(), base.clone())];
-    for (id, change) in &pairs.features {
-        let feature = Feature::by_id(id).expect("a feature");
-        let text = template(&pairs.base, change);
-        if text != base && gets(&pairs.base, change, feature) {
-            templates.push((id.clone(), text));
-        }
-    }
+    let templates = pairs();
+    let base = templates[0].1.clone();
     let Some(found) = deployed(&templates) else {
         return;
     };

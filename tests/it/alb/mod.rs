@@ -1,15 +1,18 @@
 //! AWS ALB: what is rendered, how an evaluator of the template routes, what the linter and a service of its kind say to it.
 
 mod accepted;
+mod attributes;
 mod call;
 mod deployed;
 mod evaluator;
 mod evidence;
 mod guards;
 mod hostile;
+mod law;
 mod limits;
 mod routing;
 mod stable;
+mod traps;
 
 use serde_json::Value;
 use wsgen::compile::{self, Compiled, Input, NoFiles, Options, World};

@@ -107,6 +107,20 @@ struct Seen {
     features: BTreeSet<Feature>,
 }
 
+/// The templates of some generated specs.
+pub(super) fn templates(specs: u64) -> Vec<String> {
+    let of = |seed: u64| {
+        let text = spec(&mut Dice(seed));
+        let inputs = vec![wsgen::compile::Input::new("spec.yaml", text.as_str())];
+        rendered_of(&wsgen::compile::compile(
+            inputs,
+            wsgen::compile::World::EMPTY,
+        ))
+        .0
+    };
+    (1..=specs).filter_map(of).collect()
+}
+
 /// What was asked for in specs whose templates route as the contract does.
 pub(super) fn routed() -> BTreeSet<Feature> {
     let mut seen = Seen::default();
