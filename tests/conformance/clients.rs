@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
-use wsgen::compile::{self, Input, Options, World};
+use wsgen::compile::{self, Options};
 use wsgen::targets;
 use wsgen::verify::folder::Folder;
 use wsgen::verify::port;
@@ -13,6 +13,7 @@ use wsgen::verify::process::Running;
 use wsgen::verify::wire::Authority;
 
 use crate::bless::root;
+use crate::cases::compiled;
 use crate::programs::{self, Program};
 
 /// Each checks its argument: a program of `tests/programs/install`, and the script it runs.
@@ -111,13 +112,24 @@ impl Lab {
             true => "stickiness: { cookie: { name: node } }",
             false => "balance: { hash: { source: true } }",
         };
+        let authority = Authority::new();
+        let pair = authority.try_issue(&["chat.example"]).expect("a name");
+        let folder = Folder::new("clients").expect("a folder");
+        folder.write("ca.pem", authority.pem()).expect("a file");
+        let joined = pair.joined();
+        folder.write("site.pem", &joined).expect("a file");
+        let site = match target {
+            // What stands around the runtime holds the text of the file.
+            "worker" => folder.path().join("site.pem").display().to_string(),
+            _ => "site.pem".to_owned(),
+        };
         let spec = format!(
             r#"
 wsgen: 1
 listeners:
   plain: {{ port: {plain}, address: 127.0.0.1 }}
   secure: {{ port: {secure}, address: 127.0.0.1, tls: {{ certificates: [site] }} }}
-certificates: {{ site: {{ hosts: [chat.example], cert: site.pem, key: site.pem }} }}
+certificates: {{ site: {{ hosts: [chat.example], cert: "{site}", key: "{site}" }} }}
 upstreams: {{ a: {{ servers: ["127.0.0.1:{}", "127.0.0.1:{}"], {stay} }} }}
 routes:
   - name: socket
@@ -132,20 +144,17 @@ targets: {{ {target}: {{ version: "{}" }} }}
 "#,
             ports[0], ports[1], found.version
         );
-        let compiled = compile::compile(vec![Input::new("spec.yaml", spec)], World::EMPTY);
+        let compiled = compiled("clients", &spec, target);
         let target = targets::by_id(target).expect("a target");
         let rendered = compile::render(&compiled, target, Options::default());
         assert!(!rendered.files.is_empty(), "{:#?}", rendered.report);
-        let texts: Vec<(String, String)> = rendered
-            .files
-            .iter()
-            .map(|file| (file.path.to_string_lossy().into_owned(), file.text.clone()))
+        let rendered = rendered.files.into_iter();
+        let mut texts: Vec<(String, String)> = rendered
+            .map(|file| (file.path.to_string_lossy().into_owned(), file.text))
             .collect();
-        let authority = Authority::new();
-        let pair = authority.try_issue(&["chat.example"]).expect("a name");
-        let folder = Folder::new("clients").expect("a folder");
-        folder.write("ca.pem", authority.pem()).expect("a file");
-        let joined = pair.joined();
+        let gateway = compiled.gateway.as_ref().expect("it was rendered");
+        let around = found.program.surroundings(gateway);
+        texts.extend(around.expect("its files can be read"));
         let mut files = borrowed(&texts);
         files.push(("site.pem", &joined));
         let wait = [plain, secure].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
@@ -228,8 +237,9 @@ fn through_all(client: (&str, &str), servers: &str, waits: bool) {
             let what = format!("{} through {} (TLS: {secure})", client.1, lab.name);
             lab.client(client, secure, &[]).checks(&what);
         }
-        // Traefik: a reload ends no tunnel, so that there is nothing to come back from.
-        if !waits || lab.name.starts_with("traefik") {
+        // Traefik: a reload ends no tunnel, so that there is nothing to come back from; nor does a deployment of a Worker.
+        let stays = ["traefik", "worker"];
+        if !waits || stays.iter().any(|it| lab.name.starts_with(it)) {
             continue;
         }
         let mut held = lab.client(client, true, &["--hold"]);

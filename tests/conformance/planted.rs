@@ -7,7 +7,7 @@ use wsgen::verify::judge::Judgement;
 use wsgen::verify::run::{self, Wish};
 
 use crate::cases::compiled;
-use crate::programs::{CADDY, ENVOY, HAPROXY, NGINX, Program, TRAEFIK, present};
+use crate::programs::{CADDY, ENVOY, HAPROXY, NGINX, Program, TRAEFIK, WORKER, present};
 
 const SPEC: &str = r#"
 wsgen: 1
@@ -281,6 +281,56 @@ fn bugs_in_envoy_are_caught() {
                         "retry_on: \"connect-failure,reset\"\n",
                     )
                 },
+            },
+        ],
+    );
+}
+
+#[test]
+fn bugs_in_a_worker_are_caught() {
+    caught(
+        &WORKER,
+        &[
+            // The request asks for an upgrade, and the answer is no socket: nothing hands it on.
+            Bug {
+                feature: "websocket.upgrade",
+                plant: |text| text.replace("    webSocket: response.webSocket,\n", ""),
+            },
+            Bug {
+                feature: "path.prefix",
+                plant: |text| {
+                    text.replace(
+                        "return path.startsWith(prefix) && (prefix.endsWith(\"/\") || [\"\", \"/\"].includes(path.charAt(prefix.length)));",
+                        "return path.startsWith(prefix);",
+                    )
+                },
+            },
+            Bug {
+                feature: "headers.forwarded",
+                plant: |text| {
+                    text.replace(
+                        "headers.set(\"x-forwarded-for\", peer)",
+                        "headers.append(\"x-forwarded-for\", peer)",
+                    )
+                },
+            },
+            Bug {
+                feature: "stickiness.cookie.attributes",
+                plant: |text| text.replace("; HttpOnly", ""),
+            },
+            // The whole answer is read before any of it goes on.
+            Bug {
+                feature: "stream",
+                plant: |text| {
+                    text.replace(
+                        "  response = new Response(response.body, {",
+                        "  const whole = response.webSocket ? null : await response.arrayBuffer();\n  response = new Response(whole, {",
+                    )
+                },
+            },
+            Bug {
+                feature: "host.exact",
+                plant: |text| text.replace(": name === host;", ": name.endsWith(host);"),
             },
         ],
     );
