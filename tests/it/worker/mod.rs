@@ -3,6 +3,7 @@
 mod pattern;
 mod refused;
 mod scripts;
+mod traps;
 
 use std::path::PathBuf;
 use std::process::Command;
