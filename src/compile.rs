@@ -267,7 +267,18 @@ pub fn render_gateway(
         }
     }
     let (oldest, newest) = target.versions();
+    let has_versions = !target.is_platform() || oldest != newest;
     let written = target.room(gateway).version.as_ref();
+    if let Some(version) = written.filter(|_| !has_versions) {
+        report
+            .error(format!("{}::version", target.id()), version.loc())
+            .says(format!(
+                "{} is a service, which has no versions",
+                target.title()
+            ))
+            .help("leave `version` out");
+    }
+    let written = written.filter(|_| has_versions);
     if let Some(version) = written
         && version.value > newest
     {

@@ -43,9 +43,12 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
     }
     let (found, absent) = programs(args)?;
     for target in absent {
-        note(&format!(
-            "no {target} here: install it, or name it with `--program {target}=PATH`"
-        ));
+        note(&match programs::by_id(target) {
+            Some(_) => {
+                format!("no {target} here: install it, or name it with `--program {target}=PATH`")
+            }
+            None => format!("{target} is a service of others: no program here can be asked"),
+        });
     }
     if found.is_empty() {
         let known: Vec<&str> = programs::ALL.iter().map(|it| it.target()).collect();

@@ -172,6 +172,14 @@ pub const CODES: &[(&str, &str)] = &[
         "A rule compares five values in all: host, path, method, client, headers and query parameters.",
     ),
     (
+        "alb::resources",
+        "CloudFormation takes 500 resources in a template; each rule, listener, target group and further certificate is one.",
+    ),
+    (
+        "alb::parameters",
+        "CloudFormation takes 200 parameters in a template; each server name and each certificate is one.",
+    ),
+    (
         "alb::listeners",
         "A load balancer has 50 listeners at most.",
     ),

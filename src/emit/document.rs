@@ -165,6 +165,12 @@ impl Map {
         self.entries.is_empty()
     }
 
+    /// How many keys it has.
+    pub fn len(&self) -> usize {
+        let pairs = self.entries.iter();
+        pairs.filter(|it| matches!(it, Entry::Pair(..))).count()
+    }
+
     /// Adds an entry under a key of the program's own words.
     #[must_use]
     pub fn put(self, key: &'static str, node: impl Into<Node>) -> Self {

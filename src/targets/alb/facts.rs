@@ -25,6 +25,9 @@ pub(super) const LISTENERS: usize = 50;
 pub(super) const CERTIFICATES: usize = 25;
 /// Listeners of a load balancer that verify client certificates.
 pub(super) const VERIFYING: usize = 2;
+/// Resources and parameters of a template.
+pub(super) const RESOURCES: usize = 500;
+pub(super) const PARAMETERS: usize = 200;
 /// The highest weight of a target group.
 pub(super) const WEIGHT: u64 = 999;
 /// The longest value of a condition, and the longest part of a redirect.

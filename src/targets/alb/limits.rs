@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::ids::Ids;
 use super::rules::{Rule, rules};
-use super::{facts, room, weights};
+use super::{facts, plan, room, weights};
 use crate::diag::Report;
 use crate::ir::{Gateway, Loc};
 use crate::targets::Verdicts;
@@ -27,7 +27,34 @@ pub(super) fn limits(g: &Gateway, v: &Verdicts<'_>) -> Report {
         .collect();
     values(&all, &mut report);
     budget(g, &all, &mut report);
+    if !report.has_errors() {
+        template(g, v, &mut report);
+    }
     report
+}
+
+/// What CloudFormation takes in one template.
+fn template(g: &Gateway, v: &Verdicts<'_>, report: &mut Report) {
+    let (resources, parameters) = plan::counts(g, v);
+    if resources > facts::RESOURCES {
+        report
+            .error("alb::resources", g.rooms.alb.rules.loc())
+            .says(format!(
+                "the template would have {resources} resources, and CloudFormation takes {}",
+                facts::RESOURCES
+            ))
+            .help("each rule is one: put some of the routes on a load balancer of their own");
+    }
+    if parameters > facts::PARAMETERS {
+        let named = g.upstreams.iter().find(|it| it.has_names());
+        report
+            .error("alb::parameters", named.map_or(Loc::default(), |it| it.at))
+            .says(format!(
+                "the template would have {parameters} parameters, and CloudFormation takes {}",
+                facts::PARAMETERS
+            ))
+            .help("each server name and each certificate is one: write addresses, or name target groups in `targets.alb.upstreams`");
+    }
 }
 
 /// The rules against the quota: the count, and the routes that do not fit any more, in the order of the file.

@@ -13,6 +13,21 @@ pub(super) fn check(room: &AlbRoom, report: &mut Report) {
             .says("a load balancer needs two subnets, in two zones")
             .help("name a second one, or leave `subnets` out: then it is a parameter");
     }
+    if let Some(subnets) = &room.subnets
+        && let Some(twice) = subnets
+            .value
+            .iter()
+            .enumerate()
+            .find_map(|(n, id)| subnets.value[..n].contains(id).then_some(id))
+    {
+        report
+            .error("alb::subnets", subnets.loc())
+            .says(format!(
+                "the subnet `{}` is named twice",
+                twice.escape_debug()
+            ))
+            .help("a load balancer has one subnet in each of its zones");
+    }
     let ids = room
         .subnets
         .iter()

@@ -245,12 +245,13 @@ pub(super) fn support(feature: Feature) -> Support {
         LimitHead => unsupported("the load balancer's own limits: 16 KB for a line, 64 KB for the head").seen(DOCS),
         LimitBody => depends("8 KiB, what a web ACL sees of a body", |u, env| {
             let size = u.on.route().and_then(|it| it.body.value);
+            let name = u.on.route().map_or("NAME", |it| &it.name);
             match size {
                 _ if !route::may_use_waf(env) => unsupported("it needs a web ACL, and `targets.alb.waf` is off: the route answers 503"),
                 Some(size) if size.as_bytes() <= facts::INSPECTED_BODY => exact(),
                 _ => unsupported("a web ACL sees the first 8 KB of a body, so that a larger limit cannot be kept: the route answers 503")
                     .seen(DOCS)
-                    .help("limit the body in the application, and take the limit out for this target: `targets: {alb: {set: {routes.NAME.limits.body: off}}}`"),
+                    .help(format!("limit the body in the application, and take the limit out for this target: `targets: {{alb: {{set: {{routes.{name}.limits.body: off}}}}}}`")),
             }
         }),
         LimitRequests => depends("ten in a window of 10 minutes or more often", route::requests),
