@@ -172,6 +172,10 @@ pub const CODES: &[(&str, &str)] = &[
         "A rule compares five values in all: host, path, method, client, headers and query parameters.",
     ),
     (
+        "alb::capacity",
+        "A web ACL has 1500 capacity units in its price and 5000 at most; each comparison of a limited route costs two or three.",
+    ),
+    (
         "alb::resources",
         "CloudFormation takes 500 resources in a template; each rule, listener, target group and further certificate is one.",
     ),

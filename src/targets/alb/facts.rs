@@ -28,6 +28,8 @@ pub(super) const VERIFYING: usize = 2;
 /// Resources and parameters of a template.
 pub(super) const RESOURCES: usize = 500;
 pub(super) const PARAMETERS: usize = 200;
+/// Capacity units of a web ACL: those that are in its price, and the most.
+pub(super) const CAPACITY: (usize, usize) = (1500, 5000);
 /// The highest weight of a target group.
 pub(super) const WEIGHT: u64 = 999;
 /// The longest value of a condition, and the longest part of a redirect.

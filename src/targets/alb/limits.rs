@@ -35,7 +35,26 @@ pub(super) fn limits(g: &Gateway, v: &Verdicts<'_>) -> Report {
 
 /// What CloudFormation takes in one template.
 fn template(g: &Gateway, v: &Verdicts<'_>, report: &mut Report) {
-    let (resources, parameters) = plan::counts(g, v);
+    let plan::Counts {
+        resources,
+        parameters,
+        capacity,
+    } = plan::counts(g, v);
+    if capacity > facts::CAPACITY.0 {
+        let limited = g
+            .routes
+            .iter()
+            .find(|it| it.requests.is_some() || it.body.value.is_some());
+        report
+            .warning("alb::capacity", limited.map_or(Loc::default(), |it| it.at))
+            .says(format!(
+                "the web ACL may need {capacity} capacity units; AWS charges for more than {}, and refuses more than {}",
+                facts::CAPACITY.0,
+                facts::CAPACITY.1
+            ))
+            .label("the first route with a limit")
+            .help("limit routes whose paths lie in no other route's: what earlier routes take is left out of each count");
+    }
     if resources > facts::RESOURCES {
         report
             .error("alb::resources", g.rooms.alb.rules.loc())

@@ -383,3 +383,19 @@ fn ten_thousand_routes_take_little_time() {
     let took = begin.elapsed();
     assert!(took.as_secs() < 20, "{took:?}");
 }
+
+/// A limit of the last route leaves out what all the others take.
+#[test]
+fn a_web_acl_that_costs_too_much_is_told() {
+    let limited = |count: usize| {
+        many(count)
+            + "  - { name: all, host: a.example, upstream: app, limits: { requests: { rate: 5/s } } }\ntargets: { alb: { rules: 1000 } }\n"
+    };
+    let said = shown(&limited(300));
+    // Host and path of each of them cost seven.
+    assert!(
+        said.contains("the web ACL may need 2115 capacity units"),
+        "{said}"
+    );
+    assert!(!shown(&limited(90)).contains("capacity"));
+}

@@ -78,15 +78,29 @@ pub(super) fn plan<'a>(g: &'a Gateway, v: &'a Verdicts<'a>, env: &'a Env<'a>) ->
     Plan { lines }
 }
 
-/// How many resources and parameters the template has.
-pub(super) fn counts(g: &Gateway, v: &Verdicts<'_>) -> (usize, usize) {
+/// What a template has of what is counted.
+pub(super) struct Counts {
+    /// Resources.
+    pub(super) resources: usize,
+    /// Parameters.
+    pub(super) parameters: usize,
+    /// Capacity units of the web ACL, at most: AWS counts what is alike once.
+    pub(super) capacity: usize,
+}
+
+/// How much of what is counted the template has.
+pub(super) fn counts(g: &Gateway, v: &Verdicts<'_>) -> Counts {
     let ctx = Ctx {
         g,
         v,
         style: Style::Json,
     };
     let (parameters, resources) = built(&ctx);
-    (resources.len(), parameters.map.len())
+    Counts {
+        resources: resources.len(),
+        parameters: parameters.map.len(),
+        capacity: waf::capacity(&ctx),
+    }
 }
 
 fn built(ctx: &Ctx<'_>) -> (Parameters, Map) {

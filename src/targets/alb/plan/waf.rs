@@ -2,7 +2,7 @@
 
 use super::Ctx;
 use super::statement::{both, either, has_header, larger, not, of_route, outside};
-use crate::emit::{Map, Node};
+use crate::emit::{Map, Node, Style, Tok};
 use crate::ir::{ClientRange, Feature, PerKey, RequestLimit, Route, Subject};
 use crate::targets::alb::facts;
 use crate::targets::alb::ids::named;
@@ -77,6 +77,25 @@ pub(super) fn resources(ctx: &Ctx<'_>) -> Map {
             "WebAclAssociation",
             ctx.resource("AWS::WAFv2::WebACLAssociation", association),
         )
+}
+
+/// What the web ACL costs in capacity units, by what AWS says of each statement. A transformation of a field counts once.
+pub(super) fn capacity(ctx: &Ctx<'_>) -> usize {
+    const COSTS: [(&str, usize); 6] = [
+        ("\"ByteMatchStatement\":", 2),
+        ("\"RegexMatchStatement\":", 3),
+        ("\"SizeConstraintStatement\":", 1),
+        ("\"IPSetReferenceStatement\":", 1),
+        ("\"RateBasedStatement\":", 2),
+        ("\"CustomKeys\":", 30),
+    ];
+    let lines = resources(ctx).lines(Style::Json, 0);
+    let text: String = lines.iter().map(Tok::as_str).collect();
+    let costs = COSTS.iter();
+    let sum: usize = costs
+        .map(|(word, cost)| text.matches(word).count() * cost)
+        .sum();
+    sum + 10 * usize::from(text.contains("\"LOWERCASE\""))
 }
 
 /// Routes that are not closed anyway.
