@@ -38,6 +38,7 @@ rules! {
     http_check_expecting_101
     inline_secret
     key_mismatch
+    limit_without_its_header
     polling_transport_without_stickiness
     raw_snippet
     reconnect_stampede

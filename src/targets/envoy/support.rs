@@ -84,9 +84,7 @@ pub(super) fn support(feature: Feature) -> Support {
             }
         }),
 
-        WebSocketUpgrade => approx("a server's answer to a handshake that is neither 101 nor an error, such as 200 or 302, reaches the client without its body")
-            .seen(SEEN)
-            .help("let the application refuse handshakes with 4xx or 5xx: those pass whole"),
+        WebSocketUpgrade => exact(),
         WebSocketOff => depends("whether the listener has sockets elsewhere", |u, env| {
             let beside = u.on.route().is_some_and(|route| {
                 env.gateway.listeners_of(route).any(|listener| {

@@ -52,7 +52,6 @@ fn tunnels(gateway: &Gateway, route: &Route) -> Vec<Probe> {
         let run = move |lab: &Lab| run(lab, id);
         Probe::new(Feature::WebSocketUpgrade, route, websocket.at, promise, run)
     };
-    // A loss of what odd refusals hold excuses nothing else.
     let through = [
         upgrade(
             "text and binary messages from 1 byte to 16 MiB come back as they were, whole or in fragments",
@@ -65,15 +64,12 @@ fn tunnels(gateway: &Gateway, route: &Route) -> Vec<Probe> {
         let upstream = gateway.upstream(share.upstream.value);
         upstream.passive.is_some() || upstream.health.is_some()
     });
+    // The statuses that the contract names: what an application says to a handshake that it does not want.
     let refusal = upgrade(
-        "a handshake that the server refuses reaches the client as it is",
+        "a handshake that the server refuses with an error reaches the client as it is",
         |lab, route| refused(lab, route, &["401", "403", "404", "503"]),
     );
     let refusal = refusal.strictly();
-    let odd = upgrade(
-        "a server's answer to a handshake that is neither 101 nor an error reaches the client as it is",
-        |lab, route| refused(lab, route, &["200", "302"]),
-    );
     let token_at = websocket.tokens.loc();
     if websocket.only.value {
         add(
@@ -98,7 +94,6 @@ fn tunnels(gateway: &Gateway, route: &Route) -> Vec<Probe> {
     probes.extend(through.map(Probe::strictly));
     probes.push(upgrade("extensions pass in both directions", extensions));
     probes.push(if ejects { refusal.alone() } else { refusal });
-    probes.push(odd);
     probes
 }
 

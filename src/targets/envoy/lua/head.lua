@@ -129,9 +129,7 @@ local function page(handle, status)
       headers:remove("content-encoding")
       headers:remove("content-type")
       if it.body ~= "" then headers:replace("content-type", it.content_type) end
-      local body = handle:body(true)
-      headers:replace("content-length", tostring(body:setBytes(it.body)))
-      return
+      return it.body
     end
   end
 end
@@ -157,10 +155,17 @@ local function cors(handle)
   end
 end
 
+-- The body that the answer has to have; nil keeps its own.
 local function answer(handle)
   local status = tonumber(handle:headers():get(":status"))
-  page(handle, status)
+  local body = page(handle, status)
   cors(handle)
+  return body
+end
+
+local function replace(handle, text)
+  local body = handle:body(true)
+  handle:headers():replace("content-length", tostring(body:setBytes(text)))
 end
 
 -- A script that fails lets the answer go on: what it had to hide or to change must not.
@@ -175,14 +180,16 @@ local function withhold(handle)
   headers:replace("content-type", "text/plain")
   -- Of a tunnel there is no end to wait for.
   if tunnel then return end
-  local body = handle:body(true)
-  headers:replace("content-length", tostring(body:setBytes("unavailable")))
+  replace(handle, "unavailable")
 end
 
 function envoy_on_response(handle)
-  local ok, why = pcall(answer, handle)
+  local ok, said = pcall(answer, handle)
   if not ok then
-    handle:logErr(tostring(why))
+    handle:logErr(tostring(said))
     withhold(handle)
+  elseif said then
+    -- Here and not below pcall: what waits for a body is not woken there (seen on 1.40).
+    replace(handle, said)
   end
 end
