@@ -63,6 +63,7 @@ pub(super) fn plan<'a>(g: &'a Gateway, v: &'a Verdicts<'a>, env: &Env<'_>) -> Pl
         raw.push(Tok::fixed("// raw, outside the contract:"));
         let lines = top.value.lines();
         raw.extend(lines.map(|line| Tok::snippet(line).at(top.loc())));
+        raw.push(Tok::fixed(""));
     }
     let log = g.log.as_ref();
     let names = |start, list: &[String]| match list {
