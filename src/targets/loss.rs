@@ -144,7 +144,8 @@ pub fn judge<'a>(
 
 /// The loss report of one target.
 ///
-/// Written and unsupported is an error (or what `on_loss` says), written and approximated a warning, defaults one folded note.
+/// Written and unsupported is an error (or what `on_loss` says), written and approximated a warning, defaults one folded note,
+/// unless they lead a route's requests elsewhere.
 /// An accepted loss is silent, but a guard that is not rendered stays a warning. `deny` makes every loss that is not accepted an error.
 pub fn report(
     target: &dyn Target,
@@ -234,7 +235,8 @@ fn level(finding: &Finding<'_>, unsupported: Level, deny: bool) -> Option<Level>
     ) {
         (true, true) => unsupported,
         (true, false) => Level::Warning,
-        (false, _) if guard => Level::Warning,
+        // Who wrote neither host nor path asked for the route's requests all the same.
+        (false, _) if guard || finding.verdict.note().elsewhere => Level::Warning,
         (false, _) => Level::Note,
     };
     Some(if deny && level == Level::Warning {

@@ -226,9 +226,14 @@ impl<'a> Losses<'a> {
         result
     }
 
-    /// A loss whose every probe held is told too modestly, unless it is of a feature whose losses are hidden here.
+    /// A loss whose every probe held is told too modestly, unless it is of a feature whose losses are hidden here, or of some
+    /// requests only that find another route.
     pub(super) fn find_modest(&self, results: &mut [Result], hidden: impl Fn(Feature) -> bool) {
-        for loss in self.all().iter().filter(|it| !hidden(it.used.feature)) {
+        let shown = |it: &&Finding<'_>| {
+            let some = it.verdict.note().elsewhere && !it.verdict.is_unsupported();
+            !some && !hidden(it.used.feature)
+        };
+        for loss in self.all().iter().filter(shown) {
             let about = About::from(loss.used.on);
             let own = |it: &Result| it.feature == loss.used.feature && it.about == about;
             let exact = |it: &Result| own(it) && it.at == loss.used.at.loc;

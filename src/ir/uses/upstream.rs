@@ -115,7 +115,9 @@ impl<'a> Found<'a> {
             TimeoutUpstreamKeepalive,
             keepalive_timeout.from,
         );
-        self.add_if(keepalive.value.is_some(), UpstreamKeepalive, keepalive.from);
+        // `off` asks for something too.
+        let asked = keepalive.value.is_some() || keepalive.is_written();
+        self.add_if(asked, UpstreamKeepalive, keepalive.from);
         self.add_if(
             slow_start.value.is_some(),
             UpstreamSlowStart,

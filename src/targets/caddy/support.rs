@@ -159,7 +159,7 @@ pub(super) fn support(feature: Feature) -> Support {
         }),
         TimeoutUpstreamKeepalive | UpstreamKeepalive => {
             depends("whether only streams lead there", |u, env| match u.on.upstream() {
-                Some(up) if facts::pools_shortly(env.gateway, up) => {
+                Some(up) if up.keepalive.value.is_some() && facts::pools_shortly(env.gateway, up) => {
                     approx("a connection waits for 1 s only where streams lead there: the timer of their silence runs on meanwhile")
                         .seen(SEEN)
                         .help("write a `timeouts: {response: …}` on the stream that is shorter than its `idle`")

@@ -383,7 +383,7 @@ fn condition(u: &Use<'_>, list: fn(&Route) -> &[Set<Condition>], such: fn(&str) 
 
 fn tunnels_only(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u.on.upstream() {
-        Some(up) if facts::only_tunnels(env.gateway, up) => {
+        Some(up) if up.keepalive.value.is_some() && facts::only_tunnels(env.gateway, up) => {
             approx("a connection whose handshake the server refuses is closed, not kept").seen(SEEN)
         }
         _ => exact(),

@@ -7,7 +7,10 @@ use crate::ir::{
     HostMatch, JwtKeys, Listener, PathMatch, PathRewrite, Paths, PerKey, RedirectTo, Route,
     Subject, TlsProfile, TokenPlace, UnknownHost, Use, Workers,
 };
-use crate::targets::kubernetes::routes::{is_behind_proxies, is_fixed, read_timer};
+use crate::targets::kubernetes::routes::{
+    is_behind_proxies, is_fixed, is_of_lines, metrics_path, on_tunnels, read_timer, redacted,
+    sets_itself, thirty_seconds,
+};
 use crate::targets::kubernetes::services;
 use crate::targets::support::{approx, depends, exact, unsupported};
 use crate::targets::{Env, Seen, Support};
@@ -100,7 +103,7 @@ pub(super) fn support(feature: Feature) -> Support {
             unsupported("the implementation's own versions and ciphers").seen(API)
                 .help("its own key in the listener's `tls.options` may say it"),
         ),
-        TlsHsts => exact(),
+        TlsHsts => by_means!(|u, env| on_tunnels(u, env), exact(), exact()),
         TlsClientAuth => depends("whether the implementation claims it, and several TLS listeners", client_auth),
         TlsAcme => depends("whether the room names a Secret", |u, env| {
             let secret = match u.on {
@@ -136,13 +139,16 @@ pub(super) fn support(feature: Feature) -> Support {
             approx("other methods get 500: the API has no answers of its own").seen(API),
         ),
         WhenMethods => exact(),
-        WhenHeaders | WhenQuery => depends("whether something must not be there", |u, env| {
+        WhenHeaders | WhenQuery => depends("what is asked for", |u, env| {
             let when = u.on.route().map(|it| &it.when);
             let conditions = when.into_iter().flat_map(|it| it.headers.iter().chain(&it.query));
             let mut own = conditions.filter(|it| it.from == u.at);
             match own.all(|it| facts::can_tell_value(&it.value)) {
-                true if u.feature == WhenHeaders && means(env) == Means::Traefik => {
+                true if u.feature == WhenHeaders && means(env) == Means::Traefik && is_of_lines(u) => {
                     approx("a header that comes in several lines is taken where one of them fits").seen(SEEN)
+                }
+                true if u.feature == WhenQuery && means(env) == Means::Traefik => {
+                    approx("a `;` in the query reaches the server as `%3B`").seen(SEEN)
                 }
                 true => exact(),
                 false => unsupported("the route is left out: no match says that something is not there").seen(API).elsewhere()
@@ -256,7 +262,11 @@ pub(super) fn support(feature: Feature) -> Support {
             unsupported("a returned server takes its full share at once").seen(API),
         ),
         UpstreamResolve => unsupported("names are looked up whenever the implementation does so: Traefik for each connection").seen(SEEN),
-        UpstreamTcpKeepalive => unsupported("the implementation has its own times").seen(SEEN),
+        UpstreamTcpKeepalive => by_means!(
+            |u, _env| thirty_seconds(u).seen(SEEN),
+            unsupported("the implementation has its own times").seen(ENVOY),
+            unsupported("the implementation has its own times").seen(API),
+        ),
         UpstreamMaxConnections => by_means!(|_u, _env|
             unsupported("servers take any number of connections").seen(SEEN),
             approx("the ceiling is for all servers together").seen(ENVOY),
@@ -419,11 +429,7 @@ pub(super) fn support(feature: Feature) -> Support {
             (_, false) => unsupported("no CORS headers are sent").seen(API),
         }),
 
-        Stream => by_means!(|_u, _env|
-            unsupported("nothing has to be said for it: answers are passed on as they arrive").seen(SEEN),
-            exact(),
-            exact(),
-        ),
+        Stream => exact(),
         StreamRequest => by_means!(|_u, _env|
             exact(),
             unsupported("nothing has to be said for it: bodies are passed on as they arrive").seen(ENVOY),
@@ -442,14 +448,14 @@ pub(super) fn support(feature: Feature) -> Support {
         ),
         LogRoute => unsupported("its requests are logged as well").seen(SEEN),
         LogFields => unsupported("fields are the implementation's own").seen(SEEN),
-        LogRedact => by_means!(|_u, _env|
-            approx("the log has no query at all where a parameter of it is hidden").seen(SEEN),
+        LogRedact => by_means!(|u, env|
+            redacted(u, env),
             unsupported("the implementation's log holds what is asked for").seen(ENVOY)
                 .help("set `telemetry.accessLog` of its EnvoyProxy"),
             unsupported("the implementation's log holds what is asked for").seen(API),
         ),
-        Metrics => by_means!(|_u, _env|
-            exact(),
+        Metrics => by_means!(|_u, env|
+            metrics_path(env),
             unsupported("the implementation's own port").seen(ENVOY),
             unsupported("the implementation's own port").seen(API),
         ),
@@ -613,11 +619,14 @@ fn lost(u: &Use<'_>, env: &Env<'_>) -> Option<Support> {
     let route = u.on.route()?;
     let lost = order::lost(env.gateway, implementation(env), route, u.at.loc)?;
     let note = match lost {
-        order::Lost::To(other) => approx(format!(
-            "some of its requests are taken by the route `{}`, with that one's guards in place of its own: the API has an order of its own, which counts methods and headers, and in which no rule has a number",
-            other.name
-        ))
-        .help("have the two differ in more than that, or use listeners of their own"),
+        order::Lost::To(other) => {
+            let instead = format!(
+                "some of its requests are taken by the route `{}`, with that one's guards in place of its own: rules have an order of the implementation's, which counts methods and headers too, and no numbers",
+                other.name
+            );
+            let lost = if is_guarded(env, route) { unsupported(instead) } else { approx(instead) };
+            lost.help("have the two differ in more than that, or use listeners of their own")
+        }
         order::Lost::Beyond(host) => approx(format!(
             "requests for `{host}` do not reach it: the implementation looks no further than the routes that name this host"
         ))
@@ -627,6 +636,16 @@ fn lost(u: &Use<'_>, env: &Env<'_>) -> Option<Support> {
         }
     };
     Some(note.seen(seen).elsewhere())
+}
+
+/// Whether somebody may be refused on the route.
+fn is_guarded(env: &Env<'_>, route: &Route) -> bool {
+    let socket = route.websocket.as_ref();
+    env.gateway.auth_of(route).is_some()
+        || route.clients.is_some()
+        || route.requests.is_some()
+        || route.connections.is_some()
+        || socket.is_some_and(|it| it.origins.is_some() || it.require_origin.value)
 }
 
 fn servers(u: &Use<'_>, env: &Env<'_>) -> Support {
@@ -678,7 +697,10 @@ fn upstream_tls(u: &Use<'_>, _: &Env<'_>) -> Support {
                 .help("write the name in their certificates: `tls: {server_name: …}`")
         }
         (true, false) => approx("the servers' certificates are verified all the same").seen(API),
-        (true, true) => exact(),
+        (true, true) => {
+            approx("where a server's certificate is not right the client gets 500, not 503")
+                .seen(SEEN)
+        }
     }
 }
 
@@ -713,23 +735,32 @@ fn headers(u: &Use<'_>, _: &Env<'_>) -> Support {
     };
     let mut ops = route.request_headers.iter().chain(&route.response_headers);
     match ops.find(|op| op.at == u.at.loc).map(|op| &op.change) {
+        // The implementation's own are always there.
+        Some(Change::SetIfAbsent(_)) if sets_itself(u) => exact(),
         Some(Change::SetIfAbsent(_)) => approx("it stands in place of what was there").seen(SEEN),
         _ => exact(),
     }
 }
 
 fn rate(u: &Use<'_>, env: &Env<'_>) -> Support {
-    match u.on.route().and_then(|it| Some((it, it.requests.as_ref()?))) {
-        Some((_, limit)) if matches!(limit.per.value, PerKey::Header(_)) => {
-            approx("requests without the header count as one client, and sockets and others count apart").seen(SEEN)
-        }
-        Some((route, limit)) if limit.per.value == PerKey::Client && is_behind_proxies(route, env) => {
+    match u
+        .on
+        .route()
+        .and_then(|it| Some((it, it.requests.as_ref()?)))
+    {
+        Some((_, limit)) if matches!(limit.per.value, PerKey::Header(_)) => approx(
+            "requests without the header count as one client, and sockets and others count apart",
+        )
+        .seen(SEEN),
+        Some((route, limit))
+            if limit.per.value == PerKey::Client && is_behind_proxies(route, env) =>
+        {
             approx("all clients that come without a trusted proxy in front count as one").seen(SEEN)
         }
         Some((route, _)) if route.websocket.is_some() || route.methods.is_some() => {
-            approx("sockets and other requests count apart, and one that comes a moment too early waits for its turn").seen(SEEN)
+            approx("sockets and other requests count apart").seen(SEEN)
         }
-        _ => approx("a request that comes a moment too early waits for its turn, up to half a second").seen(SEEN),
+        _ => exact(),
     }
 }
 

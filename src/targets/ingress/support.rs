@@ -7,7 +7,9 @@ use crate::ir::{
     HostHeader, HostMatch, IngressController, PathMatch, Paths, Per, PerKey, RedirectTo, Route,
     Secure, Server, Stickiness, Subject, UnknownHost, Use, Workers,
 };
-use crate::targets::kubernetes::routes::read_timer;
+use crate::targets::kubernetes::routes::{
+    metrics_path, on_tunnels, read_timer, redacted, sets_itself, thirty_seconds,
+};
 use crate::targets::kubernetes::services;
 use crate::targets::support::{approx, depends, exact, unsupported};
 use crate::targets::{Env, Seen, Support};
@@ -87,8 +89,8 @@ pub(super) fn support(feature: Feature) -> Support {
             unsupported("the controller's own versions and ciphers").seen(HAPROXY)
                 .help("set `ssl-default-bind-options` in the controller's `global-config-snippet`"),
         ),
-        TlsHsts => by_controller!(|_u, _env|
-            exact(),
+        TlsHsts => by_controller!(|u, env|
+            on_tunnels(u, env),
             approx("it holds for all that the controller serves: a value of its ConfigMap").seen(NGINX),
             exact(),
         ),
@@ -204,10 +206,10 @@ pub(super) fn support(feature: Feature) -> Support {
         ),
         TimeoutMaxDuration => unsupported("a tunnel lives as long as both sides keep it").seen(SEEN)
             .help("let the application close after that time"),
-        TimeoutStreamIdle => by_controller!(|_u, _env|
+        TimeoutStreamIdle => by_controller!(|u, _env|
             approx("a stream's head may take that long; once it flows it may be silent for ever").seen(SEEN)
                 .help("have the server send a comment line now and then"),
-            exact(),
+            nginx_stream(u),
             approx("the same time bounds the wait for the head").seen(HAPROXY),
         ),
         TimeoutUpstreamKeepalive => by_controller!(|u, env|
@@ -252,7 +254,11 @@ pub(super) fn support(feature: Feature) -> Support {
         UpstreamSlowStart => unsupported("a returned server takes its full share at once").seen(SEEN)
             .help("let the pod become ready only once it is warm"),
         UpstreamResolve => unsupported("names are looked up whenever the controller does so: Traefik for each connection").seen(SEEN),
-        UpstreamTcpKeepalive => unsupported("the controller has its own times").seen(SEEN),
+        UpstreamTcpKeepalive => by_controller!(|u, _env|
+            thirty_seconds(u).seen(SEEN),
+            unsupported("the controller has its own times").seen(NGINX),
+            unsupported("the controller has its own times").seen(HAPROXY),
+        ),
         UpstreamMaxConnections => by_controller!(|_u, _env|
             unsupported("servers take any number of connections").seen(SEEN),
             unsupported("servers take any number of connections").seen(NGINX),
@@ -264,7 +270,12 @@ pub(super) fn support(feature: Feature) -> Support {
             exact(),
         ),
         UpstreamTls => by_controller!(|u, env|
-            own_service(u, env),
+            match own_service(u, env) {
+                Support::Exact if u.on.upstream().and_then(|it| it.tls.as_ref()).is_some_and(|it| it.verify.value) => {
+                    approx("where a server's certificate is not right the client gets 500, not 503").seen(SEEN)
+                }
+                other => other,
+            },
             upstream_tls(u, env),
             exact(),
         ),
@@ -445,14 +456,14 @@ pub(super) fn support(feature: Feature) -> Support {
             unsupported("its requests are logged as well").seen(HAPROXY),
         ),
         LogFields => unsupported("fields are the controller's own").seen(SEEN),
-        LogRedact => by_controller!(|_u, _env|
-            approx("the log has no query at all where a parameter of it is hidden").seen(SEEN),
+        LogRedact => by_controller!(|u, env|
+            redacted(u, env),
             approx("routes whose requests may hold such a parameter have no log").seen(NGINX),
             unsupported("the controller's log holds what is asked for").seen(HAPROXY)
                 .help("set `log-format` in its ConfigMap to one without the query"),
         ),
-        Metrics => by_controller!(|_u, _env|
-            exact(),
+        Metrics => by_controller!(|_u, env|
+            metrics_path(env),
             approx("the controller's own port 10254 and its path /metrics").seen(NGINX),
             approx("the controller's own port 1024 and its path /metrics").seen(HAPROXY),
         ),
@@ -740,6 +751,16 @@ fn one_timer(u: &Use<'_>) -> Support {
     }
 }
 
+/// One timer waits for heads and bounds silences.
+fn nginx_stream(u: &Use<'_>) -> Support {
+    match u.on.route().and_then(|it| Some((it, it.stream.as_ref()?))) {
+        Some((route, stream)) if route.response.value > stream.idle.value => {
+            approx("the response time holds, which is longer: one timer serves both").seen(NGINX)
+        }
+        _ => exact(),
+    }
+}
+
 fn servers(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(upstream) = u.on.upstream() else {
         return exact();
@@ -896,6 +917,8 @@ fn request_headers(u: &Use<'_>) -> Support {
         Some(Change::Add(_)) => {
             approx("it stands in place of what the client sent under that name").seen(SEEN)
         }
+        // The controller's own are always there.
+        Some(Change::SetIfAbsent(_)) if sets_itself(u) => exact(),
         Some(Change::SetIfAbsent(_)) => {
             approx("it stands in place of what the client sent, also where there was something")
                 .seen(SEEN)
@@ -968,14 +991,20 @@ fn limit_body(u: &Use<'_>, _: &Env<'_>) -> Support {
 }
 
 fn traefik_rate(u: &Use<'_>, env: &Env<'_>) -> Support {
-    match u.on.route().and_then(|it| Some((it, it.requests.as_ref()?))) {
+    match u
+        .on
+        .route()
+        .and_then(|it| Some((it, it.requests.as_ref()?)))
+    {
         Some((_, limit)) if matches!(limit.per.value, PerKey::Header(_)) => {
-            approx("requests without the header count as one client, and one that comes a moment too early waits for its turn").seen(SEEN)
+            approx("requests without the header count as one client").seen(SEEN)
         }
-        Some((route, limit)) if limit.per.value == PerKey::Client && facts::is_behind_proxies(route, env) => {
+        Some((route, limit))
+            if limit.per.value == PerKey::Client && facts::is_behind_proxies(route, env) =>
+        {
             approx("all clients that come without a trusted proxy in front count as one").seen(SEEN)
         }
-        _ => approx("a request that comes a moment too early waits for its turn, up to half a second").seen(SEEN),
+        _ => exact(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Traefik's Middlewares: one object for each thing that happens to a request on its way, each made once.
 
 use super::objects::Object;
-use super::routes::{self, Face};
+use super::routes::{self, FORWARDED, Face};
 use super::{Context, ranges, text, word, words};
 use crate::emit::lang::kubernetes;
 use crate::emit::{Map, Node};
@@ -9,16 +9,6 @@ use crate::ir::{
     Action, AuthKind, Capture, Change, Cors, Feature, HeaderOp, HostHeader, Listener, Loc, Origin,
     PathMatch, PathRewrite, Per, PerKey, Redirect, RedirectScheme, RedirectTo, Route, Set, Subject,
 };
-
-/// The headers that say who the client is.
-const FORWARDED: [&str; 6] = [
-    "X-Forwarded-For",
-    "X-Forwarded-Proto",
-    "X-Forwarded-Host",
-    "X-Forwarded-Port",
-    "X-Forwarded-Server",
-    "X-Real-Ip",
-];
 
 /// A name that no header can have: all requests lack it, and count as one.
 const NO_HEADER: &str = "all requests together";
@@ -90,6 +80,7 @@ pub(in crate::targets) fn chain(
         }
         Action::Redirect(it) => chain.extend(redirect(ctx, made, route, it, face, own)),
         Action::Respond(it) => {
+            chain.extend(body(ctx, made, route));
             if !it.value.body.is_empty() {
                 chain.push(made.add(ctx, &[&route.name, "type"], it.loc(), || {
                     let value = text(&it.value.content_type, it.loc());
@@ -173,6 +164,21 @@ fn of_listener(ctx: &Context<'_>, made: &mut Middlewares, it: &Listener) -> Stri
             map = map.put("customResponseHeaders", sent);
         }
         Map::new().put("headers", map)
+    })
+}
+
+/// Takes away what says who the client is: Traefik adds nothing to what is set to nothing.
+pub(in crate::targets) fn blind(
+    ctx: &Context<'_>,
+    made: &mut Middlewares,
+    route: &Route,
+) -> String {
+    made.add(ctx, &["blind"], route.forwarded.loc(), || {
+        let none = |map: Map, name: &&'static str| map.put(name, Node::word(""));
+        headers(
+            "customRequestHeaders",
+            FORWARDED.iter().fold(Map::new(), none),
+        )
     })
 }
 
@@ -382,11 +388,13 @@ pub(in crate::targets) fn rate(
             Per::Minute => "1m",
             Per::Hour => "1h",
         };
+        // The request itself is one of them, and those of a second may come at once.
+        let most =
+            (i64::from(limit.burst.value) + 1).max(i64::from(rate.count) / rate.per.secs() as i64);
         let limiter = Map::new()
             .put("average", Node::number(rate.count))
             .put("period", Node::word(period))
-            // The request itself is one of them.
-            .put("burst", Node::number(i64::from(limit.burst.value) + 1))
+            .put("burst", Node::number(most))
             .put("sourceCriterion", criterion(&limit.per.value, listener));
         Map::new().put("rateLimit", limiter)
     }))

@@ -1,7 +1,10 @@
 //! Facts about routes that both targets need: which listeners agree, what is the same for all requests, how long, how often.
 
-use crate::ir::{Dur, Fact, Gateway, HostMatch, Listener, ListenerTls, Piece, Route, Value};
-use crate::targets::Env;
+use crate::ir::{
+    Dur, Fact, Gateway, HostMatch, Listener, ListenerTls, Piece, Route, Use, Value, ValueMatch,
+};
+use crate::targets::support::{approx, exact, takes_lists, unsupported};
+use crate::targets::{Env, Seen, Support};
 
 /// A time in Go's words, `1h`, `90s` or `1500ms`.
 pub(in crate::targets) fn time(dur: Dur) -> String {
@@ -79,6 +82,92 @@ pub(in crate::targets) fn tries(gateway: &Gateway, route: &Route) -> u64 {
     });
     tries.max().unwrap_or(1)
 }
+
+/// Traefik's answers to handshakes have no headers of its own.
+pub(in crate::targets) fn on_tunnels(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let mut served = env.gateway.routes.iter();
+    let sockets = u.on.listener().is_some_and(|it| {
+        served.any(|route| {
+            let only = route.websocket.as_ref().is_some_and(|it| it.only.value);
+            only && env.gateway.serves(it, route)
+        })
+    });
+    match sockets {
+        true => approx("the 101 of a tunnel comes without it").seen(TRAEFIK),
+        false => exact(),
+    }
+}
+
+/// Traefik has its own time for TCP's signs of life.
+pub(in crate::targets) fn thirty_seconds(u: &Use<'_>) -> Support {
+    match u.on.upstream().map(|it| it.tcp_keepalive.value) {
+        Some(Some(after)) if after == Dur::from_secs(30) => exact(),
+        Some(Some(_)) => unsupported(
+            "a silent server is asked for a sign of life after 30 s: Traefik has its own time",
+        ),
+        _ => unsupported("a silent server is asked for a sign of life all the same, after 30 s"),
+    }
+}
+
+/// What Traefik's access log hides.
+pub(in crate::targets) fn redacted(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let log = env.gateway.log.as_ref();
+    match log.is_none_or(|it| it.redact_query.from != u.at) {
+        true => exact(),
+        false => {
+            approx("the log has no query at all where a parameter of it is hidden").seen(TRAEFIK)
+        }
+    }
+}
+
+/// Where Traefik's numbers are.
+pub(in crate::targets) fn metrics_path(env: &Env<'_>) -> Support {
+    match env
+        .gateway
+        .metrics
+        .as_ref()
+        .map(|it| it.path.value.as_str())
+    {
+        Some(path) if path != "/metrics" => {
+            approx("they are under `/metrics`: the path is Traefik's own").seen(TRAEFIK)
+        }
+        _ => exact(),
+    }
+}
+
+/// Whether a change is of a header that Traefik sets itself, so that it is always there.
+pub(in crate::targets) fn sets_itself(u: &Use<'_>) -> bool {
+    u.on.route().is_some_and(|route| {
+        let mut ops = route.request_headers.iter().filter(|op| op.at == u.at.loc);
+        let own = |name: &str| FORWARDED.iter().any(|it| it.eq_ignore_ascii_case(name));
+        route.forwarded.value && ops.any(|op| own(&op.name))
+    })
+}
+
+/// Whether a condition on a header is met by other lines of it than by all of them together.
+pub(in crate::targets) fn is_of_lines(u: &Use<'_>) -> bool {
+    let mut conditions = u.on.route().into_iter().flat_map(|it| &it.when.headers);
+    conditions.any(|it| {
+        it.loc() == u.at.loc
+            && match &it.value.value {
+                ValueMatch::Present(_) => false,
+                ValueMatch::Exact(_) => true,
+                ValueMatch::Regex(regex) => !takes_lists(regex),
+            }
+    })
+}
+
+/// The headers that say who the client is.
+pub(in crate::targets) const FORWARDED: [&str; 6] = [
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Server",
+    "X-Real-Ip",
+];
+
+const TRAEFIK: Seen = Seen::On("traefik 3.7.15 as the controller");
 
 /// The listeners of a route that one resource can serve.
 #[derive(Clone)]

@@ -78,10 +78,23 @@ impl<'a> Secrets<'a> {
         key: &str,
         file: &str,
     ) -> String {
+        self.of_files(kind, object, &[(key, file)])
+    }
+
+    /// The command that makes a Secret or a ConfigMap of files, each with its key.
+    pub(in crate::targets) fn of_files(
+        &self,
+        kind: &'static str,
+        object: &str,
+        files: &[(&str, &str)],
+    ) -> String {
+        let files = files
+            .iter()
+            .map(|(key, file)| format!(" --from-file={key}={}", shell(file)));
+        let namespace = shell(self.namespace);
         format!(
-            "kubectl create {kind} {object} --namespace={} --from-file={key}={}",
-            shell(self.namespace),
-            shell(file)
+            "kubectl create {kind} {object} --namespace={namespace}{}",
+            files.collect::<String>()
         )
     }
 }

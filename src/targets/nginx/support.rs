@@ -191,7 +191,7 @@ pub(super) fn support(feature: Feature) -> Support {
             })
         }
         UpstreamKeepalive => depends("with several servers", |used, _| match used.on.upstream() {
-            Some(upstream) if upstream.servers.len() > 1 => {
+            Some(upstream) if upstream.servers.len() > 1 && upstream.keepalive.value.is_some() => {
                 approx("the number is that of idle connections of each worker process to all servers of the upstream together").seen(BOTH)
             }
             _ => exact(),

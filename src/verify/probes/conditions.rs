@@ -17,6 +17,8 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 compare(lab, &ask, id)?;
                 run(lab, id, &ask)
             });
+            // Requests that do not meet it may be those of a route that is lost for the like.
+            let probe = probe.or(feature);
             probes.push(behind_auth(probe, gateway, route));
         };
         if let Some(methods) = &route.methods {

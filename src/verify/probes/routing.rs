@@ -27,7 +27,8 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             let (id, own) = (route.id, path.value.clone());
             let probe = Probe::new(feature, route, path.loc(), promise, move |lab| {
                 borders(lab, id, &own)
-            });
+            })
+            .or(Feature::ListenerEncodedSlash);
             // Where paths are left as they are, what is asked for may be another path.
             let mut listeners = gateway.listeners_of(route);
             let probe = match listeners.all(|it| it.paths.value == Paths::Normalize) {

@@ -241,24 +241,46 @@ impl Program for Controller {
         line.contains(" DBG ")
     }
 
-    /// What ingress-nginx loses, Traefik may keep, which stands for it.
-    fn hides(&self, gateway: &Gateway, _feature: Feature) -> bool {
+    /// What ingress-nginx loses, Traefik may keep, which stands for it; and what a cluster or a pod decides shows in none here.
+    fn hides(&self, gateway: &Gateway, feature: Feature) -> bool {
+        use Feature::{BalanceHash, Files, ListenerBind, WhenClients};
         self.stands_for_nginx(gateway)
+            || matches!(feature, BalanceHash | Files | ListenerBind | WhenClients)
     }
 
     fn differs(&self, gateway: &Gateway, feature: Feature) -> Option<&'static str> {
+        use Feature::*;
+        if !self.stands_for_nginx(gateway) {
+            return None;
+        }
         match feature {
-            _ if !self.stands_for_nginx(gateway) => None,
-            Feature::AuthBasic => {
-                Some("Traefik stands for ingress-nginx here, and takes the password away")
+            AuthBasic => Some("Traefik stands for ingress-nginx here, and takes the password away"),
+            AuthForward => {
+                Some("Traefik stands for ingress-nginx here, and asks the service in its own way")
             }
-            Feature::Cors => Some(
+            BalanceHash | StickyCookie => Some(
+                "Traefik stands for ingress-nginx here, and looks no further where the chosen server refuses",
+            ),
+            Cors => Some(
                 "Traefik stands for ingress-nginx here, whose answers to preflights are its own",
             ),
-            Feature::TimeoutConnect | Feature::Retries => Some(
+            ForwardedHeaders => {
+                Some("Traefik stands for ingress-nginx here, and calls a socket's scheme `ws`")
+            }
+            TimeoutConnect | Retries => Some(
                 "Traefik stands for ingress-nginx here, and passes over no server that does not answer",
             ),
+            UpstreamTls => Some(
+                "Traefik stands for ingress-nginx here, and has another status for certificates",
+            ),
             _ => None,
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self.target {
+            "ingress" => "Kubernetes Ingress through Traefik",
+            _ => "Gateway API through Traefik",
         }
     }
 
@@ -421,7 +443,31 @@ fn is_served(home: &Home<'_>, log: &str, providers: &[&str]) -> bool {
     let served = |(read, provider): (&str, &&str)| {
         serde_json::from_str(read).is_ok_and(|read| serves(&all, &read, provider))
     };
-    silence >= LONG_PAUSE || read.into_iter().zip(providers).all(served)
+    // Under load it may be silent for long before it serves what it read.
+    let named = |(read, provider): (&str, &&str)| {
+        serde_json::from_str(read).is_ok_and(|read| names(&all, &read, provider))
+    };
+    let mut each = read.into_iter().zip(providers);
+    match silence >= LONG_PAUSE {
+        true => each.all(named),
+        false => each.all(served),
+    }
+}
+
+/// Whether every router that a provider read is served, and no other of it.
+fn names(all: &Value, read: &Value, provider: &str) -> bool {
+    let end = format!("@{provider}");
+    let read = read["http"]["routers"].as_object();
+    let mut served = all["routers"].as_object().into_iter().flatten();
+    let count = read.map_or(0, |it| it.len());
+    let known = |name: &String| all["routers"].get(format!("{name}{end}")).is_some();
+    let mut each = read.into_iter().flat_map(|it| it.keys());
+    each.all(known)
+        && served
+            .by_ref()
+            .filter(|(name, _)| name.ends_with(&end))
+            .count()
+            == count
 }
 
 /// Whether every router, middleware and service that a provider read is served just so, and no other of it.

@@ -65,6 +65,9 @@ fn resources_route_as_the_contract_does() {
     }
 }
 
+/// A change to an object.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 /// Whether the test sees anything.
 #[test]
 fn resources_that_are_wrong_are_found_out() {
@@ -87,7 +90,7 @@ fn resources_that_are_wrong_are_found_out() {
             }
         }
     };
-    let bugs: [(usize, &dyn Fn(&mut Value)); 5] = [
+    let bugs: [(usize, Change<'_>); 5] = [
         (0, &reversed),
         (1, &elsewhere),
         (3, &elsewhere),
@@ -110,7 +113,7 @@ fn difference(
     seed: u64,
     (target, room, evaluate): &(&str, &str, Evaluator),
     seen: &mut Seen,
-    change: &dyn Fn(&mut Value),
+    change: Change<'_>,
 ) -> Option<String> {
     let mut dice = Dice(seed);
     let text = spec(&mut dice, *target == "gateway");
@@ -176,7 +179,7 @@ fn takes_host(pattern: &str, host: &str, one_label: bool) -> bool {
         Some(zone) => host
             .strip_suffix(zone)
             .and_then(|rest| rest.strip_suffix('.'))
-            .is_some_and(|label| !label.is_empty() && !(one_label && label.contains('.'))),
+            .is_some_and(|label| !(label.is_empty() || one_label && label.contains('.'))),
         None => pattern.is_empty() || pattern == host,
     }
 }

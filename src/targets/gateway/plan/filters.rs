@@ -196,6 +196,9 @@ impl Filters<'_, '_> {
                 names.extend(middleware::compress(&context, self.made, route));
             }
             names.extend(middleware::tries(&context, self.made, route));
+            if !route.forwarded.value {
+                names.push(middleware::blind(&context, self.made, route));
+            }
             filters.extend(names.iter().map(|it| middleware_ref(it)));
         }
         filters.extend(self.rewritten());
@@ -211,11 +214,6 @@ impl Filters<'_, '_> {
                 heads.set("X-Forwarded-Proto", listener.scheme(), listener.at);
                 let port = listener.public_port.value.to_string();
                 heads.set("X-Forwarded-Port", port, listener.public_port.loc());
-            } else {
-                for name in ["For", "Proto", "Host", "Port", "Server"] {
-                    heads.remove(&format!("X-Forwarded-{name}"));
-                }
-                heads.remove("X-Real-Ip");
             }
             // Traefik would pass it on as the client wrote it.
             heads.remove("Forwarded");
@@ -357,8 +355,9 @@ impl Filters<'_, '_> {
             Action::Redirect(redirect) => filters.push(self.redirect(redirect)),
             Action::Respond(it) => match self.ctx.means {
                 Means::Traefik => {
+                    let body = middleware::body(&context, self.made, self.route);
                     let name = middleware::status(&context, self.made, it.value.status, it.loc());
-                    filters.push(middleware_ref(&name));
+                    filters.extend(body.iter().chain([&name]).map(|it| middleware_ref(it)));
                 }
                 Means::Envoy => {
                     let name = self.ctx.name(&[&self.route.name, "answer"]);

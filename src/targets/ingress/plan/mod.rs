@@ -191,11 +191,23 @@ fn commands(ctx: &Ctx<'_>) -> Vec<String> {
     }
     for upstream in &ctx.g.upstreams {
         let Some(tls) = &upstream.tls else { continue };
-        let ca = tls.ca.as_ref().map(|ca| {
-            let name = ctx.name(&["ca", &upstream.name]);
-            secrets.of_file("secret generic", &name, "ca.crt", &ca.value)
-        });
-        commands.extend(ca);
+        let name = ctx.name(&["ca", &upstream.name]);
+        if ctx.controller == IngressController::Nginx {
+            let ca = tls.ca.iter().map(|ca| ("ca.crt", ca.value.as_str()));
+            let client = tls.client.iter().flat_map(|(cert, key)| {
+                [
+                    ("tls.crt", cert.value.as_str()),
+                    ("tls.key", key.value.as_str()),
+                ]
+            });
+            let files: Vec<(&str, &str)> = ca.chain(client).collect();
+            if !files.is_empty() {
+                commands.push(secrets.of_files("secret generic", &name, &files));
+            }
+            continue;
+        }
+        let ca = tls.ca.as_ref();
+        commands.extend(ca.map(|ca| secrets.of_file("secret generic", &name, "ca.crt", &ca.value)));
         if let Some((cert, key)) = &tls.client {
             let name = ctx.name(&["client", &upstream.name]);
             commands.push(secrets.pair(&name, &cert.value, &key.value));

@@ -3,8 +3,8 @@
 use super::{Ctx, rules, services};
 use crate::emit::Map;
 use crate::ir::{
-    Action, AuthKind, Balance, ClientAuthMode, Cors, HashKey, HostHeader, Listener, Loc, Per,
-    RedirectTo, RetryAfter, Route, SameSite, Secure, Stickiness, Upstream,
+    Action, Address, AuthKind, Balance, ClientAuthMode, Cors, HashKey, HostHeader, Listener, Loc,
+    Per, RedirectTo, RetryAfter, Route, SameSite, Secure, Stickiness, Upstream,
 };
 use crate::targets::ingress::facts;
 use crate::targets::ingress::sites::{Rule, of_sites};
@@ -474,25 +474,25 @@ fn towards(ctx: &Ctx<'_>, notes: Notes, upstream: &Upstream) -> Notes {
         verify,
         tls.verify.loc(),
     );
-    if let Some(name) = &tls.server_name {
-        notes = notes.set(
-            "nginx.ingress.kubernetes.io/proxy-ssl-name",
-            &name.value,
-            name.loc(),
-        );
-    }
-    let secret = match (&tls.ca, &tls.client) {
-        (_, Some((cert, _))) => Some(("client", cert.loc())),
-        (Some(ca), None) => Some(("ca", ca.loc())),
-        (None, None) => None,
+    // Left out it would be the controller's own name for the servers.
+    let first = match &upstream.servers[0].address.value {
+        Address::Name { host, .. } => host.clone(),
+        Address::Ip { ip, .. } => ip.to_string(),
+        Address::Unix { .. } => String::new(),
     };
-    match secret {
-        Some((what, at)) => {
-            let secret = format!("{}/{}", ctx.namespace(), ctx.name(&[what, &upstream.name]));
-            notes.set("nginx.ingress.kubernetes.io/proxy-ssl-secret", &secret, at)
-        }
-        None => notes,
-    }
+    let (name, at) = match &tls.server_name {
+        Some(name) => (name.value.clone(), name.loc()),
+        None => (first, tls.at),
+    };
+    notes = notes.set("nginx.ingress.kubernetes.io/proxy-ssl-name", &name, at);
+    // One Secret holds the authorities and the certificate that is shown.
+    let at = match (&tls.ca, &tls.client) {
+        (Some(ca), _) => ca.loc(),
+        (None, Some((cert, _))) => cert.loc(),
+        (None, None) => return notes,
+    };
+    let secret = format!("{}/{}", ctx.namespace(), ctx.name(&["ca", &upstream.name]));
+    notes.set("nginx.ingress.kubernetes.io/proxy-ssl-secret", &secret, at)
 }
 
 fn limits(notes: Notes, route: &Route) -> Notes {
