@@ -69,18 +69,22 @@ impl Case {
         self.notes.unseen.get(target).map(String::as_str)
     }
 
-    /// The case as a target gets it; panics where it is no spec.
-    pub(crate) fn compiled(&self, target: &str) -> Compiled {
-        compiled(&self.name, &self.text, target)
+    /// The case as a target gets it, with more in its room such as `controller: nginx`; panics where it is no spec.
+    pub(crate) fn compiled(&self, target: &str, room: &str) -> Compiled {
+        in_room(&self.name, &self.text, target, room)
     }
 }
 
 /// A spec as a target gets it; panics where it is none. A platform cannot do some of nearly every case: what it does is asked
 /// for all the same.
 pub(crate) fn compiled(name: &str, text: &str, target: &str) -> Compiled {
+    in_room(name, text, target, "")
+}
+
+fn in_room(name: &str, text: &str, target: &str, room: &str) -> Compiled {
     let mut inputs = vec![Input::new(format!("{name}.yaml"), text)];
     if targets::by_id(target).is_some_and(targets::Target::is_platform) {
-        let lenient = format!("targets: {{ {target}: {{ on_loss: warn }} }}\n");
+        let lenient = format!("targets: {{ {target}: {{ on_loss: warn, {room} }} }}\n");
         inputs.push(Input::new("lenient.yaml", lenient));
     }
     let compiled = compile::compile(inputs, World::EMPTY);

@@ -9,6 +9,7 @@
 mod bless;
 mod cases;
 mod clients;
+mod controllers;
 mod differential;
 mod notes;
 mod planted;
@@ -38,7 +39,7 @@ fn every_promise_is_kept_or_reported() {
         programs.retain(|program| program.name.contains(&word));
         assert!(!programs.is_empty(), "no program's name holds {word:?}");
     }
-    let outcome = suite::run(&cases, &programs);
+    let outcome = suite::run(&cases, &programs, "");
     unsteady(&outcome.unsteady);
     // Written first where it is wanted: what was seen was seen, whatever else went wrong.
     let path = root().join("src/targets/evidence.json");
@@ -78,7 +79,7 @@ fn whole(seen: &Evidence) -> Evidence {
 }
 
 /// The record with what was seen of some features in place of what it held of them.
-fn with(seen: &Evidence) -> Evidence {
+pub(crate) fn with(seen: &Evidence) -> Evidence {
     let mut record = Evidence::recorded().clone();
     for (target, features) in &seen.0 {
         let known = record.0.entry(target.clone()).or_default();
@@ -93,7 +94,7 @@ fn with(seen: &Evidence) -> Evidence {
 
 /// Said where it does not make the suite fail: who looks at the log sees what is not always kept.
 #[allow(clippy::print_stderr)]
-fn unsteady(lines: &[String]) {
+pub(crate) fn unsteady(lines: &[String]) {
     for line in lines {
         eprintln!("unsteady: {line}");
     }

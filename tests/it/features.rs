@@ -167,6 +167,8 @@ const BY_ITSELF: &[(&str, &str)] = &[
     ("alb", "websocket.upgrade"),
     ("alb", "stream"),
     ("alb", "stream.request"),
+    // Every rule of Traefik passes answers on as they arrive.
+    ("gateway", "stream"),
     // One switch for the whole load balancer.
     ("alb", "headers.forwarded"),
     // `normalize` and `reject` are one: 400.

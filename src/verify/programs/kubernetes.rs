@@ -243,9 +243,12 @@ impl Program for Controller {
 
     /// What ingress-nginx loses, Traefik may keep, which stands for it; and what a cluster or a pod decides shows in none here.
     fn hides(&self, gateway: &Gateway, feature: Feature) -> bool {
-        use Feature::{BalanceHash, Files, ListenerBind, WhenClients};
+        use Feature::{BalanceHash, Files, ListenerBind, UpstreamKeepalive, WhenClients};
         self.stands_for_nginx(gateway)
-            || matches!(feature, BalanceHash | Files | ListenerBind | WhenClients)
+            || matches!(
+                feature,
+                BalanceHash | Files | ListenerBind | UpstreamKeepalive | WhenClients
+            )
     }
 
     fn differs(&self, gateway: &Gateway, feature: Feature) -> Option<&'static str> {
