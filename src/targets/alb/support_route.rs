@@ -235,12 +235,8 @@ pub(super) fn requests(u: &Use<'_>, env: &Env<'_>) -> Support {
             true => ", each proxy as one client",
             false => "",
         };
-    let absent = match &limit.per.value {
-        PerKey::Header(_) => ", requests without the header count as one client",
-        PerKey::Client | PerKey::Route => "",
-    };
     approx(format!(
-        "{count} in {window} s, counted by host and path some ten seconds late{hop}{absent}: 429 without `Retry-After`, and no burst of its own"
+        "{count} in {window} s, counted by host and path some ten seconds late{hop}: 429 without `Retry-After`, and no burst of its own"
     ))
     .seen(DOCS)
 }

@@ -122,16 +122,6 @@ pub(super) fn larger(bytes: u64) -> Map {
     Map::new().put("SizeConstraintStatement", transformed(config, "NONE"))
 }
 
-/// A header of any length: one that is absent has none.
-pub(super) fn has_header(ctx: &Ctx<'_>, name: &str) -> Map {
-    let header = Map::new().put("Name", ctx.text(&name.to_ascii_lowercase()));
-    let config = Map::new()
-        .put("FieldToMatch", Map::new().put("SingleHeader", header))
-        .put("ComparisonOperator", Node::word("GE"))
-        .put("Size", Node::number(0));
-    Map::new().put("SizeConstraintStatement", transformed(config, "NONE"))
-}
-
 /// None of these clients.
 pub(super) fn outside(ctx: &Ctx<'_>, sets: &[(String, Vec<ClientRange>)]) -> Vec<Map> {
     sets.iter()

@@ -1,7 +1,7 @@
 //! The web ACL: limits that no listener rule can keep.
 
 use super::Ctx;
-use super::statement::{both, either, has_header, larger, not, of_route, outside};
+use super::statement::{both, either, larger, of_route, outside};
 use crate::emit::{Map, Node, Style, Tok};
 use crate::ir::{ClientRange, Feature, PerKey, RequestLimit, Route, Subject};
 use crate::targets::alb::facts;
@@ -20,16 +20,13 @@ pub(super) fn resources(ctx: &Ctx<'_>) -> Map {
     let mut rules = Vec::new();
     for count in counts(ctx) {
         let exempt = exempt(ctx, &count);
-        let mut add = |name: String, keyed: Keyed| {
-            let statement = rate(ctx, &count, &exempt, keyed);
-            let statement = Map::new().put("RateBasedStatement", statement);
-            rules.push((name, count.limit.at, statement, 429));
-        };
-        let name = format!("rate-{}", count.name);
-        if matches!(count.limit.per.value, PerKey::Header(_)) {
-            add(format!("{name}-without"), Keyed::Without);
-        }
-        add(name, Keyed::By);
+        let statement = Map::new().put("RateBasedStatement", rate(ctx, &count, &exempt));
+        rules.push((
+            format!("rate-{}", count.name),
+            count.limit.at,
+            statement,
+            429,
+        ));
         sets.extend(exempt);
     }
     for route in open(ctx) {
@@ -132,28 +129,12 @@ fn counts<'a>(ctx: &'a Ctx<'a>) -> Vec<Count<'a>> {
     list
 }
 
-/// Requests that have the key, or those without it: AWS counts only the former, so that leaving a header out would lift the limit.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Keyed {
-    By,
-    Without,
-}
-
-fn rate(
-    ctx: &Ctx<'_>,
-    count: &Count<'_>,
-    exempt: &[(String, Vec<ClientRange>)],
-    keyed: Keyed,
-) -> Map {
+fn rate(ctx: &Ctx<'_>, count: &Count<'_>, exempt: &[(String, Vec<ClientRange>)]) -> Map {
     let (limit, window) = facts::rate(count.limit).unwrap_or((facts::LOWEST_RATE, 600));
     let map = Map::new()
         .put("Limit", Node::number(limit as i64))
         .put("EvaluationWindowSec", Node::number(window as i64));
-    let per = &count.limit.per.value;
-    let map = match per {
-        PerKey::Header(_) if keyed == Keyed::Without => {
-            map.put("AggregateKeyType", Node::word("CONSTANT"))
-        }
+    let map = match &count.limit.per.value {
         PerKey::Client => map.put("AggregateKeyType", Node::word("IP")),
         PerKey::Route => map.put("AggregateKeyType", Node::word("CONSTANT")),
         PerKey::Header(name) => {
@@ -176,9 +157,6 @@ fn rate(
     );
     let mut all = vec![routes];
     all.extend(outside(ctx, exempt));
-    if let (PerKey::Header(name), Keyed::Without) = (per, keyed) {
-        all.push(not(has_header(ctx, name)));
-    }
     map.put("ScopeDownStatement", both(all))
 }
 
