@@ -267,7 +267,7 @@ pub fn render_gateway(
         }
     }
     let (oldest, newest) = target.versions();
-    let has_versions = !target.is_platform() || oldest != newest;
+    let has_versions = target.has_versions();
     let written = target.room(gateway).version.as_ref();
     if let Some(version) = written.filter(|_| !has_versions) {
         report

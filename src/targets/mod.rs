@@ -63,6 +63,12 @@ pub trait Target: Sync {
         false
     }
 
+    /// Whether a version can be chosen: a service has none, unless several are known.
+    fn has_versions(&self) -> bool {
+        let (oldest, newest) = self.versions();
+        !self.is_platform() || oldest != newest
+    }
+
     /// The target's room in the gateway.
     fn room<'a>(&self, gateway: &'a Gateway) -> &'a Room;
 

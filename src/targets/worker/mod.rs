@@ -69,6 +69,11 @@ impl Target for Worker {
         true
     }
 
+    /// That of the runtime, which machines have.
+    fn has_versions(&self) -> bool {
+        true
+    }
+
     fn raw_places(&self) -> &'static [RawPlace] {
         &[RawPlace::Top]
     }

@@ -55,6 +55,9 @@ fn a_date_that_the_runtime_does_not_know_is_refused() {
     }
     taken("compatibility_date: '2024-09-02'");
     taken("compatibility_date: '2026-11-24'");
+    // The version is that of the runtime.
+    taken("version: '2026.11'");
+    refused("version: '2025.1'", "worker::version");
 }
 
 #[test]
