@@ -150,10 +150,6 @@ const OUT_OF_SIGHT: &[(&str, &str)] = &[
         "tests/it/worker/refused.rs shows it",
     ),
     (
-        "let in: WebCrypto has neither bcrypt nor apr1",
-        "a lab's passwords are hashed as a Worker can check them",
-    ),
-    (
         "every request goes to ",
         "a lab asks the servers, not the URL in their place",
     ),
