@@ -1,5 +1,6 @@
 //! Who may come and how often: ways to know a client, limits, client ranges.
 
+use ipnet::IpNet;
 use serde::Serialize;
 
 use super::*;
@@ -198,4 +199,37 @@ pub struct Clients {
     pub allow: Option<Set<Vec<ClientRange>>>,
     /// These may not come.
     pub deny: Set<Vec<ClientRange>>,
+}
+
+impl Clients {
+    /// The ranges that may come, for programs with a list of those only: what is allowed without what is denied.
+    pub fn admitted(&self) -> Vec<IpNet> {
+        let everyone = ["0.0.0.0/0", "::/0"].map(|text| text.parse::<IpNet>().ok());
+        let mut left: Vec<IpNet> = match &self.allow {
+            Some(allow) => allow.value.iter().map(|range| range.net()).collect(),
+            None => everyone.into_iter().flatten().collect(),
+        };
+        for denied in &self.deny.value {
+            left = left
+                .into_iter()
+                .flat_map(|net| without(net, denied.net()))
+                .collect();
+        }
+        IpNet::aggregate(&left)
+    }
+}
+
+/// A range without another one: what is left of it, in ranges.
+fn without(net: IpNet, denied: IpNet) -> Vec<IpNet> {
+    if denied.contains(&net) {
+        return Vec::new();
+    }
+    if !net.contains(&denied) {
+        return vec![net];
+    }
+    match net.subnets(net.prefix_len() + 1) {
+        Ok(halves) => halves.flat_map(|half| without(half, denied)).collect(),
+        // A single address that contains another range is that range.
+        Err(_) => Vec::new(),
+    }
 }

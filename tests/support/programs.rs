@@ -42,8 +42,9 @@ pub(crate) fn servers() -> Vec<&'static str> {
     known.flat_map(|(_, names)| names.iter().copied()).collect()
 }
 
-/// What comes with packages: node stands for its npm packages, `websockets` for Python's package, `moto` for a Python that has it.
-const CLIENTS: [&str; 4] = ["node", "websockets", "chromium", "moto"];
+/// What comes with packages: node stands for its npm packages, `websockets` for Python's package, `moto` and `pyyaml` for a
+/// Python that has it.
+const CLIENTS: [&str; 5] = ["node", "websockets", "chromium", "moto", "pyyaml"];
 
 /// A program that runs on this machine.
 #[derive(Clone, Debug)]

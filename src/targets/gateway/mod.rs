@@ -8,7 +8,7 @@ mod support;
 use super::{Env, Layout, Support, Target, Verdicts};
 use crate::emit::Page;
 use crate::emit::lang::kubernetes::KUBERNETES;
-use crate::ir::{Feature, Gateway, GatewayImplementation, Room, Version};
+use crate::ir::{Feature, Gateway, GatewayImplementation, RawPlace, Room, Version};
 
 /// Resources of `gateway.networking.k8s.io/v1`, standard channel.
 #[derive(Debug)]
@@ -38,6 +38,11 @@ impl Target for GatewayApi {
 
     fn support(&self, feature: Feature) -> Support {
         support::support(feature)
+    }
+
+    fn raw_places(&self) -> &'static [RawPlace] {
+        // A route is several rules of several resources: a field of theirs has no one place.
+        &[RawPlace::Top]
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {

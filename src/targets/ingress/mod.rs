@@ -8,7 +8,7 @@ mod support;
 use super::{Env, Layout, Support, Target, Verdicts};
 use crate::emit::Page;
 use crate::emit::lang::kubernetes::KUBERNETES;
-use crate::ir::{Feature, Gateway, Room, Version};
+use crate::ir::{Feature, Gateway, RawPlace, Room, Version};
 
 /// Ingress resources of `networking.k8s.io/v1`.
 #[derive(Debug)]
@@ -38,6 +38,11 @@ impl Target for Ingress {
 
     fn support(&self, feature: Feature) -> Support {
         support::support(feature)
+    }
+
+    fn raw_places(&self) -> &'static [RawPlace] {
+        // Annotations of an Ingress or a Service; a listener has no resource.
+        &[RawPlace::Top, RawPlace::Upstream, RawPlace::Route]
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {

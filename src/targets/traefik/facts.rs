@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 
 use crate::ir::{
-    Balance, Check, ClientRange, Clients, Dur, Fact, Gateway, HashKey, HostMatch, Listener, Loc,
-    Piece, Retries, RetryAfter, Route, Stickiness, TlsProfile, Upstream, Use, Value,
+    Balance, Check, ClientRange, Dur, Fact, Gateway, HashKey, HostMatch, Listener, Loc, Piece,
+    Retries, RetryAfter, Route, Stickiness, TlsProfile, Upstream, Use, Value,
 };
 
 /// The requests of a route that Traefik treats alike: those of some listeners, and of some peers there.
@@ -177,37 +177,6 @@ pub(super) fn is_forwarded(used: &Use<'_>) -> bool {
 pub(super) fn sets_itself(route: &Route, name: &str) -> bool {
     let mut own = FORWARDED.iter();
     route.forwarded.value && own.any(|it| it.eq_ignore_ascii_case(name))
-}
-
-/// The addresses that may come: what is allowed without what is denied. Traefik has a list of those who may only.
-pub(super) fn admitted(clients: &Clients) -> Vec<IpNet> {
-    let everyone = ["0.0.0.0/0", "::/0"].map(|text| text.parse::<IpNet>().ok());
-    let mut left: Vec<IpNet> = match &clients.allow {
-        Some(allow) => allow.value.iter().map(|range| range.net()).collect(),
-        None => everyone.into_iter().flatten().collect(),
-    };
-    for denied in &clients.deny.value {
-        left = left
-            .into_iter()
-            .flat_map(|net| without(net, denied.net()))
-            .collect();
-    }
-    IpNet::aggregate(&left)
-}
-
-/// A range without another one: what is left of it, in ranges.
-fn without(net: IpNet, denied: IpNet) -> Vec<IpNet> {
-    if denied.contains(&net) {
-        return Vec::new();
-    }
-    if !net.contains(&denied) {
-        return vec![net];
-    }
-    match net.subnets(net.prefix_len() + 1) {
-        Ok(halves) => halves.flat_map(|half| without(half, denied)).collect(),
-        // A single address that contains another range is that range.
-        Err(_) => Vec::new(),
-    }
 }
 
 /// The pattern of `X-Forwarded-For` whose last entry that is no trusted proxy lies in a range; `None` for what no pattern can say.

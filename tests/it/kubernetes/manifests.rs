@@ -159,3 +159,43 @@ fn nothing_is_opened_by_a_loss() {
         assert!(named("s-site").is_some(), "{target}, {room}");
     }
 }
+
+/// A snippet that no resource has a place for is refused at its line.
+#[test]
+fn snippets_stand_where_there_is_a_place() {
+    let spec = |target: &str, place: &str| {
+        format!(
+            "wsgen: 1\nname: s\nlisteners: {{ web: {{ port: 80 }} }}\nupstreams: {{ a: {{ servers: [10.0.0.1:80] }} }}\n\
+             routes: [{{ name: r, upstream: a }}]\n\
+             targets: {{ {target}: {{ raw: {{ {place} }} }} }}\n"
+        )
+    };
+    let places = [
+        ("listeners", "listeners: { web: \"x.example/a: b\" }"),
+        ("upstreams", "upstreams: { a: \"x.example/a: b\" }"),
+        ("routes", "routes: { r: \"x.example/a: b\" }"),
+        ("top", "top: \"apiVersion: v1\""),
+    ];
+    for (target, room, _) in WAYS {
+        for (key, place) in places {
+            let compiled = super::compiled(&spec(target, place), target, room);
+            let renderer = wsgen::targets::by_id(target).expect("the target");
+            let rendered = wsgen::compile::render(&compiled, renderer, Default::default());
+            let code = format!("{target}::raw");
+            let refused = rendered.report.diags.iter().any(|it| it.code == code);
+            let taken = rendered.files.iter().any(|it| {
+                it.text.contains(if key == "top" {
+                    "apiVersion: v1"
+                } else {
+                    "x.example/a"
+                })
+            });
+            let has_place = target == "ingress" && key != "listeners" || key == "top";
+            assert_eq!(
+                (refused, taken),
+                (!has_place, has_place),
+                "{target}, {room}, {key}"
+            );
+        }
+    }
+}

@@ -4,6 +4,7 @@
 mod kubectl;
 mod live;
 mod manifests;
+mod readers;
 mod routing;
 mod schemas;
 mod texts;

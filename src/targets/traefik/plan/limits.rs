@@ -45,10 +45,7 @@ pub(super) fn clients(
         Peer::Client | Peer::Other => format!("clients:{}", route.name),
     };
     dynamic.middlewares.add(&name, || {
-        let mut ranges: Vec<String> = facts::admitted(clients)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let mut ranges: Vec<String> = clients.admitted().iter().map(ToString::to_string).collect();
         if ranges.is_empty() {
             // A list must not be empty; nobody has this address.
             ranges.push("255.255.255.255/32".to_owned());
