@@ -1,19 +1,23 @@
 //! Traefik as the controller of a cluster: how it is started beside a cluster's API that holds the rendered resources.
 
-use std::collections::BTreeSet;
+mod served;
+
+mod resources;
+
 use std::io;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::traefik::Traefik;
-use super::{By, Complaint, Home, LOG, Program, Reload};
+use super::{By, Complaint, Home, Program, Reload};
 use crate::ir::{Feature, Gateway, IngressController, Version};
-use crate::verify::base64;
 use crate::verify::stub::cluster::Cluster;
+
+use resources::resources;
+
+use served::is_served;
 
 /// Ingress resources; those for ingress-nginx are read by Traefik too.
 pub(super) static INGRESS: Controller = Controller {
@@ -289,221 +293,5 @@ impl Program for Controller {
 
     fn complaints(&self, log: &str, main: &Path) -> Vec<Complaint> {
         Traefik.complaints(log, main)
-    }
-}
-
-/// The resources of a file, and what a cluster has beside them: classes, namespaces, Secrets, a default certificate.
-fn resources(text: &str, store: &Value, round: u32) -> Vec<Value> {
-    let documents = serde_yaml::Deserializer::from_str(text);
-    let mut all: Vec<Value> = documents
-        .filter_map(|it| Value::deserialize(it).ok())
-        .filter(Value::is_object)
-        .collect();
-    let mut more: Vec<Value> = text.lines().filter_map(created).collect();
-    let of = |kind: &str| {
-        all.iter()
-            .filter(|it| it["kind"] == kind)
-            .cloned()
-            .collect::<Vec<_>>()
-    };
-    let (ingresses, gateways) = (of("Ingress"), of("Gateway"));
-    if round > 0 {
-        // Changes whenever the file is read anew, and takes no request.
-        let host = format!("read-{round}.invalid");
-        let mut routes = of("HTTPRoute").into_iter().chain(ingresses.clone());
-        if let Some(mut aside) = routes.next() {
-            aside["metadata"]["name"] = json!("read-anew");
-            match aside["kind"].as_str() {
-                Some("HTTPRoute") => aside["spec"]["hostnames"] = json!([host]),
-                _ => aside["spec"]["rules"][0]["host"] = json!(host),
-            }
-            more.push(aside);
-        }
-    }
-    let mut own = ingresses.iter().chain(&gateways);
-    let namespace = own.find_map(|it| it["metadata"]["namespace"].as_str());
-    if let (Some(namespace), true) = (namespace, store.is_object()) {
-        more.push(json!({
-            "apiVersion": "traefik.io/v1alpha1", "kind": "TLSStore",
-            "metadata": { "name": "default", "namespace": namespace }, "spec": store,
-        }));
-    }
-    for ingress in &ingresses {
-        let notes = ingress["metadata"]["annotations"].as_object();
-        let nginx = notes.is_some_and(|it| it.keys().any(|key| key.starts_with("nginx.")));
-        let controller = match nginx {
-            true => "k8s.io/ingress-nginx",
-            false => "traefik.io/ingress-controller",
-        };
-        more.push(json!({
-            "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
-            "metadata": { "name": ingress["spec"]["ingressClassName"] },
-            "spec": { "controller": controller },
-        }));
-    }
-    for gateway in &gateways {
-        more.push(json!({
-            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
-            "metadata": { "name": gateway["spec"]["gatewayClassName"] },
-            "spec": { "controllerName": "traefik.io/gateway-controller" },
-        }));
-    }
-    let namespaces: BTreeSet<&str> = all
-        .iter()
-        .filter_map(|it| it["metadata"]["namespace"].as_str())
-        .collect();
-    more.extend(namespaces.iter().map(|name| {
-        json!({
-            "apiVersion": "v1", "kind": "Namespace",
-            "metadata": { "name": name, "labels": { "kubernetes.io/metadata.name": name } },
-        })
-    }));
-    all.append(&mut more);
-    all
-}
-
-/// What a command of the file's head makes: `# kubectl create secret tls NAME --namespace=NS --cert=FILE --key=FILE`.
-fn created(line: &str) -> Option<Value> {
-    let (_, command) = line.strip_prefix('#')?.split_once("kubectl create ")?;
-    let mut words = command
-        .split_whitespace()
-        .map(|word| word.trim_matches('\''));
-    let (kind, mut api) = (words.next()?, "Secret");
-    let form = match kind {
-        "configmap" => {
-            api = "ConfigMap";
-            "generic"
-        }
-        _ => words.next()?,
-    };
-    let name = words.next()?;
-    let mut namespace = "default";
-    let mut data = serde_json::Map::new();
-    let mut put = |key: &str, file: &str| {
-        let bytes = std::fs::read(file).unwrap_or_default();
-        let value = match api {
-            "ConfigMap" => String::from_utf8_lossy(&bytes).into_owned(),
-            _ => base64::standard(&bytes),
-        };
-        data.insert(key.to_owned(), json!(value));
-    };
-    for word in words {
-        match word.split_once('=')? {
-            ("--namespace", value) => namespace = value,
-            ("--cert", file) => put("tls.crt", file),
-            ("--key", file) => put("tls.key", file),
-            ("--from-file", pair) => {
-                let (key, file) = pair.split_once('=')?;
-                put(key, file);
-            }
-            _ => {}
-        }
-    }
-    let meta = json!({ "name": name, "namespace": namespace });
-    Some(match (api, form) {
-        ("ConfigMap", _) => {
-            json!({ "apiVersion": "v1", "kind": api, "metadata": meta, "data": data })
-        }
-        (_, "tls") => {
-            json!({ "apiVersion": "v1", "kind": api, "type": "kubernetes.io/tls", "metadata": meta, "data": data })
-        }
-        _ => {
-            json!({ "apiVersion": "v1", "kind": api, "type": "Opaque", "metadata": meta, "data": data })
-        }
-    })
-}
-
-/// It is asked what it serves when it has said nothing for so long.
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// What it serves is not compared with what it read once it has said nothing for so long.
-const LONG_PAUSE: Duration = Duration::from_millis(1500);
-
-/// Whether what each of its providers read last is served.
-fn is_served(home: &Home<'_>, log: &str, providers: &[&str]) -> bool {
-    let written = std::fs::metadata(home.folder.join(LOG)).and_then(|log| log.modified());
-    let silence = written.map_or(Duration::ZERO, |at| {
-        SystemTime::now().duration_since(at).unwrap_or_default()
-    });
-    if silence < PAUSE {
-        return false;
-    }
-    let last = |provider: &str| {
-        let end = format!(" providerName={provider}");
-        let mut lines = log.lines().rev();
-        lines.find_map(|line| {
-            let (_, read) = line.split_once("Configuration received config=")?;
-            read.strip_suffix(end.as_str())
-        })
-    };
-    let read: Option<Vec<&str>> = providers.iter().map(|it| last(it)).collect();
-    let Some(read) = read else {
-        return false;
-    };
-    let Some(Ok(all)) = home.ask("/api/rawdata").map(|it| serde_json::from_str(&it)) else {
-        return false;
-    };
-    let served = |(read, provider): (&str, &&str)| {
-        serde_json::from_str(read).is_ok_and(|read| serves(&all, &read, provider))
-    };
-    // Under load it may be silent for long before it serves what it read.
-    let named = |(read, provider): (&str, &&str)| {
-        serde_json::from_str(read).is_ok_and(|read| names(&all, &read, provider))
-    };
-    let mut each = read.into_iter().zip(providers);
-    match silence >= LONG_PAUSE {
-        true => each.all(named),
-        false => each.all(served),
-    }
-}
-
-/// Whether every router that a provider read is served, and no other of it.
-fn names(all: &Value, read: &Value, provider: &str) -> bool {
-    let end = format!("@{provider}");
-    let read = read["http"]["routers"].as_object();
-    let mut served = all["routers"].as_object().into_iter().flatten();
-    let count = read.map_or(0, |it| it.len());
-    let known = |name: &String| all["routers"].get(format!("{name}{end}")).is_some();
-    let mut each = read.into_iter().flat_map(|it| it.keys());
-    each.all(known)
-        && served
-            .by_ref()
-            .filter(|(name, _)| name.ends_with(&end))
-            .count()
-            == count
-}
-
-/// Whether every router, middleware and service that a provider read is served just so, and no other of it.
-fn serves(all: &Value, read: &Value, provider: &str) -> bool {
-    let end = format!("@{provider}");
-    ["routers", "middlewares", "services"].iter().all(|kind| {
-        let read: Vec<_> = read["http"][kind]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .collect();
-        let served = all[kind].as_object().into_iter().flatten();
-        let count = served.filter(|(name, _)| name.ends_with(&end)).count();
-        let mut each = read.iter();
-        count == read.len()
-            && each.all(|(name, object)| holds(&all[kind][format!("{name}{end}")], object, &end))
-    })
-}
-
-/// Whether what is served says all that was read; there, a name tells also the provider.
-fn holds(served: &Value, read: &Value, end: &str) -> bool {
-    match (served, read) {
-        (Value::Object(served), Value::Object(read)) => read.iter().all(|(key, read)| {
-            let served = served.get(key);
-            served.is_some_and(|served| holds(served, read, end))
-        }),
-        (Value::Array(served), Value::Array(read)) => {
-            let mut pairs = served.iter().zip(read);
-            served.len() == read.len() && pairs.all(|(one, other)| holds(one, other, end))
-        }
-        (Value::String(served), Value::String(read)) => {
-            served.strip_suffix(end).unwrap_or(served) == read
-        }
-        (served, read) => served == read,
     }
 }

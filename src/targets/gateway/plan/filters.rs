@@ -1,17 +1,21 @@
 //! Filters of a rule: what happens to a request on its way, each kind of the API once, then what the implementation adds.
 
+mod heads;
+
 use super::Ctx;
 use super::envoy;
 use crate::emit::{Map, Node};
 use crate::ir::{
-    Action, Capture, Change, Feature, HeaderOp, HostHeader, Listener, Loc, Origin, PathRewrite,
-    Redirect, RedirectScheme, RedirectTo, Route, Set, Subject,
+    Action, Capture, Feature, HeaderOp, HostHeader, Loc, Origin, PathRewrite, Redirect,
+    RedirectScheme, RedirectTo, Route, Set, Subject,
 };
 use crate::targets::gateway::facts::{self, Extended, Means};
 use crate::targets::kubernetes::middleware::{self, Middlewares};
 use crate::targets::kubernetes::objects::Object;
-use crate::targets::kubernetes::routes::{self, Face};
+use crate::targets::kubernetes::routes::Face;
 use crate::targets::kubernetes::{text, word, words};
+
+use heads::Heads;
 
 /// What a rule's filters read and make.
 pub(super) struct Filters<'r, 'a> {
@@ -23,77 +27,6 @@ pub(super) struct Filters<'r, 'a> {
     pub(super) more: Vec<Object>,
     /// What distinguishes names where a route has several faces.
     pub(super) own: String,
-}
-
-/// Header changes of one direction.
-#[derive(Default)]
-struct Heads {
-    set: Vec<(String, String, Loc)>,
-    add: Vec<(String, String, Loc)>,
-    remove: Vec<String>,
-}
-
-impl Heads {
-    fn set(&mut self, name: &str, value: impl Into<String>, at: Loc) {
-        self.set
-            .retain(|(known, ..)| !known.eq_ignore_ascii_case(name));
-        self.set.push((name.to_owned(), value.into(), at));
-    }
-
-    fn remove(&mut self, name: &str) {
-        if !self
-            .remove
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name))
-        {
-            self.remove.push(name.to_owned());
-        }
-    }
-
-    fn change(
-        &mut self,
-        ops: &[HeaderOp],
-        route: &Route,
-        listener: &Listener,
-        kept: impl Fn(&HeaderOp) -> bool,
-    ) {
-        for op in ops.iter().filter(|op| kept(op)) {
-            let value = op
-                .change
-                .value()
-                .map(|it| routes::fixed(it, route, listener));
-            match (&op.change, value.flatten()) {
-                (Change::Remove, _) | (_, None) => self.remove(&op.name),
-                (Change::Add(_), Some(value)) => self.add.push((op.name.clone(), value, op.at)),
-                (Change::Set(_) | Change::SetIfAbsent(_), Some(value)) => {
-                    self.set(&op.name, value, op.at)
-                }
-            }
-        }
-    }
-
-    fn filter(self, kind: &'static str, key: &'static str) -> Option<Node> {
-        let list = |all: Vec<(String, String, Loc)>| {
-            Node::list(all.into_iter().map(|(name, value, at)| {
-                let map = Map::new()
-                    .put("name", word(&name))
-                    .put("value", text(&value, at));
-                Node::from(map).at(at)
-            }))
-        };
-        let mut map = Map::new();
-        if !self.set.is_empty() {
-            map = map.put("set", list(self.set));
-        }
-        if !self.add.is_empty() {
-            map = map.put("add", list(self.add));
-        }
-        if !self.remove.is_empty() {
-            map = map.put("remove", words(self.remove));
-        }
-        (!map.is_empty())
-            .then(|| Node::from(Map::new().put("type", Node::word(kind)).put(key, map)))
-    }
 }
 
 fn extension(group: &'static str, kind: &'static str, name: &str) -> Node {
