@@ -195,3 +195,69 @@ fn files_open_with_what_they_know() {
         silent.join("\n")
     );
 }
+
+#[test]
+fn the_main_file_says_which_losses_are_accepted() {
+    use wsgen::compile::{self, Input, Options, World};
+    use wsgen::ir::{self, Feature};
+    use wsgen::targets::{self, Env, Layout};
+    let base = "wsgen: 1\nname: shop\nlisteners: { plain: { port: 80 } }\n\
+        upstreams: { app: { servers: [10.0.0.1:80, 10.0.0.2:80], health: { websocket: { path: /ws } } } }\n\
+        routes: [{ name: all, host: example.com, upstream: app, websocket: on, rewrite: { query: { set: { a: b } } } }]\n\
+        runtime: { drain: { timeout: 77s, spread: 7s }, files: 70000, workers: 3 }\n";
+    for target in targets::ALL {
+        let id = target.id();
+        let compiled = |accept: &str| {
+            let room = if id == "ingress" {
+                ", controller: haproxy"
+            } else {
+                ""
+            };
+            let rest = format!("targets: {{ {id}: {{ on_loss: warn{room} }} }}\n{accept}");
+            let inputs = vec![Input::new("spec.yaml", format!("{base}{rest}"))];
+            let compiled = compile::compile(inputs, World::EMPTY);
+            assert!(compiled.gateway.is_some(), "{id}: {:?}", compiled.report);
+            compiled
+        };
+        let plain = compiled("");
+        let gateway = plain.gateway.as_ref().expect("it compiles");
+        let env = Env::new(*target, gateway, Layout::Full);
+        let uses = ir::uses(gateway);
+        let verdicts = targets::judge(*target, gateway, &uses, &env);
+        let findings = verdicts.findings().iter();
+        let lost: Vec<(Feature, String)> = findings
+            .map(|it| (it.used.feature, it.verdict.note().instead.to_string()))
+            .collect();
+        let (feature, instead) = lost.first().unwrap_or_else(|| panic!("{id} loses nothing"));
+        let kept = Feature::ALL
+            .iter()
+            .find(|it| lost.iter().all(|(lost, _)| lost != *it));
+        let kept = kept.expect("a feature that is not lost").id();
+        let lost = feature.id();
+        let accepted = compiled(&format!(
+            "accept:\n- {{ loss: {id}::{lost}, because: nobody minds }}\n- {{ loss: {id}::{kept}, because: no reason }}\n"
+        ));
+        for layout in [Layout::Full, Layout::Include, Layout::Json, Layout::Labels] {
+            if !target.lays_out(layout) {
+                continue;
+            }
+            let options = Options {
+                layout,
+                ..Options::default()
+            };
+            let rendered = compile::render(&accepted, *target, options);
+            let main = rendered.files.first().map_or("", |it| it.text.as_str());
+            let said = format!("accepted loss {lost}: {instead} (because nobody minds)");
+            // Quotation marks differ where the head is a string.
+            let main = main.replace('\\', "");
+            assert!(
+                main.contains(&said),
+                "{id}, {layout:?}: `{said}` is not in\n{main}"
+            );
+            assert!(
+                !main.contains("no reason"),
+                "{id}: what is not lost is not told:\n{main}"
+            );
+        }
+    }
+}

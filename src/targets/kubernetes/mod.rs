@@ -10,7 +10,7 @@ pub(super) mod secrets;
 pub(super) mod services;
 
 use crate::emit::lang::kubernetes;
-use crate::emit::{Node, Tok};
+use crate::emit::{Line, Node, Tok};
 use crate::ir::{Gateway, Service, Set, Upstream};
 use crate::source::Loc;
 use crate::targets::Verdicts;
@@ -40,6 +40,13 @@ impl<'a> Context<'a> {
         names::name(&all)
     }
 
+    /// The accepted losses, as lines of a comment.
+    pub(super) fn accepted(&self) -> Vec<Tok> {
+        let accepted = self.v.accepted(self.g);
+        let lines = accepted.iter();
+        lines.map(|(text, at)| line(text).at(*at).end()).collect()
+    }
+
     /// The Service that the room names for an upstream.
     pub(super) fn named(&self, upstream: &Upstream) -> Option<&'a Set<Service>> {
         services::named(self.services, upstream)
@@ -63,7 +70,11 @@ pub(super) fn words<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Node {
 
 /// A comment line.
 pub(super) fn remark(text: &str) -> Tok {
-    crate::emit::Line::remark(&kubernetes::KUBERNETES, text).end()
+    line(text).end()
+}
+
+fn line(text: &str) -> Line {
+    Line::remark(&kubernetes::KUBERNETES, text)
 }
 
 /// Words of a command line that a shell reads back as they are.

@@ -299,7 +299,8 @@ fn about(ctx: &Ctx<'_>) -> Vec<Tok> {
             route.name
         ));
     }
-    lines.iter().map(|line| remark(line)).collect()
+    let lines = lines.iter().map(|line| remark(line));
+    lines.chain(ctx.context().accepted()).collect()
 }
 
 fn commands(ctx: &Ctx<'_>) -> Vec<String> {

@@ -169,7 +169,8 @@ fn about(ctx: &Ctx<'_>) -> Vec<Tok> {
             ));
         }
     }
-    lines.iter().map(|line| remark(line)).collect()
+    let lines = lines.iter().map(|line| remark(line));
+    lines.chain(ctx.context().accepted()).collect()
 }
 
 /// The commands that make the Secrets.

@@ -267,14 +267,11 @@ impl<'a> Planner<'a> {
             title: gateway.name.value.clone(),
             version: word(&self.env.version.to_string()),
             file: word("wsgen.conf"),
-            accepted: gateway
-                .accept
-                .iter()
-                .filter(|accept| accept.target == "nginx")
-                .map(|accept| Remark {
-                    text: format!("nginx::{}: {}", accept.feature.id(), accept.because),
-                    at: accept.at,
-                })
+            accepted: self
+                .verdicts
+                .accepted(gateway)
+                .into_iter()
+                .map(|(text, at)| Remark { text, at })
                 .collect(),
             main: self.main(),
             events: self.events(),

@@ -1,7 +1,5 @@
 //! How the Worker is deployed: wrangler's file, what has to be done by hand, and the accepted losses.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::{Ctx, auth, is_include};
@@ -175,20 +173,8 @@ pub(super) fn about(g: &Gateway, v: &Verdicts<'_>, env: &Env<'_>) -> Vec<Tok> {
     } else {
         "Try it with `npx wrangler dev`, deploy it with `npx wrangler deploy`."
     }));
-    let mut told = BTreeSet::new();
-    for finding in v.findings() {
-        let Some(accept) = finding.accepted.and_then(|it| g.accept.get(it)) else {
-            continue;
-        };
-        let text = format!(
-            "accepted loss {}: {} (because {})",
-            finding.used.feature.id(),
-            finding.verdict.note().instead,
-            accept.because
-        );
-        if told.insert(text.clone()) {
-            lines.push(Line::remark(&JS, &text).at(accept.at).end());
-        }
+    for (text, at) in v.accepted(g) {
+        lines.push(Line::remark(&JS, &text).at(at).end());
     }
     lines
 }
