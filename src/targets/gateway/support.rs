@@ -9,10 +9,11 @@ use crate::ir::{
 };
 use crate::targets::kubernetes::routes::{
     is_behind_proxies, is_fixed, is_of_lines, metrics_path, on_tunnels, read_timer, redacted,
-    sets_itself, thirty_seconds,
+    thirty_seconds,
 };
 use crate::targets::kubernetes::services;
 use crate::targets::support::{approx, depends, exact, unsupported};
+use crate::targets::traefik::facts::is_forwarded;
 use crate::targets::{Env, Seen, Support};
 
 /// The implementation that the tests run.
@@ -729,14 +730,14 @@ fn host_header(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-fn headers(u: &Use<'_>, _: &Env<'_>) -> Support {
+fn headers(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(route) = u.on.route() else {
         return exact();
     };
     let mut ops = route.request_headers.iter().chain(&route.response_headers);
     match ops.find(|op| op.at == u.at.loc).map(|op| &op.change) {
-        // The implementation's own are always there.
-        Some(Change::SetIfAbsent(_)) if sets_itself(u) => exact(),
+        // Traefik's own are always there.
+        Some(Change::SetIfAbsent(_)) if means(env) == Means::Traefik && is_forwarded(u) => exact(),
         Some(Change::SetIfAbsent(_)) => approx("it stands in place of what was there").seen(SEEN),
         _ => exact(),
     }

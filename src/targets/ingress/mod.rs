@@ -2,6 +2,7 @@
 
 mod facts;
 mod plan;
+mod rewrite;
 mod sites;
 mod support;
 

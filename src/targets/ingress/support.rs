@@ -1,17 +1,18 @@
 //! What Ingress resources do with each feature, by the controller that serves them. Nothing is decided elsewhere.
 
 use super::facts::{self, controller};
-use super::sites;
+use super::{rewrite, sites};
 use crate::ir::{
     Action, AuthKind, Balance, CertificateSource, Change, EncodedSlash, Feature, HashKey,
     HostHeader, HostMatch, IngressController, PathMatch, Paths, Per, PerKey, RedirectTo, Route,
     Secure, Server, Stickiness, Subject, UnknownHost, Use, Workers,
 };
 use crate::targets::kubernetes::routes::{
-    metrics_path, on_tunnels, read_timer, redacted, sets_itself, thirty_seconds,
+    metrics_path, on_tunnels, read_timer, redacted, thirty_seconds,
 };
 use crate::targets::kubernetes::services;
 use crate::targets::support::{approx, depends, exact, unsupported};
+use crate::targets::traefik::facts::is_forwarded;
 use crate::targets::{Env, Seen, Support};
 
 /// The controller that the tests run: Traefik reads its own annotations, and those of ingress-nginx.
@@ -476,17 +477,17 @@ pub(super) fn support(feature: Feature) -> Support {
             approx("the answer is 403 in any case: the controller has no others").seen(HAPROXY).elsewhere()
                 .help("lead the route to a server that has the page"),
         ),
-        RewritePath => by_controller!(|_u, _env|
+        RewritePath => by_controller!(|u, _env|
             exact(),
             unsupported("the server sees the path as the client sent it: one rewrite would make regexes, without regard to case, of all paths of the host").seen(NGINX)
                 .elsewhere()
                 .help("tell the application its public path, or use another controller"),
-            exact(),
+            rewritten(u),
         ),
-        RewriteRegex => by_controller!(|_u, _env|
+        RewriteRegex => by_controller!(|u, _env|
             exact(),
             unsupported("the server sees the path as the client sent it").seen(NGINX).elsewhere(),
-            exact(),
+            rewritten(u),
         ),
         RewriteQuery => unsupported("the server sees the query as the client sent it").seen(SEEN),
         RewriteMapLocation => unsupported("`Location` and cookie paths come as the server wrote them").seen(SEEN)
@@ -911,6 +912,22 @@ fn change_at<'a>(ops: &'a [crate::ir::HeaderOp], u: &Use<'_>) -> Option<&'a crat
     ops.iter().find(|op| op.at == u.at.loc)
 }
 
+/// Another path, as HAProxy's controller is told it.
+fn rewritten(u: &Use<'_>) -> Support {
+    let change = u.on.route().and_then(|route| {
+        let change = route.rewrite.as_ref()?.path.as_ref()?;
+        Some((route, &change.value))
+    });
+    match change {
+        Some((route, change)) if rewrite::rule(route, change).is_none() => {
+            unsupported("the server sees the path as the client sent it: the annotation takes no spaces, quotes, `#`, and few backslashes")
+                .seen(HAPROXY)
+                .elsewhere()
+        }
+        _ => exact(),
+    }
+}
+
 fn request_headers(u: &Use<'_>) -> Support {
     let ops = u.on.route().map_or(&[][..], |it| &it.request_headers);
     match change_at(ops, u).map(|op| &op.change) {
@@ -918,7 +935,7 @@ fn request_headers(u: &Use<'_>) -> Support {
             approx("it stands in place of what the client sent under that name").seen(SEEN)
         }
         // The controller's own are always there.
-        Some(Change::SetIfAbsent(_)) if sets_itself(u) => exact(),
+        Some(Change::SetIfAbsent(_)) if is_forwarded(u) => exact(),
         Some(Change::SetIfAbsent(_)) => {
             approx("it stands in place of what the client sent, also where there was something")
                 .seen(SEEN)

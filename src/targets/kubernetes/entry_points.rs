@@ -5,6 +5,7 @@ use super::secrets::Secrets;
 use super::text;
 use crate::emit::{Map, Node};
 use crate::ir::{EncodedSlash, Gateway, HeaderNames, Listener, Loc, LogFormat, Metrics, Paths};
+use crate::targets::traefik::facts::head_bytes;
 
 /// The port of the controller's pod for a port of its Service: below 1024 it would need a privilege.
 pub(in crate::targets) const fn pod_port(port: u16) -> u16 {
@@ -106,7 +107,7 @@ pub(in crate::targets) fn entry_point(
     }
     add(
         "http.maxHeaderBytes",
-        &it.head_limit.value.as_bytes().to_string(),
+        &head_bytes(it.head_limit.value.as_bytes()).to_string(),
         it.head_limit.loc(),
     );
     if it.paths.value == Paths::Raw {

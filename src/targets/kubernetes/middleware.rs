@@ -5,13 +5,14 @@ mod ways;
 mod guards;
 
 use super::objects::Object;
-use super::routes::{self, FORWARDED, Face};
+use super::routes::{self, Face};
 use super::{Context, text, words};
 use crate::emit::lang::kubernetes;
 use crate::emit::{Map, Node};
 use crate::ir::{
     Action, Change, Cors, Feature, HeaderOp, HostHeader, Listener, Loc, Origin, Route, Subject,
 };
+use crate::targets::traefik::facts::{self, FORWARDED};
 
 pub(in crate::targets) use guards::{body, clients, guard, open, rate};
 
@@ -126,7 +127,7 @@ pub(in crate::targets) fn tries(
     made: &mut Middlewares,
     route: &Route,
 ) -> Option<String> {
-    let tries = routes::tries(ctx.g, route);
+    let tries = facts::tries(ctx.g, route);
     (tries > 1).then(|| {
         let name = format!("tries-{tries}");
         made.add(ctx, &[&name], Loc::default(), || {
@@ -290,15 +291,15 @@ fn named<'a>(route: &'a Route, what: &'a str, own: &'a str) -> Vec<&'a str> {
 fn cors(cors: &Cors) -> Map {
     let any = ["*".to_owned()];
     let origins = cors.origins.value.as_deref().unwrap_or(&any);
-    let mut map = Map::new()
-        .put(
-            "accessControlAllowOriginList",
-            words(origins).at(cors.origins.loc()),
-        )
-        .put(
-            "accessControlAllowMethods",
-            words(&cors.methods.value).at(cors.methods.loc()),
-        );
+    let (kind, origins) = match cors.is_for_everybody() {
+        // Whoever asks is named, for `*` and credentials do not go together.
+        true => ("accessControlAllowOriginListRegex", words([".*"])),
+        false => ("accessControlAllowOriginList", words(origins)),
+    };
+    let mut map = Map::new().put(kind, origins.at(cors.origins.loc())).put(
+        "accessControlAllowMethods",
+        words(&cors.methods.value).at(cors.methods.loc()),
+    );
     if !cors.headers.value.is_empty() {
         map = map.put(
             "accessControlAllowHeaders",
@@ -350,7 +351,10 @@ fn request(
     {
         heads.set("Host", host.as_str(), share.host_header.loc());
     }
-    let lost = |op: &HeaderOp| lost(ctx, route, Feature::RequestHeaders, op);
+    let lost = |op: &HeaderOp| {
+        lost(ctx, route, Feature::RequestHeaders, op)
+            || matches!(op.change, Change::SetIfAbsent(_)) && facts::sets_itself(route, &op.name)
+    };
     heads.change(&route.request_headers, route, face.first(), lost);
     // Most routes have nothing but this.
     let is_plain = heads.0.len() == plain && plain > 0;

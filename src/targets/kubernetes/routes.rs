@@ -135,15 +135,6 @@ pub(in crate::targets) fn metrics_path(env: &Env<'_>) -> Support {
     }
 }
 
-/// Whether a change is of a header that Traefik sets itself, so that it is always there.
-pub(in crate::targets) fn sets_itself(u: &Use<'_>) -> bool {
-    u.on.route().is_some_and(|route| {
-        let mut ops = route.request_headers.iter().filter(|op| op.at == u.at.loc);
-        let own = |name: &str| FORWARDED.iter().any(|it| it.eq_ignore_ascii_case(name));
-        route.forwarded.value && ops.any(|op| own(&op.name))
-    })
-}
-
 /// Whether a condition on a header is met by other lines of it than by all of them together.
 pub(in crate::targets) fn is_of_lines(u: &Use<'_>) -> bool {
     let mut conditions = u.on.route().into_iter().flat_map(|it| &it.when.headers);
@@ -156,16 +147,6 @@ pub(in crate::targets) fn is_of_lines(u: &Use<'_>) -> bool {
             }
     })
 }
-
-/// The headers that say who the client is.
-pub(in crate::targets) const FORWARDED: [&str; 6] = [
-    "X-Forwarded-For",
-    "X-Forwarded-Proto",
-    "X-Forwarded-Host",
-    "X-Forwarded-Port",
-    "X-Forwarded-Server",
-    "X-Real-Ip",
-];
 
 const TRAEFIK: Seen = Seen::On("traefik 3.7.15 as the controller");
 

@@ -155,8 +155,13 @@ pub(super) fn one_host(route: &Route) -> Option<&str> {
     }
 }
 
+/// What Traefik is told (`maxHeaderBytes`) for heads of up to a limit in bytes: `net/http` reads 4096 more before it refuses one.
+pub(in crate::targets) fn head_bytes(limit: u64) -> u64 {
+    limit.saturating_sub(4096).max(1)
+}
+
 /// The headers that say who the client is.
-pub(super) const FORWARDED: [&str; 6] = [
+pub(in crate::targets) const FORWARDED: [&str; 6] = [
     "X-Forwarded-For",
     "X-Forwarded-Proto",
     "X-Forwarded-Host",
@@ -166,7 +171,7 @@ pub(super) const FORWARDED: [&str; 6] = [
 ];
 
 /// Whether a change is asked for of a header that the proxy itself sets on the route.
-pub(super) fn is_forwarded(used: &Use<'_>) -> bool {
+pub(in crate::targets) fn is_forwarded(used: &Use<'_>) -> bool {
     used.on.route().is_some_and(|route| {
         let mut ops = route.request_headers.iter();
         ops.any(|op| op.at == used.at.loc && sets_itself(route, &op.name))
@@ -174,7 +179,7 @@ pub(super) fn is_forwarded(used: &Use<'_>) -> bool {
 }
 
 /// Whether the proxy sets a request header of a route itself.
-pub(super) fn sets_itself(route: &Route, name: &str) -> bool {
+pub(in crate::targets) fn sets_itself(route: &Route, name: &str) -> bool {
     let mut own = FORWARDED.iter();
     route.forwarded.value && own.any(|it| it.eq_ignore_ascii_case(name))
 }
@@ -234,7 +239,7 @@ pub(super) fn is_checked(upstream: &Upstream) -> bool {
 }
 
 /// How often a request is tried in all: once at each server, or as often as `retries` asks for.
-pub(super) fn tries(gateway: &Gateway, route: &Route) -> u64 {
+pub(in crate::targets) fn tries(gateway: &Gateway, route: &Route) -> u64 {
     let shares = route.shares().iter();
     let tries = shares.map(|share| {
         let upstream = gateway.upstream(share.upstream.value);

@@ -1,6 +1,6 @@
 //! Traefik: a static file that starts as it is, and the dynamic file that it watches.
 
-mod facts;
+pub(super) mod facts;
 mod plan;
 mod support;
 

@@ -1,6 +1,7 @@
 //! Ingress and Gateway API resources: what a cluster says of them, what Traefik does with them as its controller, and that a
 //! user's texts arrive in them as they are.
 
+mod changes;
 mod kubectl;
 mod live;
 mod manifests;

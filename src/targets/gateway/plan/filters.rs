@@ -6,7 +6,7 @@ use super::Ctx;
 use super::envoy;
 use crate::emit::{Map, Node};
 use crate::ir::{
-    Action, Capture, Feature, HeaderOp, HostHeader, Loc, Origin, PathRewrite, Redirect,
+    Action, Capture, Change, Feature, HeaderOp, HostHeader, Loc, Origin, PathRewrite, Redirect,
     RedirectScheme, RedirectTo, Route, Set, Subject,
 };
 use crate::targets::gateway::facts::{self, Extended, Means};
@@ -14,6 +14,7 @@ use crate::targets::kubernetes::middleware::{self, Middlewares};
 use crate::targets::kubernetes::objects::Object;
 use crate::targets::kubernetes::routes::Face;
 use crate::targets::kubernetes::{text, word, words};
+use crate::targets::traefik::facts::sets_itself;
 
 use heads::Heads;
 
@@ -154,7 +155,12 @@ impl Filters<'_, '_> {
                 heads.remove("Upgrade");
             }
         }
-        let kept = |op: &HeaderOp| self.renders(Feature::RequestHeaders, op);
+        let kept = |op: &HeaderOp| {
+            let own = self.ctx.means == Means::Traefik
+                && matches!(op.change, Change::SetIfAbsent(_))
+                && sets_itself(self.route, &op.name);
+            !own && self.renders(Feature::RequestHeaders, op)
+        };
         heads.change(&self.route.request_headers, self.route, listener, kept);
         heads.filter("RequestHeaderModifier", "requestHeaderModifier")
     }

@@ -3,10 +3,10 @@
 use super::nginx::{Notes, ingress, with_raw};
 use super::{Ctx, services};
 use crate::ir::{
-    Action, Balance, Capture, Change, Check, Cors, Feature, HashKey, HeaderOp, HostHeader, Loc,
-    Origin, PathMatch, PathRewrite, Per, Protocol, RedirectTo, Route, Stickiness, Subject,
-    Upstream,
+    Action, Balance, Change, Check, Cors, Feature, HashKey, HeaderOp, HostHeader, Loc, Origin,
+    PathRewrite, Per, Protocol, RedirectTo, Route, Stickiness, Subject, Upstream,
 };
+use crate::targets::ingress::rewrite;
 use crate::targets::ingress::sites::of_sites;
 use crate::targets::kubernetes::objects::Object;
 use crate::targets::kubernetes::ranges;
@@ -136,7 +136,7 @@ fn annotations(ctx: &Ctx<'_>, route: &Route) -> Notes {
         notes = cors(notes, it);
     }
     notes = headers(ctx, notes, route);
-    rewritten(notes, route)
+    rewritten(ctx, notes, route)
 }
 
 fn balanced(notes: Notes, upstream: &Upstream) -> Notes {
@@ -328,33 +328,21 @@ fn escaped(text: &str) -> String {
         .replace('$', "\\$")
 }
 
-fn rewritten(notes: Notes, route: &Route) -> Notes {
+fn rewritten(ctx: &Ctx<'_>, notes: Notes, route: &Route) -> Notes {
     let Some(change) = route.rewrite.as_ref().and_then(|it| it.path.as_ref()) else {
         return notes;
     };
-    let prefix = || {
-        let literal = route.paths.iter().find_map(|path| match &path.value {
-            PathMatch::Prefix(text) | PathMatch::Exact(text) => Some(text.trim_end_matches('/')),
-            PathMatch::Regex(_) => None,
-        });
-        ranges::quoted(literal.unwrap_or_default())
-    };
-    let rule = match &change.value {
-        PathRewrite::StripPrefix => format!("^{}/*(.*)$ /\\1", prefix()),
-        PathRewrite::ReplacePrefix(new) => {
-            format!("^{}(/.*)?$ {}\\1", prefix(), new.trim_end_matches('/'))
-        }
-        PathRewrite::Path(new) => format!("^.*$ {new}"),
-        PathRewrite::Regex { matches, to } => {
-            let to: String = to
-                .iter()
-                .map(|it| match it {
-                    Capture::Text(text) => text.clone(),
-                    Capture::Group(number) => format!("\\{number}"),
-                })
-                .collect();
-            format!("^(?:{matches})$ {to}")
+    let feature = match change.value {
+        PathRewrite::Regex { .. } => Feature::RewriteRegex,
+        PathRewrite::StripPrefix | PathRewrite::ReplacePrefix(_) | PathRewrite::Path(_) => {
+            Feature::RewritePath
         }
     };
-    notes.set("haproxy.org/path-rewrite", &rule, change.loc())
+    if !ctx.v.renders(feature, Subject::Route(route), change.from) {
+        return notes;
+    }
+    match rewrite::rule(route, &change.value) {
+        Some(rule) => notes.set("haproxy.org/path-rewrite", &rule, change.loc()),
+        None => notes,
+    }
 }

@@ -9,9 +9,6 @@ use crate::ir::{
 use crate::targets::Layout;
 use crate::targets::traefik::facts::{self, time};
 
-/// What Traefik reads beyond `maxHeaderBytes` before it refuses a head (`net/http`).
-const SLOP: u64 = 4096;
-
 /// The file's parts.
 pub(super) fn parts(ctx: &Ctx<'_>) -> Vec<Vec<Tok>> {
     let mut points = Map::new();
@@ -117,8 +114,7 @@ fn entry_point(ctx: &Ctx<'_>, it: &Listener) -> Map {
     if ctx.env.since(3, 4, 0) {
         http = http.put(
             "maxHeaderBytes",
-            number(it.head_limit.value.as_bytes().saturating_sub(SLOP).max(1))
-                .at(it.head_limit.loc()),
+            number(facts::head_bytes(it.head_limit.value.as_bytes())).at(it.head_limit.loc()),
         );
     }
     if it.paths.value != Paths::Normalize && ctx.env.since(3, 3, 6) {
