@@ -10,18 +10,32 @@ use crate::programs;
 /// One address is denied, another alone is allowed, the proxy's own is neither denied nor in the way.
 #[test]
 fn the_client_is_never_taken_for_the_proxy_before_it() {
+    holds("");
+}
+
+/// Where a route of the listener forwards, the list is written anew for its server: what is refused is the list as it came.
+#[test]
+fn nor_where_a_route_forwards() {
+    holds("upstreams: { app: { servers: [\"127.0.0.1:9\"] } }\n");
+}
+
+fn holds(upstreams: &str) {
     let Some(program) = programs::require(programs::ENVOY[0]) else {
         return;
     };
     let (at, admin) = (port(), port());
+    let route = match upstreams {
+        "" => "",
+        _ => "  - { name: app, path: /app, upstream: app }\n",
+    };
     let spec = format!(
         r#"
 wsgen: 1
-listeners: {{ web: {{ port: {at}, address: 127.0.0.1, trusted_proxies: [127.0.0.1, 127.0.0.8/29] }} }}
+{upstreams}listeners: {{ web: {{ port: {at}, address: 127.0.0.1, trusted_proxies: [127.0.0.1, 127.0.0.8/29] }} }}
 routes:
   - {{ name: denied, path: /denied, clients: {{ deny: [1.2.3.0/24, "2001:db8::/32"] }}, respond: {{ status: 200 }} }}
   - {{ name: allowed, path: /allowed, clients: {{ allow: [127.0.0.0/8] }}, respond: {{ status: 200 }} }}
-targets: {{ envoy: {{ admin_port: {admin} }} }}
+{route}targets: {{ envoy: {{ admin_port: {admin} }} }}
 "#
     );
     let _run = Running::start_with(&program, &[("envoy.yaml", &conf(&spec))]);

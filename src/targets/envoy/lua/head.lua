@@ -75,6 +75,7 @@ local function read(handle)
     local peer = headers:get("x-wsgen-peer") or ""
     headers:remove("x-wsgen-peer")
     local list = headers:get("x-forwarded-for")
+    if list then headers:replace("x-wsgen-list", list) end
     -- Whoever is the client itself is no proxy: what it says of others does not count.
     if list and peer ~= bare_ip(handle:streamInfo():downstreamRemoteAddress()) then
       headers:replace("x-forwarded-for", list:gsub("%s*,%s*", ", ") .. ", " .. peer)

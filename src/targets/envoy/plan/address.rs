@@ -13,6 +13,9 @@ pub(super) const UNREADABLE: &str = "unreadable";
 /// The list that proxies write.
 const LIST: &str = "x-forwarded-for";
 
+/// The list as it came, where the script at the head writes it anew for the server.
+pub(super) const CAME: &str = "x-wsgen-list";
+
 /// How many entries of the list, from its end, are read in any form: Envoy itself reads bare addresses only.
 const READ: usize = 4;
 
@@ -74,12 +77,13 @@ fn bare() -> Node {
 }
 
 /// What refuses a trusted proxy's request where the address in front of the proxy cannot be read: for Envoy the client would be
-/// the proxy.
-pub(super) fn unreadable(it: &Listener) -> Option<Map> {
+/// the proxy. `scripted` where the script at the head has written the list anew.
+pub(super) fn unreadable(it: &Listener, scripted: bool) -> Option<Map> {
     let trusted = &it.trusted_proxies;
     if trusted.value.is_empty() {
         return None;
     }
+    let list = if scripted { CAME } else { LIST };
     let within = |which: &'static str| {
         let ids = trusted.value.iter();
         access::any_of(ids.map(|it| Map::new().put(which, range(*it))).collect())
@@ -89,7 +93,7 @@ pub(super) fn unreadable(it: &Listener) -> Option<Map> {
     let readable = doc::regex(&format!("{entry}(?:,{entry})*"));
     let unread = access::all_of(vec![
         within("remote_ip"),
-        access::not(header(doc::header(LIST, readable))),
+        access::not(header(doc::header(list, readable))),
     ]);
     // Ranges of IPv4 do not hold an address of IPv4 that is written as one of IPv6.
     let mapped = Map::new()
@@ -98,7 +102,7 @@ pub(super) fn unreadable(it: &Listener) -> Option<Map> {
     let mapped = Map::new().put("remote_ip", mapped);
     let refused = access::all_of(vec![
         within("direct_remote_ip"),
-        header(present(LIST, true)),
+        header(present(list, true)),
         access::any_of(vec![unread, mapped]),
     ]);
     let rules = Map::new().put("rules", access::rules("DENY", UNREADABLE, refused));

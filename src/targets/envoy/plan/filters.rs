@@ -80,7 +80,7 @@ pub(super) fn chain(ctx: &Ctx<'_>, it: &Listener) -> Vec<Node> {
             dormant(HEAD, lua)
         });
     }
-    chain.extend(super::address::unreadable(it));
+    chain.extend(super::address::unreadable(it, behind));
     if forwards {
         chain.push(extension(
             FORWARDED,

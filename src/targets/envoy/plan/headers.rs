@@ -44,7 +44,10 @@ pub(super) fn forwarded(it: &Listener) -> Vec<Node> {
         .value
         .is_empty()
         .then(|| set("x-forwarded-for", Node::word(peer)));
-    let mut changes: Vec<Node> = list.into_iter().collect();
+    let mut changes: Vec<Node> = match list {
+        Some(list) => vec![list],
+        None => vec![doc::removal(super::address::CAME).into()],
+    };
     changes.extend([
         set("x-forwarded-proto", Node::word(it.scheme())),
         set("x-forwarded-host", Node::word("%REQ(:AUTHORITY)%")),
