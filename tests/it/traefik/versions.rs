@@ -9,6 +9,7 @@ upstreams:
   app: { servers: [127.0.0.1:9000, 127.0.0.2:9000, 127.0.0.3:9000], balance: least_connections, health: { http: { path: /up } }, passive: { errors: 1, within: 5s, eject: 5s }, retries: { attempts: 2, after: [503] } }
   hashed: { servers: [127.0.0.1:9001, 127.0.0.2:9001], balance: { hash: { source: true } }, stickiness: { cookie: { name: n, path: /x } } }
 log: { redact: { query: [token] } }
+metrics: { port: 9100 }
 routes:
   - { name: app, path: /app, upstream: app, log: off, websocket: { idle: 10m }, stream: { idle: 5m }, limits: { requests: { rate: 1/s } } }
   - { name: hashed, path: /, upstream: hashed, compression: on }
@@ -18,6 +19,7 @@ routes:
 const WORDS: &[(&str, &str)] = &[
     ("encodings:", "3.1"),
     ("accessLogs:", "3.2"),
+    ("observability: {accessLogs: false}\n\nproviders", "3.3"),
     ("path: \"/x\"", "3.2"),
     ("strategy: p2c", "3.4"),
     ("maxHeaderBytes:", "3.4"),

@@ -20,6 +20,11 @@ pub(super) fn parts(ctx: &Ctx<'_>) -> Vec<Vec<Tok>> {
         let address = std::net::SocketAddr::new(metrics.address.value, metrics.port.value);
         let mut own = Map::new().put("address", text(&address.to_string(), metrics.port.loc()));
         own = own.maybe("http", names(ctx, true).map(|it| Map::new().and(it)));
+        // The log is of the listeners' requests.
+        if ctx.g.log.is_some() && ctx.env.since(3, 3, 0) {
+            let off = Map::new().put("accessLogs", Node::flag(false));
+            own = own.put("observability", off);
+        }
         points = points.entry(
             crate::emit::lang::traefik::word(&metrics_point(ctx)),
             Node::from(own).at(metrics.at),
@@ -278,6 +283,8 @@ fn access_log(ctx: &Ctx<'_>) -> Option<Map> {
     Some(
         Map::new()
             .put("format", Node::word(format).at(log.format.loc()))
+            // Redirects and refusals are answers of a service of Traefik's own, which it counts as internal.
+            .put("addInternals", Node::flag(true))
             .put("fields", fields),
     )
 }
