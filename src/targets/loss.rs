@@ -146,7 +146,8 @@ pub fn judge<'a>(
 ///
 /// Written and unsupported is an error (or what `on_loss` says), written and approximated a warning, defaults one folded note,
 /// unless they lead a route's requests elsewhere.
-/// An accepted loss is silent, but a guard that is not rendered stays a warning. `deny` makes every loss that is not accepted an error.
+/// An accepted loss is silent, but a guard that is not rendered stays a warning, and so does
+/// a header that a client can then forge. `deny` makes every loss that is not accepted an error.
 pub fn report(
     target: &dyn Target,
     gateway: &Gateway,
@@ -225,7 +226,8 @@ pub fn report(
 }
 
 fn level(finding: &Finding<'_>, unsupported: Level, deny: bool) -> Option<Level> {
-    let guard = finding.used.feature.is_guard() && finding.verdict.is_unsupported();
+    let guard = finding.used.feature.is_guard() && finding.verdict.is_unsupported()
+        || finding.verdict.note().forged;
     if finding.accepted.is_some() {
         return guard.then_some(Level::Warning);
     }

@@ -35,6 +35,8 @@ pub struct Note {
     /// Whether requests of the route, or to the listener, get an answer that is not its own: of another route, of nobody, or to
     /// another path. Then nothing else that is promised of it can be kept.
     pub elsewhere: bool,
+    /// Whether a client can then say of itself what the server takes for the gateway's word: accepted, it stays a warning.
+    pub forged: bool,
 }
 
 /// How a claim is known.
@@ -79,6 +81,7 @@ impl Note {
             seen: Seen::Unverified,
             help: None,
             elsewhere: false,
+            forged: false,
         }
     }
 }
@@ -127,6 +130,15 @@ impl Support {
     pub fn elsewhere(mut self) -> Self {
         if let Self::Approx(note) | Self::Unsupported(note) = &mut self {
             note.elsewhere = true;
+        }
+        self
+    }
+
+    /// Adds that a client can say of itself what the server takes for the gateway's word.
+    #[must_use]
+    pub fn forged(mut self) -> Self {
+        if let Self::Approx(note) | Self::Unsupported(note) = &mut self {
+            note.forged = true;
         }
         self
     }

@@ -236,11 +236,18 @@ pub(super) fn support(feature: Feature) -> Support {
             .seen(DOCS)
             .help("set them in the application"),
         ResponseHeaders => depends("a few headers, fixed for a listener", route::response_header),
-        HeaderFacts => unsupported("no fact of the request becomes a header")
+        HeaderFacts => unsupported("no fact of the request becomes a header, and a client's own header of that name passes")
             .seen(DOCS)
-            .help("the server finds the client's address in `X-Forwarded-For`, an id in `X-Amzn-Trace-Id`"),
-        HeaderClaims => unsupported("claims do not become headers: the server reads the token itself").seen(DOCS),
-        HeaderTlsSubject => unsupported("the subject comes in `X-Amzn-Mtls-Clientcert-Subject`").seen(DOCS),
+            .forged()
+            .help("trust no header of that name: the server finds the client's address in `X-Forwarded-For`, an id in `X-Amzn-Trace-Id`"),
+        HeaderClaims => unsupported("claims do not become headers, and a client's own header of that name passes: the server reads the token itself")
+            .seen(DOCS)
+            .forged()
+            .help("trust no header of that name: read the claims in the token"),
+        HeaderTlsSubject => unsupported("the subject comes in `X-Amzn-Mtls-Clientcert-Subject`, and a client's own header of the name that is written passes")
+            .seen(DOCS)
+            .forged()
+            .help("trust no header of that name: read `X-Amzn-Mtls-Clientcert-Subject`"),
 
         LimitHead => unsupported("the load balancer's own limits: 16 KB for a line, 64 KB for the head").seen(DOCS),
         LimitBody => depends("8 KiB, what a web ACL sees of a body", |u, env| {
