@@ -106,6 +106,10 @@ impl Chosen {
             chosen.add(target);
             if let Some(version) = version {
                 let (oldest, newest) = target.versions();
+                if !target.has_versions() {
+                    return Err(Fault::new(format!("{} has no versions", target.title()))
+                        .help(format!("write `--target {id}`")));
+                }
                 let Ok(number) = version.parse::<Version>() else {
                     return Err(Fault::new(format!("`{name}` names no version"))
                         .help(format!("write it such as `{id}@{newest}`")));

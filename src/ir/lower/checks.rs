@@ -18,9 +18,13 @@ impl Lower<'_> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if !fits {
+            let article = if kind.starts_with('u') { "an" } else { "a" };
             self.report
                 .error("spec::name", name.at)
-                .says(format!("`{}` is no name for a {kind}", text.escape_debug()))
+                .says(format!(
+                    "`{}` is no name for {article} {kind}",
+                    text.escape_debug()
+                ))
                 .help(
                     "start with a letter; go on with letters, digits, `-` and `_`, up to 63 in all",
                 );
