@@ -45,9 +45,11 @@ pub fn summary() -> String {
 /// The target with the range of its versions; a platform has none.
 fn titled(target: &dyn Target) -> String {
     let (oldest, newest) = target.versions();
+    let title = target.title();
     match target.is_platform() {
-        true => target.title().to_owned(),
-        false => format!("{} {oldest} to {newest}", target.title()),
+        true => title.to_owned(),
+        false if oldest == newest => format!("{title} {newest}"),
+        false => format!("{title} {oldest} to {newest}"),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The hermetic tests: one binary, one module per subject.
+//! One module per subject: what the compiler says and writes, and what single answers of the real programs show of it. What a spec of every
+//! feature comes to on every program is the other binary's, `tests/conformance`.
 
 mod alb;
 #[path = "../support/bless.rs"]

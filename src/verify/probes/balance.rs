@@ -263,7 +263,9 @@ fn hash(lab: &Lab, id: UpstreamId) -> Seen {
     way.lose(gone);
     let moved = "the same server, as only the share of the one that is gone moves";
     same(&at(&keys)?, &|was| was != gone, moved)?;
-    if way.upstream.health.is_none() && way.upstream.passive.is_none() {
+    // Who is kept on a server stays with the one that it was led to meanwhile.
+    let returns = way.upstream.stickiness.is_none();
+    if returns && way.upstream.health.is_none() && way.upstream.passive.is_none() {
         way.restore()?;
         // Who has just refused a connection may be left out for a moment.
         std::thread::sleep(std::time::Duration::from_millis(100));

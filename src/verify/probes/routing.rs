@@ -1,7 +1,9 @@
 //! Routing (contract §4.1): which route takes a request, at the borders of every path and host.
 
 use super::beside::{behind_auth, compare, fresh};
-use crate::ir::{Action, Feature, Gateway, HostMatch, Loc, PathMatch, Paths, Route, RouteId};
+use crate::ir::{
+    Action, EncodedSlash, Feature, Gateway, HostMatch, Loc, PathMatch, Paths, Route, RouteId,
+};
 use crate::verify::ask::Ask;
 use crate::verify::lab::Lab;
 use crate::verify::probe::{Miss, Probe, Seen};
@@ -27,13 +29,18 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
             let (id, own) = (route.id, path.value.clone());
             let probe = Probe::new(feature, route, path.loc(), promise, move |lab| {
                 borders(lab, id, &own)
-            })
-            .or(Feature::ListenerEncodedSlash);
+            });
             // Where paths are left as they are, what is asked for may be another path.
             let mut listeners = gateway.listeners_of(route);
             let probe = match listeners.all(|it| it.paths.value == Paths::Normalize) {
                 true => probe,
                 false => probe.or(Feature::ListenerPaths),
+            };
+            // A program that cannot refuse `%2F` lets one of the borders through, and no other loss of it counts here.
+            let mut listeners = gateway.listeners_of(route);
+            let probe = match listeners.all(|it| it.encoded_slash.value == EncodedSlash::Keep) {
+                true => probe,
+                false => probe.or(Feature::ListenerEncodedSlash),
             };
             probes.push(behind_auth(probe, gateway, route));
         }
