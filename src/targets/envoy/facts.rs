@@ -50,10 +50,14 @@ pub(super) fn open_on_route(route: &Route) -> Option<u32> {
     (limit.per.value == PerKey::Route).then_some(limit.max.value)
 }
 
-/// Further tries that a request needs so that every server is tried once, and as many as `retries` asks for.
+/// Further tries that a request needs so that every server is tried once; as many as `retries` asks for where names are resolved
+/// time and again, as nobody knows how many servers that makes.
 pub(super) fn tries(upstream: &Upstream, asked: u16) -> u16 {
     let others = u16::try_from(upstream.servers.len() - 1).unwrap_or(u16::MAX);
-    others.max(asked)
+    match upstream.resolve.value {
+        Some(_) => others.max(asked),
+        None => others,
+    }
 }
 
 /// Whether a route's sockets are idle for less time than its answers may take.

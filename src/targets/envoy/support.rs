@@ -348,11 +348,19 @@ fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
         }
         let again = retries.after.iter().any(|it| *it != RetryAfter::Connect);
         let tries = facts::tries(upstream, retries.attempts);
-        if again && tries != retries.attempts {
+        if again && tries > retries.attempts {
             return approx(format!(
                 "up to {tries} further tries after any failure: one number serves refused connections too"
             ))
             .seen(SEEN);
+        }
+        // Names may have more addresses than one each, and each address is a server.
+        if again && usize::from(tries) >= upstream.servers.len() {
+            return approx(format!(
+                "up to {tries} further tries, on servers that were asked before where the names have no more addresses"
+            ))
+            .seen(SEEN)
+            .help("let `attempts` be less than the number of servers");
         }
     }
     exact()

@@ -1,6 +1,6 @@
 //! Facts about HAProxy that both the verdicts and the plan need: limits of its grammar, and where one timer serves two words.
 
-use crate::ir::{Dur, Gateway, HostMatch, Listener, Origin, Route, Server, Share, Upstream};
+use crate::ir::{Dur, Gateway, HostMatch, Listener, Origin, Route, Server, Upstream};
 
 /// The longest time that HAProxy keeps: 2^31 - 1 ms (about 24.8 days; a longer one is an error, seen on 2.6.12 and 2.8.25).
 pub(super) const LONGEST: Dur = Dur::from_millis(2_147_483_647);
@@ -67,11 +67,9 @@ pub(super) fn time(dur: Dur) -> String {
     format!("{millis}ms")
 }
 
-/// How many further tries a share needs so that every server is tried once, and as many as `retries` asks for.
-pub(super) fn tries(upstream: &Upstream, share: &Share) -> u16 {
-    let others = u16::try_from(upstream.servers.len() - 1).unwrap_or(u16::MAX);
-    let asked = share.retries.value.as_ref().map_or(0, |r| r.attempts);
-    others.max(asked)
+/// How many further tries a request needs so that every server is tried once: no more servers are left for `retries`.
+pub(super) fn tries(upstream: &Upstream) -> u16 {
+    u16::try_from(upstream.servers.len() - 1).unwrap_or(u16::MAX)
 }
 
 /// A server's name in HAProxy: its address where that is a name, because `http-send-name-header` and health checks send it

@@ -282,8 +282,12 @@ pub(super) fn support(feature: Feature) -> Support {
             false => unsupported("no server is taken out: Traefik counts errors since 3.6").seen(DOCS),
         }),
 
-        StickyCookie => depends("whether checks find a server dead", |u, _| match u.on.upstream() {
-            Some(it) if it.servers.len() > 1 && !facts::is_checked(it) => {
+        StickyCookie => depends("how many servers", |u, _| match u.on.upstream() {
+            Some(it) if it.servers.len() > 1 && facts::is_checked(it) => {
+                approx("a client whose server refuses gets 502 until a check finds that out: every try leads to the same one")
+                    .seen(SEEN)
+            }
+            Some(it) if it.servers.len() > 1 => {
                 approx("a client whose server refuses gets 502 while that is not known to be down: every try leads to the same one")
                     .seen(SEEN)
                     .help("add `health`, such as `health: {http: {path: /health}}`")

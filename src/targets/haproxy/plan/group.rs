@@ -117,7 +117,7 @@ impl<'a> Groups<'a> {
 impl Group<'_> {
     /// Further tries.
     pub(super) fn tries(&self) -> u16 {
-        facts::tries(self.upstream, self.share)
+        facts::tries(self.upstream)
     }
 
     /// The name of the acl of a route; `None` where the backend serves one route only.
