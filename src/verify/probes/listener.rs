@@ -2,8 +2,8 @@
 
 use super::beside::{compare, fresh, on};
 use crate::ir::{
-    EncodedSlash, Feature, Gateway, HeaderNames, HostMatch, Listener, ListenerId, Paths, Route,
-    UnknownHost,
+    EncodedSlash, Feature, Gateway, HeaderNames, HostMatch, Listener, ListenerId, PathRewrite,
+    Paths, Route, UnknownHost,
 };
 use crate::request::{Request, Router};
 use crate::verify::ask::Ask;
@@ -19,6 +19,12 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
         .iter()
         .flat_map(|it| of(gateway, it))
         .collect()
+}
+
+fn rewrites_by_regex(route: &Route) -> bool {
+    let rewrite = route.rewrite.as_ref();
+    let path = rewrite.and_then(|it| it.path.as_ref());
+    path.is_some_and(|it| matches!(it.value, PathRewrite::Regex { .. }))
 }
 
 fn of(gateway: &Gateway, it: &Listener) -> Vec<Probe> {
@@ -77,7 +83,16 @@ fn of(gateway: &Gateway, it: &Listener) -> Vec<Probe> {
         };
         let run = move |lab: &Lab| paths(lab, id);
         let at = it.paths.loc();
-        all.push(Probe::new(Feature::ListenerPaths, it, at, promise, run));
+        let probe = Probe::new(Feature::ListenerPaths, it, at, promise, run);
+        // The first route that takes such a path is asked, and may rewrite it.
+        let mut served = gateway
+            .routes
+            .iter()
+            .filter(|route| gateway.serves(it, route));
+        all.push(match served.any(rewrites_by_regex) {
+            true => probe.or(Feature::RewriteRegex),
+            false => probe,
+        });
     }
     let keep = it.encoded_slash.value == EncodedSlash::Keep;
     if !keep || slash_matters(gateway, it) {

@@ -24,13 +24,18 @@ pub(super) fn probes(gateway: &Gateway) -> Vec<Probe> {
                 move |lab| events(lab, id),
             ));
             if stream.request.value {
-                probes.push(Probe::new(
+                let probe = Probe::new(
                     Feature::StreamRequest,
                     route,
                     stream.request.loc(),
                     "a request reaches the server before its body is whole",
                     move |lab| request(lab, id),
-                ));
+                );
+                // A limit that wants the length told refuses what is sent while it is made.
+                probes.push(match route.body.value {
+                    Some(_) => probe.or(Feature::LimitBody),
+                    None => probe,
+                });
             }
         }
         if route.compression.value {
