@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 use super::folder::Folder;
 use super::stub::acme::Acme;
 use super::wire::{Authority, Pair};
-use crate::ir::{CertificateSource, Gateway, Listener, Set, Upstream};
+use crate::ir::{CertificateSource, Gateway, Set, Upstream};
 
 /// The subject of a client's good certificate, as RFC 4514 writes it.
 pub const CLIENT: &str = "CN=client.example";
@@ -34,12 +34,6 @@ pub struct Certificates {
 impl Certificates {
     /// The file of the authority of servers, in the folder.
     pub(super) const SERVERS: &'static str = "tls/servers.pem";
-
-    /// The files, without their endings, of one certificate for all names of a listener, beside those of each: for a program
-    /// that takes but one.
-    pub(super) fn of_listener(it: &Listener) -> String {
-        format!("listener{}", it.id.0)
-    }
 
     /// Certifies everything that the gateway needs; its paths then lead into the folder. With `names`, servers are known by
     /// host names that they keep; with `acme`, certificates of an ACME authority are left to the program.
@@ -100,16 +94,6 @@ impl Certificates {
                     from: at.1,
                 },
             };
-        }
-        for it in &gateway.listeners {
-            let ids = it.tls.iter().flat_map(|tls| &tls.certificates.value);
-            let several = ids.map(|id| gateway.certificate(*id).hosts.value.as_slice());
-            let hosts: Vec<&str> = several.flatten().map(String::as_str).collect();
-            if !hosts.is_empty() {
-                let pair = all.site.try_issue(&hosts)?;
-                file(format!("tls/{}.crt", Self::of_listener(it)), &pair.cert)?;
-                file(format!("tls/{}.key", Self::of_listener(it)), &pair.key)?;
-            }
         }
         let client_ca = file("tls/clients.pem".to_owned(), &all.clients.pem())?;
         for it in &mut gateway.listeners {

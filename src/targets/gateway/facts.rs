@@ -2,8 +2,8 @@
 //! claim, it may ignore without a word.
 
 use crate::ir::{
-    Condition, Gateway, GatewayImplementation, HostMatch, PathMatch, Route, Service, Set, Upstream,
-    ValueMatch,
+    Balance, Condition, Gateway, GatewayImplementation, HashKey, HostHeader, HostMatch, PathMatch,
+    Route, Service, Set, Stickiness, Upstream, ValueMatch,
 };
 use crate::targets::Env;
 use crate::targets::kubernetes::{names, services};
@@ -39,6 +39,44 @@ pub(super) const fn means_of(it: GatewayImplementation) -> Means {
         | GatewayImplementation::Istio
         | GatewayImplementation::Cilium => Means::None,
     }
+}
+
+/// Whether Envoy serves, which appends to `X-Forwarded-For` and passes on the other headers as the client wrote them.
+pub(super) const fn is_envoy(it: GatewayImplementation) -> bool {
+    match it {
+        GatewayImplementation::EnvoyGateway
+        | GatewayImplementation::Kgateway
+        | GatewayImplementation::Istio
+        | GatewayImplementation::Cilium => true,
+        GatewayImplementation::Traefik | GatewayImplementation::NginxGatewayFabric => false,
+    }
+}
+
+/// Whether the server sees another host than the client asked for.
+pub(super) fn changes_host(route: &Route) -> bool {
+    let share = route.shares().first();
+    share.is_some_and(|it| it.host_header.value != HostHeader::Preserve)
+}
+
+/// Whether a body may be read whole before a server sees it, which is how Envoy Gateway counts it: a tunnel or a stream would
+/// wait for ever.
+pub(super) fn holds_bodies(route: &Route) -> bool {
+    let streams = route.stream.as_ref().is_some_and(|it| it.request.value);
+    route.websocket.is_none() && !streams
+}
+
+/// Whether a returned server may start slowly: Envoy Gateway takes a window for no choice by chance or by hash.
+pub(super) fn starts_slowly(upstream: &Upstream) -> bool {
+    let hashed = match &upstream.balance.value {
+        Balance::Random => true,
+        Balance::Hash(key) => matches!(key, HashKey::Source | HashKey::Header(_)),
+        Balance::RoundRobin | Balance::LeastConnections => false,
+    };
+    let sticky = matches!(
+        upstream.stickiness,
+        Some(Stickiness::Cookie(_) | Stickiness::Source { .. })
+    );
+    !hashed && !sticky
 }
 
 /// Extended features of the API that differ between the implementations.

@@ -4,8 +4,8 @@ use super::facts::{self, Extended, Means, claims, implementation, means};
 use super::order;
 use crate::ir::{
     Action, AuthKind, Balance, Change, EncodedSlash, Feature, HashKey, HeaderNames, HostHeader,
-    HostMatch, JwtKeys, Listener, PathMatch, PathRewrite, Paths, PerKey, RedirectTo, Route,
-    Subject, TlsProfile, TokenPlace, UnknownHost, Use, Workers,
+    HostMatch, JwtKeys, Listener, PathMatch, PathRewrite, Paths, PerKey, RedirectTo, Route, Secure,
+    Stickiness, Subject, TlsProfile, TokenPlace, UnknownHost, Use, Workers,
 };
 use crate::targets::kubernetes::routes::{
     is_behind_proxies, is_fixed, is_of_lines, metrics_path, on_tunnels, read_timer, redacted,
@@ -246,8 +246,7 @@ pub(super) fn support(feature: Feature) -> Support {
             .help("lead the route to a Service whose endpoints your cluster keeps healthy"),
         UpstreamSplit => exact(),
         BalanceRoundRobin => exact(),
-        BalanceLeastConnections => by_means!(|_u, _env| in_turn(SEEN), exact(), in_turn(API)),
-        BalanceRandom => by_means!(|_u, _env| in_turn(SEEN), exact(), in_turn(API)),
+        BalanceLeastConnections | BalanceRandom => by_means!(|u, _env| in_turn(SEEN), unhashed(u), in_turn(API)),
         BalanceHash => by_means!(|u, _env|
             in_turn(SEEN),
             match u.on.upstream().map(|it| &it.balance.value) {
@@ -259,7 +258,13 @@ pub(super) fn support(feature: Feature) -> Support {
         UpstreamKeepalive => unsupported("the implementation keeps its own number").seen(SEEN),
         UpstreamSlowStart => by_means!(|_u, _env|
             unsupported("a returned server takes its full share at once").seen(SEEN),
-            exact(),
+            match _u.on.upstream() {
+                Some(it) if !facts::starts_slowly(it) => {
+                    unsupported("a returned server takes its full share at once: there is no window for a choice by chance or by hash")
+                        .seen(ENVOY)
+                }
+                _ => exact(),
+            },
             unsupported("a returned server takes its full share at once").seen(API),
         ),
         UpstreamResolve => unsupported("names are looked up whenever the implementation does so: Traefik for each connection").seen(SEEN),
@@ -281,7 +286,7 @@ pub(super) fn support(feature: Feature) -> Support {
         UpstreamResponseHead => unsupported("the implementation's own ceiling").seen(SEEN),
         Retries => by_means!(|u, _env|
             traefik_retries(u),
-            approx("a connection that fails counts as a try").seen(ENVOY),
+            envoy_retries(u),
             unsupported("nothing is tried again: the field is experimental").seen(API),
         ),
 
@@ -302,7 +307,7 @@ pub(super) fn support(feature: Feature) -> Support {
         StickyCookieName | StickyCookieTtl => by_means!(|_u, _env| not_sticky(), exact(), not_sticky()),
         StickyCookieAttributes => by_means!(|_u, _env|
             not_sticky(),
-            unsupported("the cookie's attributes are the implementation's own").seen(ENVOY),
+            attributes(_u, _env),
             not_sticky(),
         ),
         StickyAppCookie => not_sticky(),
@@ -313,16 +318,20 @@ pub(super) fn support(feature: Feature) -> Support {
         ),
 
         HostHeader => by_means!(|u, env| host_header(u, env), host_header(u, env), host_header(u, env)),
-        ForwardedHeaders => exact(),
+        ForwardedHeaders => by_means!(|_u, _env|
+            exact(),
+            exact(),
+            forwarded(_env),
+        ),
         ForwardedOff => by_means!(|_u, _env|
             exact(),
-            unsupported("the headers are set all the same").seen(ENVOY),
+            exact(),
             unsupported("the headers are set all the same").seen(API),
         ),
         TrustedProxies => by_means!(|_u, _env|
             approx("`X-Forwarded-Host` and `X-Real-IP` come as the proxy in front wrote them").seen(SEEN)
                 .help("read the client's address from `X-Forwarded-For`"),
-            exact(),
+            approx("`X-Forwarded-For` names the client alone, without the proxies in front").seen(ENVOY),
             unsupported("`X-Forwarded-For` is believed as the implementation's own settings say").seen(API),
         ),
         RequestHeaders | ResponseHeaders => depends("the kind of change", headers),
@@ -359,7 +368,14 @@ pub(super) fn support(feature: Feature) -> Support {
                 }
                 _ => exact(),
             },
-            nobody("counts bodies here", ENVOY),
+            match u.on.route() {
+                Some(route) if !facts::holds_bodies(route) => {
+                    unsupported("the route answers 500: a body is read whole to count it, for which tunnels and streams would wait")
+                        .seen(ENVOY)
+                        .help("leave `limits.body` out of routes with sockets or `stream: {request: true}`, or lead plain requests by a route of their own")
+                }
+                _ => exact(),
+            },
             nobody("counts bodies", API),
         ),
         LimitRequests => by_means!(|u, env|
@@ -433,8 +449,11 @@ pub(super) fn support(feature: Feature) -> Support {
         Stream => exact(),
         StreamRequest => by_means!(|_u, _env|
             exact(),
-            unsupported("nothing has to be said for it: bodies are passed on as they arrive").seen(ENVOY),
-            unsupported("the implementation's own way").seen(API),
+            exact(),
+            match facts::is_envoy(implementation(_env)) {
+                true => exact(),
+                false => unsupported("bodies may be read whole before they are passed on").seen(API),
+            },
         ),
         Compression => by_means!(|_u, _env|
             exact(),
@@ -716,6 +735,68 @@ fn traefik_retries(u: &Use<'_>) -> Support {
         true => approx("only connections that fail are tried again").seen(SEEN),
         false => exact(),
     }
+}
+
+/// Only connections that fail are tried again: by a status Envoy would repeat requests of any method.
+fn envoy_retries(u: &Use<'_>) -> Support {
+    match traefik_retries(u) {
+        Support::Exact => approx("a connection that fails counts as a try").seen(ENVOY),
+        _ => approx("only connections that fail are tried again: statuses and silence would repeat requests of any method").seen(ENVOY),
+    }
+}
+
+/// A choice by connections or by chance, where a cookie or an address does not choose by hash.
+fn unhashed(u: &Use<'_>) -> Support {
+    let sticky = u.on.upstream().and_then(|it| it.stickiness.as_ref());
+    match sticky {
+        Some(Stickiness::Cookie(_) | Stickiness::Source { .. }) => {
+            approx("the first choice is by hash too: stickiness and this are one field").seen(ENVOY)
+        }
+        _ => exact(),
+    }
+}
+
+/// `HttpOnly` is always there, and one policy speaks for all listeners of a route.
+fn attributes(u: &Use<'_>, env: &Env<'_>) -> Support {
+    let Some(upstream) = u.on.upstream() else {
+        return exact();
+    };
+    let Some(Stickiness::Cookie(cookie)) = &upstream.stickiness else {
+        return exact();
+    };
+    let g = env.gateway;
+    let leads = |it: &&Route| {
+        let mut shares = it.shares().iter();
+        shares.any(|share| g.upstream(share.upstream.value).name == upstream.name)
+    };
+    let mixed = |route: &Route| {
+        let tls = |it: &Listener| it.tls.is_some();
+        g.listeners_of(route).any(tls) && !g.listeners_of(route).all(tls)
+    };
+    if !cookie.http_only.value && cookie.http_only.from == u.at {
+        return unsupported("the cookie has `HttpOnly` all the same").seen(ENVOY);
+    }
+    match cookie.secure.value == Secure::OnTls && g.routes.iter().filter(leads).any(mixed) {
+        true => approx("the cookie has no `Secure` where its route has a listener without TLS too")
+            .seen(ENVOY)
+            .help("write `secure: true`, or have that listener redirect"),
+        false => exact(),
+    }
+}
+
+/// What an implementation without words for the client's address tells servers.
+fn forwarded(env: &Env<'_>) -> Support {
+    let told = match facts::is_envoy(implementation(env)) {
+        true => {
+            "`X-Forwarded-For` is appended to what the client sent, `X-Real-IP` is taken away, and `X-Forwarded-Host` too where a route has not one plain host"
+        }
+        false => {
+            "`X-Forwarded-For` is appended to what the client sent; the others are as the implementation writes them"
+        }
+    };
+    approx(told)
+        .seen(API)
+        .help("have the application read the last address of `X-Forwarded-For` alone")
 }
 
 fn host_header(u: &Use<'_>, env: &Env<'_>) -> Support {

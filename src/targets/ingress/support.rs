@@ -341,7 +341,13 @@ pub(super) fn support(feature: Feature) -> Support {
             named_host(u, env).seen(NGINX),
             named_host(u, env).seen(HAPROXY),
         ),
-        ForwardedHeaders => exact(),
+        ForwardedHeaders => by_controller!(|_u, _env|
+            exact(),
+            exact(),
+            approx("`X-Forwarded-For` has a line of the client's beside the true one, and what the client writes as `X-Real-IP`, `X-Forwarded-Host` or `-Port` reaches the server")
+                .seen(HAPROXY)
+                .help("have the application read the last address of `X-Forwarded-For` alone"),
+        ),
         ForwardedOff => by_controller!(|_u, _env|
             exact(),
             unsupported("the headers are set all the same").seen(NGINX),
@@ -368,7 +374,13 @@ pub(super) fn support(feature: Feature) -> Support {
         ),
         HeaderFacts => depends("which fact", facts_of),
         HeaderClaims => unsupported("nobody reads the claim, as nobody checks the token: the route answers an error").seen(SEEN),
-        HeaderTlsSubject => approx("the header is taken away: no controller writes the subject").seen(SEEN),
+        HeaderTlsSubject => by_controller!(|_u, _env|
+            approx("the header is taken away: no controller writes the subject").seen(SEEN),
+            unsupported("a header of this name that the client sends reaches the server: nobody writes the subject, or takes it away").seen(NGINX)
+                .help("have the application ignore the header"),
+            unsupported("a header of this name that the client sends reaches the server: nobody writes the subject, or takes it away").seen(HAPROXY)
+                .help("have the application ignore the header"),
+        ),
 
         LimitHead => by_controller!(|_u, _env|
             exact(),
@@ -991,7 +1003,7 @@ fn facts_of(u: &Use<'_>, env: &Env<'_>) -> Support {
                 .seen(SEEN)
                 .help("`X-Forwarded-For`, `-Host`, `-Proto` and `-Port` reach every server")
         }
-        false => unsupported("the header is not written: annotations hold no facts of a request")
+        false => unsupported("the header is not written, and one that the client sends reaches the server: annotations hold no facts of a request")
             .seen(NGINX),
     }
 }

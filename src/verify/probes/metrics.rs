@@ -143,11 +143,15 @@ fn sample(line: &str) -> Option<(String, f64)> {
     Some((name.to_owned(), value))
 }
 
-/// Whether a label's value is this word, or holds it among others.
+/// Whether a label's value is this word, or holds it among others or in the name of a Service.
 fn names(sample: &str, word: &str) -> bool {
     let part = |it: char| it.is_alphanumeric() || it == '_' || it == '-';
     let values = sample.split('"').skip(1).step_by(2);
     values
         .into_iter()
-        .any(|value| value.split(|it| !part(it)).any(|it| it == word))
+        .any(|value| match value.split_once("@kubernetes") {
+            // A Service's name is of its namespace, the gateway, the upstream and the port.
+            Some((service, _)) => format!("-{service}-").contains(&format!("-{word}-")),
+            None => value.split(|it| !part(it)).any(|it| it == word),
+        })
 }

@@ -192,8 +192,11 @@ impl Program for Controller {
     fn cluster(&self, home: &Home<'_>) -> io::Result<Option<Cluster>> {
         let values = values(home);
         if self.target == "ingress" && kind(&values) == Kind::Other {
-            let why =
-                "the resources are for HAProxy's controller: only Traefik can be run as one here";
+            let why = "the resources are for HAProxy's controller: only the controllers `traefik` and `nginx` can be run here";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
+        if self.target == GATEWAY.target && values.is_null() {
+            let why = "the resources are for another implementation: only `implementation: traefik` can be run here";
             return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
         let store = match values["controller"]["extraArgs"]["default-ssl-certificate"].as_str() {

@@ -8,7 +8,6 @@ use std::process::Command;
 use super::{By, Complaint, Home, Program, Reload};
 use crate::ir::{CertificateSource, ClientAuthMode, Feature, Gateway, Listener, Version};
 use crate::targets::worker::{self, Binding};
-use crate::verify::certificates::Certificates;
 
 pub(super) struct Workerd;
 
@@ -281,12 +280,10 @@ fn socket(gateway: &Gateway, it: &Listener) -> io::Result<String> {
     let kind = match &it.tls {
         None => format!("http = {options}"),
         Some(tls) => {
-            // A socket takes one certificate.
             let first = gateway.certificate(tls.certificates.value[0]);
-            let CertificateSource::Files { cert, .. } = &first.source else {
+            let CertificateSource::Files { cert, key } = &first.source else {
                 return Err(io::Error::other("the certificate has no file"));
             };
-            let files = Path::new(&cert.value).with_file_name(Certificates::of_listener(it));
             let clients = match required {
                 Some(auth) => format!(
                     ", requireClientCerts = true, trustedCertificates = [ {} ]",
@@ -296,8 +293,8 @@ fn socket(gateway: &Gateway, it: &Listener) -> io::Result<String> {
             };
             format!(
                 "https = ( options = {options}, tlsOptions = ( keypair = ( privateKey = {}, certificateChain = {} ){clients} ) )",
-                text(&read(&files.with_extension("key").to_string_lossy())?),
-                text(&read(&files.with_extension("crt").to_string_lossy())?)
+                text(&read(&key.value)?),
+                text(&read(&cert.value)?)
             )
         }
     };

@@ -7,15 +7,18 @@ use super::{Ctx, section};
 use crate::emit::{Map, Node};
 use crate::ir::{
     Balance, Check, Dur, EncodedSlash, HashKey, HeaderNames, Listener, Loc, Per, PerKey, Respond,
-    RetryAfter, Route, Stickiness, TlsProfile, Upstream,
+    Route, SameSite, Secure, Stickiness, StickyCookie, TlsProfile, Upstream,
 };
 use crate::targets::gateway::facts::{self, Means};
 use crate::targets::kubernetes::objects::Object;
-use crate::targets::kubernetes::{text, word, words};
+use crate::targets::kubernetes::{routes, text, word, words};
 
 use security::security;
 
 const API: &str = "gateway.envoyproxy.io/v1alpha1";
+
+/// The highest ceiling that a circuit breaker takes.
+const BOUNDLESS: u64 = u32::MAX as u64;
 
 fn time(dur: Dur, at: Loc) -> Node {
     text(&facts::time(dur), at)
@@ -197,34 +200,29 @@ fn traffic(ctx: &Ctx<'_>, route: &Route) -> Map {
         let idle = &upstream.keepalive_timeout;
         let http = Map::new().put("connectionIdleTimeout", time(idle.value, idle.loc()));
         map = map.put("timeout", Map::new().put("tcp", connect).put("http", http));
-        map = map.put("loadBalancer", balancer(upstream));
+        map = map.put("loadBalancer", balancer(ctx, route, upstream));
         if let Some(check) = health(upstream) {
             map = map.put("healthCheck", check);
         }
-        if let Some(most) = upstream.max_connections.value {
-            let most = Node::number(i64::try_from(most).unwrap_or(i64::MAX));
-            let breaker = Map::new().put("maxConnections", most.at(upstream.max_connections.loc()));
-            map = map.put("circuitBreaker", breaker);
-        }
-        if let Some(retries) = &share.retries.value {
+        map = map.put("circuitBreaker", breaker(upstream));
+        let tries = routes::tries(ctx.g, route).saturating_sub(1);
+        if tries > 0 {
             let at = share.retries.loc();
-            let statuses = retries.after.iter().filter_map(|it| match it {
-                RetryAfter::Status(status) => Some(Node::number(*status)),
-                RetryAfter::Connect | RetryAfter::Timeout => None,
-            });
-            let statuses: Vec<Node> = statuses.collect();
-            let mut on = Map::new().put(
-                "triggers",
-                words(["connect-failure", "reset-before-request"]),
-            );
-            if !statuses.is_empty() {
-                on = on.put("httpStatusCodes", Node::list(statuses));
-            }
+            let on = Map::new().put("triggers", words(["connect-failure"]));
             let retry = Map::new()
-                .put("numRetries", Node::number(retries.attempts))
+                .put(
+                    "numRetries",
+                    Node::number(i64::try_from(tries).unwrap_or(i64::MAX)),
+                )
                 .put("retryOn", on);
             map = map.put("retry", Node::from(retry).at(at));
         }
+    }
+    if let Some(most) = route.body.value
+        && facts::holds_bodies(route)
+    {
+        let limit = text(&most.as_bytes().to_string(), route.body.loc());
+        map = map.put("requestBuffer", Map::new().put("limit", limit));
     }
     if let Some(limit) = &route.requests {
         let unit = match limit.rate.value.per {
@@ -235,16 +233,22 @@ fn traffic(ctx: &Ctx<'_>, route: &Route) -> Map {
         let number = Map::new()
             .put("requests", Node::number(limit.rate.value.count))
             .put("unit", Node::word(unit));
-        let mut rule = Map::new();
-        if limit.per.value == PerKey::Client {
-            let every = Map::new()
-                .put("type", Node::word("Distinct"))
-                .put("value", Node::word("0.0.0.0/0"));
-            let selector = Map::new().put("sourceCIDR", every);
-            rule = rule.put("clientSelectors", Node::list([selector]));
-        }
-        let rule = Node::from(rule.put("limit", number)).at(limit.rate.loc());
-        let local = Map::new().put("rules", Node::list([rule]));
+        let rule = |range: Option<&'static str>| {
+            let mut rule = Map::new();
+            if let Some(range) = range {
+                let every = Map::new()
+                    .put("type", Node::word("Distinct"))
+                    .put("value", Node::word(range));
+                let selector = Map::new().put("sourceCIDR", every);
+                rule = rule.put("clientSelectors", Node::list([selector]));
+            }
+            Node::from(rule.put("limit", number.clone())).at(limit.rate.loc())
+        };
+        let rules = match limit.per.value {
+            PerKey::Client => vec![rule(Some("0.0.0.0/0")), rule(Some("::/0"))],
+            _ => vec![rule(None)],
+        };
+        let local = Map::new().put("rules", Node::list(rules));
         map = map.put(
             "rateLimit",
             Map::new()
@@ -259,7 +263,40 @@ fn traffic(ctx: &Ctx<'_>, route: &Route) -> Map {
     map
 }
 
-fn balancer(upstream: &Upstream) -> Node {
+/// Every ceiling by name: one that is left out is 1024.
+fn breaker(upstream: &Upstream) -> Map {
+    let most = |of: u64| Node::number(i64::try_from(of).unwrap_or(i64::MAX));
+    let connections = &upstream.max_connections;
+    let own = connections.value.map_or(BOUNDLESS, |it| it.min(BOUNDLESS));
+    Map::new()
+        .put("maxConnections", most(own).at(connections.loc()))
+        .put("maxPendingRequests", most(BOUNDLESS))
+        .put("maxParallelRequests", most(BOUNDLESS))
+        .put("maxParallelRetries", most(BOUNDLESS))
+}
+
+/// What stands after the value of the cookie; `HttpOnly` always does.
+fn attributes(ctx: &Ctx<'_>, route: &Route, cookie: &StickyCookie) -> Map {
+    let site = match cookie.same_site.value {
+        SameSite::Strict => "Strict",
+        SameSite::Lax => "Lax",
+        SameSite::None => "None",
+    };
+    let mut map = Map::new()
+        .put("Path", text(&cookie.path.value, cookie.path.loc()))
+        .put("SameSite", text(site, cookie.same_site.loc()));
+    let secure = match cookie.secure.value {
+        Secure::OnTls => ctx.g.listeners_of(route).all(|it| it.tls.is_some()),
+        Secure::Always => true,
+        Secure::Never => false,
+    };
+    if secure {
+        map = map.put("Secure", text("", cookie.secure.loc()));
+    }
+    map
+}
+
+fn balancer(ctx: &Ctx<'_>, route: &Route, upstream: &Upstream) -> Node {
     let at = upstream.balance.loc();
     let hash = |kind: &'static str, key: &'static str, value: Option<Map>| {
         let map = Map::new().put("type", Node::word(kind)).maybe(key, value);
@@ -270,10 +307,15 @@ fn balancer(upstream: &Upstream) -> Node {
     let kind = |kind: &'static str| Map::new().put("type", Node::word(kind));
     let map = match (&upstream.stickiness, &upstream.balance.value) {
         (Some(Stickiness::Cookie(cookie)), _) => {
-            let mut own = Map::new().put("name", text(&cookie.name.value, cookie.name.loc()));
-            if let Some(ttl) = cookie.ttl.value {
-                own = own.put("ttl", time(ttl, cookie.ttl.loc()));
-            }
+            // Without a time Envoy sets no cookie; zero is one until the browser closes.
+            let ttl = match cookie.ttl.value {
+                Some(ttl) => time(ttl, cookie.ttl.loc()),
+                None => text("0s", cookie.ttl.loc()),
+            };
+            let own = Map::new()
+                .put("name", text(&cookie.name.value, cookie.name.loc()))
+                .put("ttl", ttl)
+                .put("attributes", attributes(ctx, route, cookie));
             hash("Cookie", "cookie", Some(own))
         }
         (Some(Stickiness::Source { .. }), _) | (_, Balance::Hash(HashKey::Source)) => {
@@ -295,7 +337,8 @@ fn balancer(upstream: &Upstream) -> Node {
     let slow = upstream
         .slow_start
         .value
-        .map(|window| Map::new().put("window", time(window, upstream.slow_start.loc())));
+        .filter(|_| facts::starts_slowly(upstream));
+    let slow = slow.map(|window| Map::new().put("window", time(window, upstream.slow_start.loc())));
     Node::from(map.maybe("slowStart", slow)).at(at)
 }
 

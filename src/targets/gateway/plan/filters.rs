@@ -66,7 +66,7 @@ impl Filters<'_, '_> {
 
     /// Changes to the headers of answers.
     fn answer(&self, more: Option<(&str, &str)>) -> Option<Node> {
-        let mut heads = Heads::default();
+        let mut heads = Heads::new(self.ctx.means == Means::Envoy);
         let listener = self.face.first();
         if let Some(hsts) = listener.tls.as_ref().and_then(|it| it.hsts.as_ref()) {
             heads.set("Strict-Transport-Security", hsts.value.header(), hsts.loc());
@@ -140,7 +140,7 @@ impl Filters<'_, '_> {
     }
 
     fn request(&self, upgrade: bool) -> Option<Node> {
-        let mut heads = Heads::default();
+        let mut heads = Heads::new(self.ctx.means == Means::Envoy);
         let listener = self.face.first();
         if self.ctx.means == Means::Traefik {
             if self.route.forwarded.value {
@@ -155,8 +155,11 @@ impl Filters<'_, '_> {
                 heads.remove("Upgrade");
             }
         }
+        if facts::is_envoy(self.ctx.implementation) {
+            heads.forwarded(self.route, listener);
+        }
         let kept = |op: &HeaderOp| {
-            let own = self.ctx.means == Means::Traefik
+            let own = self.ctx.means != Means::None
                 && matches!(op.change, Change::SetIfAbsent(_))
                 && sets_itself(self.route, &op.name);
             !own && self.renders(Feature::RequestHeaders, op)
