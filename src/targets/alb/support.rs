@@ -234,6 +234,7 @@ pub(super) fn support(feature: Feature) -> Support {
         TrustedProxies => unsupported("the last hop counts as the client; `X-Forwarded-For` of proxies in front stays, and the last hop is appended").seen(DOCS),
         RequestHeaders => unsupported("request headers reach the server as the client sent them")
             .seen(DOCS)
+            .forged()
             .help("set them in the application"),
         ResponseHeaders => depends("a few headers, fixed for a listener", route::response_header),
         HeaderFacts => unsupported("no fact of the request becomes a header, and a client's own header of that name passes")
