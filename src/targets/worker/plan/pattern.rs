@@ -316,7 +316,7 @@ mod tests {
         for (regex, text, code) in [
             ("/room/[0-9]+", Text::Plain, r"/^\/room\/[0-9]+$/"),
             ("/a|/b", Text::Plain, r"/^(?:\/a|\/b)$/"),
-            ("(?i)/ab", Text::Plain, r"/^(?:\/ab)$/i"),
+            ("(?i)/ab", Text::Plain, r"/^\/ab$/i"),
             ("/(?i:a)b", Text::Plain, r"/^\/(?:[aA])b$/"),
             ("x.*", Text::Plain, "/^x.*$/"),
             ("x.*", Text::Any, "/^x[^\\n]*$/"),
