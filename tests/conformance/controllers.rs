@@ -37,7 +37,7 @@ fn controllers_keep_or_report_every_promise() {
         faults.extend(outcome.faults);
         seen.0.extend(outcome.evidence.0);
     }
-    steady(&mut seen);
+    crate::steady(&mut seen);
     let stale = fresh(
         &root().join("src/targets/evidence.json"),
         &with(&seen).text(),
@@ -48,20 +48,6 @@ fn controllers_keep_or_report_every_promise() {
         panic!(
             "{why}\nThe record is rewritten by cargo record, then `cargo bless` writes the matrix."
         );
-    }
-}
-
-/// Whether some promise of a lost feature is kept as well may be chance, as with whom requests in turn come to: what is recorded of
-/// that stays.
-fn steady(seen: &mut Evidence) {
-    for (target, features) in &mut seen.0 {
-        for (feature, sights) in features {
-            for (version, sight) in sights.iter_mut().filter(|(_, it)| !it.deviates.is_empty()) {
-                let known = Evidence::recorded().0.get(target);
-                let known = known.and_then(|it| it.get(feature)?.get(version));
-                sight.kept = known.map_or(sight.kept, |it| it.kept);
-            }
-        }
     }
 }
 
