@@ -43,6 +43,8 @@ pub mod diag;
 pub mod emit;
 pub mod ir;
 pub mod names;
+#[cfg(all(unix, feature = "proxy"))]
+pub mod proxy;
 pub mod request;
 pub mod rules;
 pub mod source;

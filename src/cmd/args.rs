@@ -80,6 +80,15 @@ pub(super) enum Command {
         Exit status: 0 every promise is kept, or not kept as the loss report says, 1 one is broken or the time was up, \
         2 the spec or the call is wrong, or a program did not start.")]
     Verify(VerifyArgs),
+    /// Run the spec here and now, with the reference proxy
+    ///
+    /// Serves what the spec says until a signal: SIGHUP reads it anew (one with errors is refused, and the old one goes on), SIGTERM drains,
+    /// a second one ends at once.
+    #[cfg(all(unix, feature = "proxy"))]
+    #[command(after_help = "Examples:\n  \
+        $ wsgen proxy spec.yaml\n\n\
+        Exit status: 0 drained, 1 ended with connections open, 2 the spec or the call is wrong.")]
+    Proxy(ProxyArgs),
     /// Compare what would be rendered with files, or two specs with each other
     ///
     /// With `--out`, SPEC is rendered and compared with what stands below that folder. With OLD and NEW, both are rendered and
@@ -295,6 +304,16 @@ pub(super) struct ExplainArgs {
         default_value = "all"
     )]
     pub(super) target: Vec<String>,
+}
+
+/// What `proxy` takes.
+#[cfg(all(unix, feature = "proxy"))]
+#[derive(clap::Args, Debug)]
+pub(super) struct ProxyArgs {
+    /// The spec, or `-` for standard input
+    pub(super) spec: PathBuf,
+    #[command(flatten)]
+    pub(super) over: Overlays,
 }
 
 #[derive(clap::Args, Debug)]

@@ -12,6 +12,8 @@ mod ir;
 mod lint;
 mod man;
 mod output;
+#[cfg(all(unix, feature = "proxy"))]
+mod proxy;
 mod render;
 mod routes;
 mod schema;
@@ -70,6 +72,8 @@ fn execute(command: Command, screen: &Screen) -> Result<Status, Fault> {
         Command::Test(args) => test::run(&args, screen),
         #[cfg(all(unix, feature = "verify"))]
         Command::Verify(args) => verify::run(&args, screen),
+        #[cfg(all(unix, feature = "proxy"))]
+        Command::Proxy(args) => proxy::run(&args, screen),
         Command::Diff(args) => diff::run(&args, screen),
         Command::Init(args) => init::run(&args),
         Command::Targets(args) => targets::run(&args),

@@ -3,7 +3,7 @@
 mod answer;
 mod expect;
 mod outcome;
-mod query;
+pub(crate) mod query;
 mod router;
 
 use std::net::IpAddr;

@@ -1,26 +1,26 @@
 //! Query parameters: finding, removing and setting them by their decoded names.
 
 /// The decoded value of the first parameter of this name; one without `=` is empty.
-pub(super) fn value(query: &str, name: &str) -> Option<String> {
+pub(crate) fn value(query: &str, name: &str) -> Option<String> {
     pairs(query)
-        .find(|(known, _)| decode(known) == name)
-        .map(|(_, value)| decode(value))
+        .find(|(known, _)| decoded(known) == name)
+        .map(|(_, value)| decoded(value))
 }
 
 /// The query without every parameter of these names.
-pub(super) fn without(query: &str, names: &[&str]) -> String {
+pub(crate) fn without(query: &str, names: &[&str]) -> String {
     let kept: Vec<&str> = query
         .split('&')
         .filter(|pair| {
             let name = pair.split_once('=').map_or(*pair, |(name, _)| name);
-            !names.contains(&decode(name).as_str())
+            !names.contains(&decoded(name).as_str())
         })
         .collect();
     kept.join("&")
 }
 
 /// The query with this parameter at its end, encoded.
-pub(super) fn with(query: &str, name: &str, value: &str) -> String {
+pub(crate) fn with(query: &str, name: &str, value: &str) -> String {
     let separator = if query.is_empty() { "" } else { "&" };
     format!("{query}{separator}{}={}", encode(name), encode(value))
 }
@@ -32,7 +32,7 @@ fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
-fn decode(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;

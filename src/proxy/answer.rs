@@ -1,0 +1,151 @@
+//! What the proxy answers by itself: refusals, redirects, fixed answers, and other pages in place of errors.
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::ir::{
+    ErrorPage, ErrorPages, Listener, Redirect, RedirectScheme, RedirectTo, Replace, Respond,
+};
+
+use super::body::Body;
+use super::head::Head;
+use super::value::bracketed;
+
+/// Who made an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Maker {
+    /// The proxy.
+    Proxy,
+    /// A server.
+    Server,
+}
+
+/// An answer that says its status in words.
+pub(super) fn plain(status: StatusCode) -> Response<Body> {
+    let words = status.canonical_reason().unwrap_or("Error");
+    let mut answer = Response::new(Body::whole(format!("{} {words}\n", status.as_u16())));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    answer
+}
+
+/// A status with no body.
+pub(super) fn bare(status: StatusCode) -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = status;
+    answer
+}
+
+/// A route's fixed answer.
+pub(super) fn respond(respond: &Respond, status: u16) -> Response<Body> {
+    let mut answer = bare(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
+    if !respond.body.is_empty() {
+        if let Ok(kind) = HeaderValue::from_str(&respond.content_type) {
+            answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+        }
+        *answer.body_mut() = Body::whole(respond.body.clone());
+    }
+    answer
+}
+
+/// A redirect.
+pub(super) fn redirect(to: &Redirect, head: &Head, listener: &Listener) -> Response<Body> {
+    let location = match &to.to {
+        RedirectTo::Url(url) => url.clone(),
+        RedirectTo::Parts { scheme, host, path } => {
+            let own = head.scheme();
+            let new = match scheme {
+                Some(RedirectScheme::Http) => "http",
+                Some(RedirectScheme::Https) => "https",
+                None => own,
+            };
+            let authority = match host {
+                Some(host) => host.clone(),
+                // The port belongs to the scheme that the client used.
+                None if new == own && !listener.has_scheme_port() => {
+                    format!("{}:{}", bracketed(&head.host), listener.public_port.value)
+                }
+                None => bracketed(&head.host),
+            };
+            let path = path.as_deref().unwrap_or(head.uri.path());
+            let query = head.query().map_or_else(String::new, |query| format!("?{query}"));
+            format!("{new}://{authority}{path}{query}")
+        }
+    };
+    located(to.status, &location)
+}
+
+/// The redirect of a listener to another one.
+pub(super) fn to_listener(head: &Head, to: &Listener) -> Response<Body> {
+    let port = if to.has_scheme_port() {
+        String::new()
+    } else {
+        format!(":{}", to.public_port.value)
+    };
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    located(
+        301,
+        &format!("{}://{}{port}{target}", to.scheme(), bracketed(&head.host)),
+    )
+}
+
+fn located(status: u16, location: &str) -> Response<Body> {
+    let mut answer = bare(StatusCode::from_u16(status).unwrap_or(StatusCode::FOUND));
+    match HeaderValue::from_str(location) {
+        Ok(location) => {
+            answer.headers_mut().insert(header::LOCATION, location);
+            answer
+        }
+        // A path that no header can hold.
+        Err(_) => plain(StatusCode::BAD_REQUEST),
+    }
+}
+
+/// The page that stands in place of an error, if the route has one for it. Headers that the error came with and that tell a client
+/// what to do next (`Retry-After`, `WWW-Authenticate`, `Allow` …) stay.
+pub(super) fn page(
+    pages: Option<&ErrorPages>,
+    maker: Maker,
+    answer: Response<Body>,
+    head: &Head,
+    listener: &Listener,
+) -> Response<Body> {
+    let Some(pages) = pages else { return answer };
+    let replaced = match pages.replace.value {
+        Replace::Proxy => maker == Maker::Proxy,
+        Replace::Server => maker == Maker::Server,
+        Replace::Both => true,
+    };
+    let status = answer.status().as_u16();
+    let found = pages
+        .pages
+        .iter()
+        .find(|page| (page.value.0.first..=page.value.0.last).contains(&status));
+    let Some(found) = found.filter(|_| replaced) else {
+        return answer;
+    };
+    let mut page = match &found.value.1 {
+        ErrorPage::Respond(other, fixed) => respond(fixed, other.unwrap_or(status)),
+        ErrorPage::Redirect(to) => redirect(to, head, listener),
+    };
+    let kept = [
+        header::RETRY_AFTER,
+        header::WWW_AUTHENTICATE,
+        header::ALLOW,
+        header::SET_COOKIE,
+        header::UPGRADE,
+    ];
+    keep(&kept, answer.headers(), page.headers_mut());
+    page
+}
+
+fn keep(names: &[header::HeaderName], from: &HeaderMap, to: &mut HeaderMap) {
+    for name in names {
+        for value in from.get_all(name) {
+            to.append(name, value.clone());
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Bodies on their way: counted, bounded in time and size, and what has to be done when the last byte is gone.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::cell::Cell;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Sleep, sleep};
+
+/// What a body can end with.
+pub(super) type Fault = Box<dyn Error + Send + Sync>;
+
+/// An answer's body.
+pub(super) struct Body {
+    kind: Kind,
+    tail: Option<Box<dyn Tail>>,
+}
+
+enum Kind {
+    /// All of it is here.
+    Whole(Option<Bytes>),
+    /// It comes from a server.
+    Passing {
+        from: Incoming,
+        idle: Idle,
+    },
+    /// It is made from another one.
+    Made(Pin<Box<dyn http_body::Body<Data = Bytes, Error = Fault>>>),
+}
+
+/// What has to be done along a body and at its end.
+pub(super) trait Tail {
+    /// So many bytes went to the client.
+    fn sent(&mut self, bytes: usize);
+    /// The body is complete. It is dropped afterwards; dropped alone, it was not.
+    fn complete(&mut self);
+}
+
+struct Both(Box<dyn Tail>, Box<dyn Tail>);
+
+impl Tail for Both {
+    fn sent(&mut self, bytes: usize) {
+        self.0.sent(bytes);
+        self.1.sent(bytes);
+    }
+
+    fn complete(&mut self) {
+        self.0.complete();
+        self.1.complete();
+    }
+}
+
+impl Body {
+    /// A body that is here already.
+    pub(super) fn whole(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self {
+            kind: Kind::Whole((!bytes.is_empty()).then_some(bytes)),
+            tail: None,
+        }
+    }
+
+    /// No body.
+    pub(super) fn empty() -> Self {
+        Self::whole(Bytes::new())
+    }
+
+    /// A server's body, which ends in an error where it is silent for longer than `idle`.
+    pub(super) fn passing(from: Incoming, idle: Duration) -> Self {
+        Self {
+            kind: Kind::Passing {
+                from,
+                idle: Idle::new(idle),
+            },
+            tail: None,
+        }
+    }
+
+    /// A body that another one is made into.
+    pub(super) fn made(
+        from: impl http_body::Body<Data = Bytes, Error = Fault> + 'static,
+    ) -> Self {
+        Self {
+            kind: Kind::Made(Box::pin(from)),
+            tail: None,
+        }
+    }
+
+    /// One more thing that has to be done along it, after what there is already.
+    pub(super) fn followed_by(mut self, next: Box<dyn Tail>) -> Self {
+        self.tail = Some(match self.tail.take() {
+            Some(first) => Box::new(Both(first, next)),
+            None => next,
+        });
+        self
+    }
+
+    /// What has to be done along it.
+    pub(super) fn with_tail(mut self, tail: Box<dyn Tail>) -> Self {
+        self.tail = Some(tail);
+        self
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let this = self.get_mut();
+        let polled = match &mut this.kind {
+            Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Passing { from, idle } => match Pin::new(from).poll_frame(cx) {
+                Poll::Pending => match idle.poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(Some(Err(Silent.into()))),
+                    Poll::Pending => Poll::Pending,
+                },
+                Poll::Ready(frame) => {
+                    idle.touch();
+                    Poll::Ready(frame.map(|frame| frame.map_err(Fault::from)))
+                }
+            },
+            Kind::Made(body) => body.as_mut().poll_frame(cx),
+        };
+        if let Some(tail) = &mut this.tail {
+            match &polled {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Some(data) = frame.data_ref() {
+                        tail.sent(data.len());
+                    }
+                    // hyper asks no further where it knows that this was all.
+                    if this.kind.is_end() {
+                        tail.complete();
+                        this.tail = None;
+                    }
+                }
+                Poll::Ready(None) => {
+                    tail.complete();
+                    this.tail = None;
+                }
+                Poll::Ready(Some(Err(_))) => this.tail = None,
+                Poll::Pending => {}
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.kind.is_end()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Kind::Passing { from, .. } => from.size_hint(),
+            Kind::Made(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Kind {
+    fn is_end(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Passing { from, .. } => from.is_end_stream(),
+            Self::Made(body) => body.is_end_stream(),
+        }
+    }
+}
+
+/// A body stood still for too long.
+#[derive(Debug)]
+pub(super) struct Silent;
+
+impl fmt::Display for Silent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body stood still for too long")
+    }
+}
+
+impl Error for Silent {}
+
+/// A body is larger than it may be.
+#[derive(Debug)]
+pub(super) struct TooLarge;
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body is larger than it may be")
+    }
+}
+
+impl Error for TooLarge {}
+
+/// A time that starts anew with every byte. Nothing is set up while bytes come without a wait.
+struct Idle {
+    limit: Duration,
+    since: Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Idle {
+    fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            since: Instant::now(),
+            sleep: None,
+        }
+    }
+
+    fn touch(&mut self) {
+        self.since = Instant::now();
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let limit = self.limit;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep(limit)));
+        loop {
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let end = self.since + limit;
+            if Instant::now() >= end {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(end.into());
+        }
+    }
+}
+
+/// How far a request's body has come.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// Bytes that went to the server.
+    pub(super) bytes: Cell<u64>,
+    /// Whether all of it did.
+    pub(super) done: Cell<bool>,
+    /// Whether it was larger than it may be.
+    pub(super) too_large: Cell<bool>,
+    /// Whether it stood still for too long.
+    pub(super) silent: Cell<bool>,
+    /// When the last of it went.
+    pub(super) at: Cell<Option<Instant>>,
+}
+
+/// A request's body on its way to a server.
+pub(super) struct Upload {
+    from: Option<Incoming>,
+    limit: u64,
+    idle: Idle,
+    progress: Rc<Progress>,
+}
+
+impl Upload {
+    /// A client's body of at most `limit` bytes, silent for at most `idle`.
+    pub(super) fn new(from: Incoming, limit: u64, idle: Duration, progress: Rc<Progress>) -> Self {
+        let from = (!from.is_end_stream()).then_some(from);
+        progress.done.set(from.is_none());
+        Self {
+            from,
+            limit,
+            idle: Idle::new(idle),
+            progress,
+        }
+    }
+
+    /// No body.
+    pub(super) fn empty() -> Self {
+        let progress = Rc::new(Progress::default());
+        progress.done.set(true);
+        Self {
+            from: None,
+            limit: 0,
+            idle: Idle::new(Duration::ZERO),
+            progress,
+        }
+    }
+}
+
+impl http_body::Body for Upload {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let this = self.get_mut();
+        let Some(from) = &mut this.from else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(&mut *from).poll_frame(cx) {
+            Poll::Pending => match this.idle.poll(cx) {
+                Poll::Ready(()) => {
+                    this.progress.silent.set(true);
+                    Poll::Ready(Some(Err(Silent.into())))
+                }
+                Poll::Pending => Poll::Pending,
+            },
+            Poll::Ready(Some(Ok(frame))) => {
+                this.idle.touch();
+                if let Some(data) = frame.data_ref() {
+                    let bytes = this.progress.bytes.get() + data.len() as u64;
+                    this.progress.bytes.set(bytes);
+                    if bytes > this.limit {
+                        this.progress.too_large.set(true);
+                        return Poll::Ready(Some(Err(TooLarge.into())));
+                    }
+                }
+                this.progress.at.set(Some(Instant::now()));
+                this.progress.done.set(from.is_end_stream());
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(None) => {
+                this.progress.done.set(true);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.from.as_ref().is_none_or(Incoming::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.from
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), http_body::Body::size_hint)
+    }
+}

@@ -1,0 +1,268 @@
+//! Connections to servers: dialled within their time, kept for the next request, one pool per worker.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::time::{Duration, Instant};
+
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::net::{TcpSocket, UnixStream};
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::ir::{Address, Protocol};
+
+use super::body::Upload;
+use super::generation::Generation;
+use super::servers::Server;
+use super::wire::Stream;
+
+/// Something that sends requests to a server.
+pub(super) enum Sender {
+    /// A connection of its own.
+    Http1(http1::SendRequest<Upload>),
+    /// A share of one.
+    Http2(http2::SendRequest<Upload>),
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unreached {
+    /// Refused, or the name is not known: nothing was sent.
+    Refused,
+    /// Not in time.
+    Late,
+    /// The server is not who it should be, or speaks something else.
+    Strange,
+}
+
+struct Kept {
+    sender: http1::SendRequest<Upload>,
+    since: Instant,
+}
+
+/// A worker's connections to every server of every upstream of a generation.
+pub(super) struct Pools {
+    http1: Vec<Vec<RefCell<Vec<Kept>>>>,
+    http2: Vec<Vec<RefCell<Option<http2::SendRequest<Upload>>>>>,
+}
+
+/// Runs hyper's futures on this thread.
+#[derive(Clone, Copy)]
+pub(super) struct Here;
+
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Here {
+    fn execute(&self, future: F) {
+        spawn_local(future);
+    }
+}
+
+impl Pools {
+    /// Nothing is open yet.
+    pub(super) fn new(generation: &Generation) -> Self {
+        let counts = || {
+            generation
+                .upstreams
+                .iter()
+                .map(|upstream| upstream.servers.list.len())
+        };
+        Self {
+            http1: counts()
+                .map(|count| (0..count).map(|_| RefCell::default()).collect())
+                .collect(),
+            http2: counts()
+                .map(|count| (0..count).map(|_| RefCell::default()).collect())
+                .collect(),
+        }
+    }
+
+    /// A connection that was kept, the latest first.
+    fn reuse(&self, upstream: usize, server: usize, keep: Duration) -> Option<Sender> {
+        if let Some(sender) = self.http2[upstream][server].borrow().as_ref()
+            && !sender.is_closed()
+        {
+            return Some(Sender::Http2(sender.clone()));
+        }
+        let mut kept = self.http1[upstream][server].borrow_mut();
+        while let Some(last) = kept.pop() {
+            if last.since.elapsed() < keep && last.sender.is_ready() {
+                return Some(Sender::Http1(last.sender));
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for the next request.
+    pub(super) fn keep(
+        &self,
+        generation: &Generation,
+        upstream: usize,
+        server: usize,
+        sender: http1::SendRequest<Upload>,
+    ) {
+        let most = generation.gateway.upstreams[upstream].keepalive.value;
+        let mut kept = self.http1[upstream][server].borrow_mut();
+        if !sender.is_closed() && (kept.len() as u64) < most.unwrap_or(0) {
+            kept.push(Kept {
+                sender,
+                since: Instant::now(),
+            });
+        }
+    }
+
+    /// Closes connections that nobody has used for too long.
+    pub(super) fn sweep(&self, generation: &Generation) {
+        for (upstream, servers) in generation.gateway.upstreams.iter().zip(&self.http1) {
+            let most = super::clock::of(upstream.keepalive_timeout.value);
+            for kept in servers {
+                kept.borrow_mut()
+                    .retain(|kept| kept.since.elapsed() < most && !kept.sender.is_closed());
+            }
+        }
+    }
+
+    /// A connection for a request: a kept one, else a new one. Whether it is new.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn get(
+        &self,
+        generation: &Generation,
+        upstream: usize,
+        server: usize,
+        connect: Duration,
+    ) -> Result<(Sender, bool), Unreached> {
+        let settings = &generation.gateway.upstreams[upstream];
+        let keep = super::clock::of(settings.keepalive_timeout.value);
+        if let Some(sender) = self.reuse(upstream, server, keep) {
+            return Ok((sender, false));
+        }
+        let http2 = settings.protocol.value == Protocol::Http2;
+        let sender = timeout(connect, async {
+            let stream = dial(generation, upstream, server, http2).await?;
+            if http2 {
+                let (sender, connection) = http2::Builder::new(Here)
+                    .timer(hyper_util::rt::TokioTimer::new())
+                    .handshake(TokioIo::new(stream))
+                    .await
+                    .map_err(|_| Unreached::Strange)?;
+                spawn_local(async move {
+                    let _ = connection.await;
+                });
+                *self.http2[upstream][server].borrow_mut() = Some(sender.clone());
+                Ok(Sender::Http2(sender))
+            } else {
+                http1(generation, upstream, stream).await.map(Sender::Http1)
+            }
+        })
+        .await
+        .map_err(|_| Unreached::Late)??;
+        Ok((sender, true))
+    }
+
+    /// A new HTTP/1.1 connection for a tunnel.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn fresh(
+        &self,
+        generation: &Generation,
+        upstream: usize,
+        server: usize,
+        connect: Duration,
+    ) -> Result<http1::SendRequest<Upload>, Unreached> {
+        timeout(connect, async {
+            let stream = dial(generation, upstream, server, false).await?;
+            http1(generation, upstream, stream).await
+        })
+        .await
+        .map_err(|_| Unreached::Late)?
+    }
+}
+
+/// hyper's smallest buffer.
+const SMALLEST: usize = 8192;
+
+async fn http1(
+    generation: &Generation,
+    upstream: usize,
+    stream: Stream,
+) -> Result<http1::SendRequest<Upload>, Unreached> {
+    let head = generation.gateway.upstreams[upstream].response_head.value;
+    let head = usize::try_from(head.as_bytes()).unwrap_or(usize::MAX);
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(head.max(SMALLEST) + SMALLEST)
+        .max_header_size(head)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|_| Unreached::Strange)?;
+    spawn_local(async move {
+        let _ = connection.with_upgrades().await;
+    });
+    Ok(sender)
+}
+
+/// A stream to a server, encrypted where the upstream says so.
+async fn dial(
+    generation: &Generation,
+    upstream: usize,
+    server: usize,
+    http2: bool,
+) -> Result<Stream, Unreached> {
+    let settings = &generation.gateway.upstreams[upstream];
+    let ready = &generation.upstreams[upstream];
+    let server: &Server = &ready.servers.list[server];
+    let tcp = match &server.address {
+        Address::Unix { path } => {
+            let stream = UnixStream::connect(path).await;
+            return stream.map(Stream::Unix).map_err(|error| refused(&error));
+        }
+        Address::Ip { .. } | Address::Name { .. } => {
+            let to = server.next_address().ok_or(Unreached::Refused)?;
+            let socket = if to.is_ipv4() {
+                TcpSocket::new_v4()
+            } else {
+                TcpSocket::new_v6()
+            };
+            let stream = match socket {
+                Ok(socket) => socket.connect(to).await,
+                Err(error) => Err(error),
+            };
+            stream.map_err(|error| refused(&error))?
+        }
+    };
+    let _ = tcp.set_nodelay(true);
+    if let Some(after) = settings.tcp_keepalive.value {
+        let after = super::clock::of(after);
+        let keepalive = socket2::TcpKeepalive::new().with_time(after).with_interval(after);
+        let _ = socket2::SockRef::from(&tcp).set_tcp_keepalive(&keepalive);
+    }
+    let Some(tls) = &ready.tls else {
+        return Ok(Stream::Tcp(tcp));
+    };
+    let name = match &tls.name {
+        Some(name) => name.clone(),
+        None => match &server.address {
+            Address::Name { host, .. } => {
+                ServerName::try_from(host.clone()).map_err(|_| Unreached::Strange)?
+            }
+            Address::Ip { ip, .. } => ServerName::IpAddress((*ip).into()),
+            Address::Unix { .. } => return Err(Unreached::Strange),
+        },
+    };
+    let config = if http2 { &tls.own } else { &tls.http1 };
+    let stream = TlsConnector::from(config.clone()).connect(name, tcp).await;
+    stream
+        .map(|stream| Stream::ToServer(Box::new(stream)))
+        .map_err(|_| Unreached::Strange)
+}
+
+fn refused(error: &io::Error) -> Unreached {
+    match error.kind() {
+        io::ErrorKind::TimedOut => Unreached::Late,
+        _ => Unreached::Refused,
+    }
+}

@@ -1,0 +1,263 @@
+//! The client's side of an HTTP/1 connection as bytes: how long a head takes, and what RFC 9112 forbids that hyper would let pass.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
+
+use std::sync::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::clock;
+use super::framing::{Framing, Verdict};
+
+/// What a connection is doing, for the sweep that ends slow ones. Times are milliseconds of [`clock::now`]; 0 is none.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// When the head that is being read began, or the connection was opened.
+    head_since: AtomicU64,
+    /// When the last answer was done and nothing of the next request had come.
+    idle_since: AtomicU64,
+    /// Set by the sweep: reads end.
+    over: AtomicBool,
+    /// Set where an upgrade was refused: HTTP goes on.
+    released: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+    /// Bytes that came and went, and how many of them a log line has told already.
+    read: AtomicU64,
+    written: AtomicU64,
+    told_read: AtomicU64,
+    told_written: AtomicU64,
+}
+
+/// Which time a connection has used up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Late {
+    /// A head is not complete.
+    Head,
+    /// No next request came.
+    Idle,
+}
+
+impl Pace {
+    /// A connection that has just been opened.
+    pub(super) fn new() -> Arc<Self> {
+        let pace = Self::default();
+        pace.head_since.store(clock::now(), Relaxed);
+        Arc::new(pace)
+    }
+
+    /// A head is complete: an answer is being made.
+    pub(super) fn busy(&self) {
+        self.head_since.store(0, Relaxed);
+        self.idle_since.store(0, Relaxed);
+    }
+
+    /// An answer is done.
+    pub(super) fn idle(&self) {
+        if self.head_since.load(Relaxed) == 0 {
+            self.idle_since.store(clock::now(), Relaxed);
+        }
+    }
+
+    /// The first byte of a next request is here.
+    fn begins(&self) {
+        if self.head_since.load(Relaxed) == 0 {
+            self.head_since.store(clock::now(), Relaxed);
+        }
+        self.idle_since.store(0, Relaxed);
+    }
+
+    /// What is late at `now`, with these limits in milliseconds.
+    pub(super) fn late(&self, now: u64, head: u64, keepalive: u64) -> Option<Late> {
+        let past = |since: u64, limit: u64| since != 0 && now.saturating_sub(since) >= limit;
+        if past(self.head_since.load(Relaxed), head) {
+            Some(Late::Head)
+        } else if past(self.idle_since.load(Relaxed), keepalive) {
+            Some(Late::Idle)
+        } else {
+            None
+        }
+    }
+
+    /// Ends the connection at its next read, and wakes it for that.
+    pub(super) fn end(&self) {
+        self.over.store(true, Relaxed);
+        let waker = self.waker.lock().ok().and_then(|mut waker| waker.take());
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// An upgrade was refused: what comes next is HTTP again.
+    pub(super) fn release(&self) {
+        self.released.store(true, Relaxed);
+        let waker = self.waker.lock().ok().and_then(|mut waker| waker.take());
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Bytes that came and went since this was last asked.
+    pub(super) fn told(&self) -> (u64, u64) {
+        let since = |all: &AtomicU64, told: &AtomicU64| {
+            let all = all.load(Relaxed);
+            all - told.swap(all, Relaxed)
+        };
+        (
+            since(&self.read, &self.told_read),
+            since(&self.written, &self.told_written),
+        )
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Relaxed)
+    }
+
+    fn wrote(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.written.fetch_add(*bytes as u64, Relaxed);
+        }
+    }
+
+    fn wait(&self, cx: &Context<'_>) {
+        if let Ok(mut waker) = self.waker.lock() {
+            match waker.as_ref() {
+                Some(known) if known.will_wake(cx.waker()) => {}
+                _ => *waker = Some(cx.waker().clone()),
+            }
+        }
+    }
+}
+
+/// A client's connection, watched.
+pub(super) struct Edge<T> {
+    inner: T,
+    pace: Arc<Pace>,
+    framing: Framing,
+    /// Bytes after a head that asks for an upgrade: hyper must not take them for a next request.
+    held: Vec<u8>,
+}
+
+impl<T> Edge<T> {
+    /// Watches a connection whose heads may have `head_limit` bytes.
+    pub(super) fn new(inner: T, pace: Arc<Pace>, head_limit: usize) -> Self {
+        Self {
+            inner,
+            pace,
+            framing: Framing::new(head_limit),
+            held: Vec::new(),
+        }
+    }
+
+    /// The connection, and the bytes that came after the head that asked for an upgrade.
+    pub(super) fn into_parts(self) -> (T, Vec<u8>) {
+        (self.inner, self.held)
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Edge<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.pace.is_over() {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(bad) = this.framing.refused() {
+            // hyper answers what it cannot read, with the status that fits, and closes.
+            let bytes = bad.bait();
+            let fits = bytes.len().min(buf.remaining());
+            buf.put_slice(&bytes[..fits]);
+            return Poll::Ready(Ok(()));
+        }
+        if this.framing.is_held() {
+            if !this.pace.released.swap(false, Relaxed) {
+                this.pace.wait(cx);
+                return Poll::Pending;
+            }
+            this.framing.release();
+        }
+        let before = buf.filled().len();
+        if this.held.is_empty() {
+            match Pin::new(&mut this.inner).poll_read(cx, buf) {
+                Poll::Pending => {
+                    this.pace.wait(cx);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) => {}
+            }
+        } else {
+            let fits = this.held.len().min(buf.remaining());
+            buf.put_slice(&this.held[..fits]);
+            this.held.drain(..fits);
+        }
+        let came = &buf.filled()[before..];
+        if came.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        this.pace.read.fetch_add(came.len() as u64, Relaxed);
+        let verdict = this.framing.watch(came);
+        if this.framing.is_in_head() {
+            this.pace.begins();
+        }
+        match verdict {
+            Verdict::Pass => {}
+            Verdict::Upgrade { at } => {
+                // Before what is held already, of which these are the first bytes.
+                this.held.splice(..0, came[at..].iter().copied());
+                buf.set_filled(before + at);
+            }
+            Verdict::Refuse { at } => {
+                buf.set_filled(before + at);
+                if at == 0 {
+                    // Nothing good came before it: a read of no bytes would be the end.
+                    let bytes = this.framing.refused().map_or(&b""[..], |bad| bad.bait());
+                    let fits = bytes.len().min(buf.remaining());
+                    buf.put_slice(&bytes[..fits]);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Edge<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.inner).poll_write(cx, bytes);
+        this.pace.wrote(&written);
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
+        this.pace.wrote(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}

@@ -1,0 +1,37 @@
+//! What keeps a spec from being served on this machine: a port in use, a file that cannot be read, a key that does not fit.
+
+use crate::diag::Report;
+use crate::ir::Loc;
+
+/// Something that is wrong, at its place in the spec.
+#[derive(Debug)]
+pub struct Fault {
+    at: Loc,
+    says: String,
+    help: Option<String>,
+}
+
+impl Fault {
+    /// What is wrong.
+    pub(super) fn new(at: Loc, says: impl Into<String>) -> Self {
+        Self {
+            at,
+            says: says.into(),
+            help: None,
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Enters it as an error.
+    pub fn tell(self, report: &mut Report) {
+        let told = report.error("proxy::start", self.at).says(self.says);
+        if let Some(help) = self.help {
+            told.help(help);
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! To a server and back: which one, within which times, what it sees of the request and what the client sees of its answer.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+use tokio::time::{sleep_until, timeout};
+
+use crate::ir::{Entry, HashKey, RetryAfter, Route, Share};
+
+use super::answer::{Maker, plain};
+use super::body::{Body, Progress, Tail, Upload};
+use super::clock;
+use super::connect::{Sender, Unreached};
+use super::generation::{self, Upstream};
+use super::head::{Head, cookie, joined};
+use super::limit::Counted;
+use super::log::Record;
+use super::outgoing;
+use super::serve::Scene;
+use super::servers::{self, Open};
+use super::switch;
+use super::value::{Known, remove_hop_by_hop};
+use super::worker::Local;
+
+/// What the phases before have found out.
+pub(super) struct Passage<'a> {
+    /// The entry that took the request.
+    pub(super) entry: Entry,
+    /// The path in the form in which it was matched.
+    pub(super) path: String,
+    /// What the guards know.
+    pub(super) known: &'a Known,
+    /// What is counted while the request is open.
+    pub(super) counted: Option<Counted>,
+}
+
+/// Whether a request becomes a tunnel on this route once the server agrees.
+pub(super) fn tunnels(route: &Route, head: &Head) -> bool {
+    let (Some(websocket), Some(token)) = (&route.websocket, &head.upgrade) else {
+        return false;
+    };
+    websocket.tokens.value.contains(token)
+        && websocket
+            .methods
+            .value
+            .iter()
+            .any(|method| method == head.method.as_str())
+}
+
+/// A request on its way: what does not change from one server to the next.
+struct Way<'a> {
+    scene: &'a Scene,
+    share: &'a Share,
+    upstream: &'a Upstream,
+    /// The server that the client had.
+    kept: Option<usize>,
+    key: Option<u64>,
+    tried: Vec<usize>,
+}
+
+/// A connection to a server, and the request that is open there.
+struct Reached {
+    server: usize,
+    open: Open,
+    sender: Sender,
+    fresh: bool,
+}
+
+/// Passes a request on, and the answer back.
+pub(super) async fn forward(
+    scene: &Scene,
+    passage: Passage<'_>,
+    request: Request<Incoming>,
+    record: &mut Record,
+    tunnels: bool,
+) -> (Maker, Response<Body>) {
+    let generation = &scene.local.generation;
+    let route = generation.gateway.route(passage.entry.route);
+    let ready = &generation.routes[passage.entry.route.index()];
+    let share = share(route.shares(), ready.weights);
+    let id = share.upstream.value;
+    let upstream = &generation.upstreams[id.index()];
+    record.upstream(id);
+    let (mut parts, body) = request.into_parts();
+    let upgrade = tunnels.then(|| parts.extensions.remove::<hyper::upgrade::OnUpgrade>());
+    let mut way = Way {
+        scene,
+        share,
+        upstream,
+        kept: upstream
+            .sticky
+            .as_ref()
+            .and_then(|sticky| sticky.kept(&scene.head, &parts.headers)),
+        key: key(upstream, &scene.head, &parts.headers, &passage.path),
+        tried: Vec::new(),
+    };
+    let sent = upstream
+        .sticky
+        .as_ref()
+        .and_then(|sticky| sticky.sent(&parts.headers));
+    let limit = route.body.value.map_or(u64::MAX, |size| size.as_bytes());
+    let announced = length(&parts.headers);
+    if announced.is_some_and(|length| length > limit) {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let target = outgoing::target(scene, &passage);
+    outgoing::prepare(scene, &passage, share, &mut parts.headers);
+    let idempotent = is_idempotent(&parts.method) && hyper::body::Body::is_end_stream(&body);
+    let mut further = match (&share.retries.value, idempotent) {
+        (Some(retries), true) => retries.attempts,
+        _ => 0,
+    };
+    let mut body = Some(body);
+    if let Some(upgrade) = upgrade {
+        let handshake = switch::Handshake {
+            scene,
+            passage,
+            share,
+            upgrade,
+            target,
+            headers: parts.headers,
+            kept: way.kept,
+            key: way.key,
+            sent,
+        };
+        return switch::switch(handshake, record).await;
+    }
+    loop {
+        let reached = match reach(&mut way).await {
+            Ok(reached) => reached,
+            Err(status) => return refused(status),
+        };
+        record.server(id, reached.server);
+        let progress = Rc::new(Progress::default());
+        let upload = match body.take() {
+            Some(body) => Upload::new(body, limit, ready.idle, Rc::clone(&progress)),
+            None => {
+                progress.done.set(true);
+                Upload::empty()
+            }
+        };
+        let request = outgoing::request(
+            scene,
+            &reached.sender,
+            share,
+            reached.server,
+            (&parts.method, &target, &parts.headers),
+            upload,
+        );
+        let (server, fresh) = (reached.server, reached.fresh);
+        let came = exchange(reached, request, &progress, ready.response_time, scene, id.index()).await;
+        let (mut answer, keep) = match came {
+            Ok(came) => came,
+            Err(Failed::Stale) if !fresh && (idempotent || progress.bytes.get() == 0 && progress.done.get()) => {
+                // The server closed a kept connection meanwhile: nothing of this request was read.
+                way.tried.clear();
+                continue;
+            }
+            Err(failed) => {
+                if progress.too_large.get() {
+                    return refused(StatusCode::PAYLOAD_TOO_LARGE);
+                }
+                if progress.silent.get() {
+                    return refused(StatusCode::REQUEST_TIMEOUT);
+                }
+                upstream.servers.note(server, false);
+                let after = match failed {
+                    Failed::Late => RetryAfter::Timeout,
+                    Failed::Stale | Failed::Broken => RetryAfter::Connect,
+                };
+                if further > 0 && generation::retries(share, after) {
+                    further -= 1;
+                    way.tried.push(server);
+                    continue;
+                }
+                return refused(match failed {
+                    Failed::Late => StatusCode::GATEWAY_TIMEOUT,
+                    Failed::Stale | Failed::Broken => StatusCode::BAD_GATEWAY,
+                });
+            }
+        };
+        let status = answer.status();
+        if further > 0 && generation::retries(share, RetryAfter::Status(status.as_u16())) {
+            upstream.servers.note(server, !matches!(status.as_u16(), 502..=504));
+            further -= 1;
+            way.tried.push(server);
+            continue;
+        }
+        upstream.servers.note(server, !matches!(status.as_u16(), 502..=504));
+        if let Some(sticky) = &upstream.sticky {
+            sticky.keep(&scene.head, sent.as_deref(), way.kept, server, answer.headers_mut());
+        }
+        let (mut parts, incoming) = answer.into_parts();
+        remove_hop_by_hop(&mut parts.headers);
+        outgoing::back(scene, &passage, share, server, &mut parts.headers);
+        parts.version = Version::HTTP_11;
+        let tail = Done {
+            _open: keep.open,
+            _counted: passage.counted,
+            back: keep.back,
+        };
+        let body = Body::passing(incoming, ready.idle).with_tail(Box::new(tail));
+        return (Maker::Server, Response::from_parts(parts, body));
+    }
+}
+
+fn refused(status: StatusCode) -> (Maker, Response<Body>) {
+    (Maker::Proxy, plain(status))
+}
+
+/// One of the shares, by their weights.
+fn share(shares: &[Share], weights: u64) -> &Share {
+    if let [only] = shares {
+        return only;
+    }
+    let mut left = super::random() % weights.max(1);
+    for share in shares {
+        let weight = u64::from(share.weight.value);
+        if left < weight {
+            return share;
+        }
+        left -= weight;
+    }
+    &shares[0]
+}
+
+/// What the next server is chosen by; `None`: the next in turn.
+fn key(upstream: &Upstream, head: &Head, headers: &HeaderMap, path: &str) -> Option<u64> {
+    let text = match upstream.key.as_ref()? {
+        HashKey::Source => head.client.to_string(),
+        HashKey::Header(name) => {
+            let name = header::HeaderName::try_from(name.as_str()).ok()?;
+            String::from_utf8_lossy(&joined(headers, &name)?).into_owned()
+        }
+        HashKey::Cookie(name) => cookie(headers, name)?.to_owned(),
+        HashKey::Query(name) => head.query_value(name)?,
+        HashKey::Path => path.to_owned(),
+    };
+    Some(servers::hash(&text))
+}
+
+/// A connection to a server that was not tried yet. One that refuses is skipped: nothing was sent.
+async fn reach(way: &mut Way<'_>) -> Result<Reached, StatusCode> {
+    let scene = way.scene;
+    let id = way.share.upstream.value.index();
+    let connect = clock::of(way.share.connect.value);
+    let mut last = StatusCode::SERVICE_UNAVAILABLE;
+    loop {
+        let Some((server, open)) = way.upstream.servers.open(way.kept, way.key, &way.tried) else {
+            return Err(last);
+        };
+        let generation = &scene.local.generation;
+        match scene.local.pools.get(generation, id, server, connect).await {
+            Ok((sender, fresh)) => {
+                return Ok(Reached {
+                    server,
+                    open,
+                    sender,
+                    fresh,
+                });
+            }
+            Err(unreached) => {
+                way.upstream.servers.note(server, false);
+                way.tried.push(server);
+                last = match unreached {
+                    Unreached::Refused => StatusCode::SERVICE_UNAVAILABLE,
+                    Unreached::Late => StatusCode::GATEWAY_TIMEOUT,
+                    Unreached::Strange => StatusCode::BAD_GATEWAY,
+                };
+            }
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Failed {
+    /// A kept connection was closed before anything was sent.
+    Stale,
+    /// The head did not come in time.
+    Late,
+    /// The server broke off, or said something that is no HTTP.
+    Broken,
+}
+
+/// What goes on after the head of an answer.
+struct Keep {
+    open: Open,
+    back: Option<Back>,
+}
+
+/// A connection that goes back to its pool.
+struct Back {
+    local: Rc<Local>,
+    upstream: usize,
+    server: usize,
+    sender: hyper::client::conn::http1::SendRequest<Upload>,
+}
+
+/// Sends a request and waits for the head of the answer.
+async fn exchange(
+    reached: Reached,
+    request: Request<Upload>,
+    progress: &Progress,
+    limit: Duration,
+    scene: &Scene,
+    upstream: usize,
+) -> Result<(Response<Incoming>, Keep), Failed> {
+    let Reached {
+        server,
+        open,
+        sender,
+        ..
+    } = reached;
+    let (answer, back) = match sender {
+        Sender::Http1(mut sender) => {
+            let answer = in_time(sender.try_send_request(request), progress, limit)
+                .await?
+                .map_err(|mut error| match error.take_message() {
+                    Some(_) => Failed::Stale,
+                    None => Failed::Broken,
+                })?;
+            let back = Back {
+                local: Rc::clone(&scene.local),
+                upstream,
+                server,
+                sender,
+            };
+            (answer, Some(back))
+        }
+        Sender::Http2(mut sender) => {
+            let answer = in_time(sender.try_send_request(request), progress, limit)
+                .await?
+                .map_err(|mut error| match error.take_message() {
+                    Some(_) => Failed::Stale,
+                    None => Failed::Broken,
+                })?;
+            (answer, None)
+        }
+    };
+    Ok((answer, Keep { open, back }))
+}
+
+/// Waits for an answer: the time counts from the request's last byte.
+async fn in_time<T>(
+    answer: impl Future<Output = T>,
+    progress: &Progress,
+    limit: Duration,
+) -> Result<T, Failed> {
+    let mut answer = std::pin::pin!(answer);
+    if progress.done.get() {
+        return timeout(limit, answer).await.map_err(|_| Failed::Late);
+    }
+    let mut end = Instant::now() + limit;
+    loop {
+        tokio::select! {
+            biased;
+            came = &mut answer => return Ok(came),
+            () = sleep_until(end.into()) => {
+                let last = progress.at.get().unwrap_or(end);
+                // While the body comes its own times count.
+                end = if progress.done.get() { last } else { Instant::now() } + limit;
+                if end <= Instant::now() {
+                    return Err(Failed::Late);
+                }
+            }
+        }
+    }
+}
+
+/// What ends with an answer's body.
+struct Done {
+    _open: Open,
+    _counted: Option<Counted>,
+    back: Option<Back>,
+}
+
+impl Tail for Done {
+    fn sent(&mut self, _bytes: usize) {}
+
+    fn complete(&mut self) {
+        if let Some(back) = self.back.take() {
+            let generation = &back.local.generation;
+            let pools = &back.local.pools;
+            pools.keep(generation, back.upstream, back.server, back.sender);
+        }
+    }
+}
+
+/// Methods that may be sent twice (RFC 9110 §9.2.2).
+fn is_idempotent(method: &Method) -> bool {
+    [
+        Method::GET,
+        Method::HEAD,
+        Method::PUT,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+    ]
+    .contains(method)
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value: &HeaderValue| value.to_str().ok()?.parse().ok())
+}
+
+/// The URI of a request to a server.
+pub(super) fn uri(target: &str) -> Uri {
+    // Put together from a path that was a URI's before: what does not fit any more is the root.
+    target.parse().unwrap_or_else(|_| Uri::from_static("/"))
+}

@@ -1,0 +1,437 @@
+//! Where requests of an HTTP/1 connection begin and end, read as strictly as RFC 9112 asks (§2.2, §5, §6, §7.1): what two readers could
+//! read differently is refused, so that no request hides in another one.
+
+use memchr::memchr_iter;
+
+/// What the bytes of a read are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// They may go on.
+    Pass,
+    /// A head that asks for an upgrade ends before `at`; what follows is held back.
+    Upgrade {
+        /// The first byte that is held back.
+        at: usize,
+    },
+    /// What starts at `at` is refused, and the connection with it.
+    Refuse {
+        /// The first byte that does not go on.
+        at: usize,
+    },
+}
+
+/// Why a connection is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Bad {
+    /// It is no request, or two readers could read it differently: 400.
+    Malformed,
+    /// The head is larger than it may be: 431.
+    TooLarge,
+}
+
+impl Bad {
+    /// Bytes that hyper answers with the status that fits, and then closes.
+    pub(super) fn bait(self) -> &'static [u8] {
+        const MALFORMED: &[u8] = b"\0\r\n\r\n";
+        const TOO_LARGE: &[u8] = {
+            const LINES: usize = 128;
+            const LINE: &[u8; 6] = b"a: b\r\n";
+            const START: &[u8; 16] = b"GET / HTTP/1.1\r\n";
+            const LENGTH: usize = START.len() + LINES * LINE.len() + 2;
+            const TEXT: [u8; LENGTH] = {
+                let mut text = [b'\n'; LENGTH];
+                let mut at = 0;
+                while at < LENGTH - 1 {
+                    text[at] = match at {
+                        ..16 => START[at],
+                        _ if at == LENGTH - 2 => b'\r',
+                        _ => LINE[(at - 16) % 6],
+                    };
+                    at += 1;
+                }
+                text
+            };
+            &TEXT
+        };
+        match self {
+            Self::Malformed => MALFORMED,
+            Self::TooLarge => TOO_LARGE,
+        }
+    }
+}
+
+/// The reader.
+#[derive(Debug)]
+pub(super) struct Framing {
+    state: State,
+    head_limit: usize,
+    /// A head whose end has not come.
+    partial: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Head,
+    Length(u64),
+    Chunked(Chunk),
+    Held,
+    Refused(Bad),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Chunk {
+    Size { size: u64, digits: u8 },
+    Extension(u64),
+    SizeLf(u64),
+    Data(u64),
+    DataCr,
+    DataLf,
+    /// The start of a trailer line; an empty one is the end.
+    Trailer,
+    InTrailer,
+    TrailerLf,
+    EndLf,
+}
+
+/// How long a chunk size may be, in digits: 16 are 64 bits.
+const CHUNK_DIGITS: u8 = 15;
+
+impl Framing {
+    /// A connection whose heads may have `head_limit` bytes.
+    pub(super) fn new(head_limit: usize) -> Self {
+        Self {
+            state: State::Head,
+            head_limit,
+            partial: Vec::new(),
+        }
+    }
+
+    /// Whether a head has begun and is not complete.
+    pub(super) fn is_in_head(&self) -> bool {
+        self.state == State::Head && !self.partial.is_empty()
+    }
+
+    /// Whether what follows waits for the answer to an upgrade.
+    pub(super) fn is_held(&self) -> bool {
+        self.state == State::Held
+    }
+
+    /// The upgrade was refused: HTTP goes on.
+    pub(super) fn release(&mut self) {
+        if self.is_held() {
+            self.state = State::Head;
+        }
+    }
+
+    /// Why the connection is refused, if it is.
+    pub(super) fn refused(&self) -> Option<Bad> {
+        match self.state {
+            State::Refused(bad) => Some(bad),
+            _ => None,
+        }
+    }
+
+    /// Reads on.
+    pub(super) fn watch(&mut self, bytes: &[u8]) -> Verdict {
+        let mut at = 0;
+        while at < bytes.len() {
+            match self.state {
+                State::Head => {
+                    let begun = self.partial.len();
+                    let (length, end) = match self.head(&bytes[at..]) {
+                        Step::More => return Verdict::Pass,
+                        Step::Bad(bad) => {
+                            self.state = State::Refused(bad);
+                            return Verdict::Refuse { at };
+                        }
+                        Step::Head(next, length) => (length, next),
+                    };
+                    at += length - begun;
+                    self.state = end;
+                    self.partial = Vec::new();
+                    if end == State::Held {
+                        return Verdict::Upgrade { at };
+                    }
+                }
+                State::Length(left) => {
+                    let taken = left.min((bytes.len() - at) as u64);
+                    at += taken as usize;
+                    self.state = match left - taken {
+                        0 => State::Head,
+                        left => State::Length(left),
+                    };
+                }
+                State::Chunked(chunk) => match chunked(chunk, &bytes[at..]) {
+                    Some((next, taken)) => {
+                        self.state = next;
+                        at += taken;
+                    }
+                    None => {
+                        self.state = State::Refused(Bad::Malformed);
+                        return Verdict::Refuse { at };
+                    }
+                },
+                State::Held => return Verdict::Upgrade { at },
+                State::Refused(_) => return Verdict::Refuse { at },
+            }
+        }
+        Verdict::Pass
+    }
+
+    fn head(&mut self, bytes: &[u8]) -> Step {
+        if self.partial.is_empty() {
+            let step = self.complete(bytes);
+            if matches!(step, Step::More) {
+                self.partial.extend_from_slice(bytes);
+            }
+            return step;
+        }
+        let room = (self.head_limit + 1).saturating_sub(self.partial.len());
+        let begun = self.partial.len();
+        self.partial
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let partial = std::mem::take(&mut self.partial);
+        let step = self.complete(&partial);
+        if let Step::Head(..) = step {
+            // `watch` counts from what had come before.
+            self.partial = partial;
+            self.partial.truncate(begun);
+        } else {
+            self.partial = partial;
+        }
+        step
+    }
+
+    fn complete(&self, bytes: &[u8]) -> Step {
+        match read_head(bytes) {
+            Step::More if bytes.len() > self.head_limit => Step::Bad(Bad::TooLarge),
+            Step::Head(_, length) if length > self.head_limit => Step::Bad(Bad::TooLarge),
+            step => step,
+        }
+    }
+}
+
+enum Step {
+    More,
+    Bad(Bad),
+    /// What follows, and the head's length.
+    Head(State, usize),
+}
+
+/// Reads a head up to its empty line.
+fn read_head(bytes: &[u8]) -> Step {
+    const BAD: Step = Step::Bad(Bad::Malformed);
+    let mut head = Head::default();
+    let mut start = 0;
+    let mut first = true;
+    for end in memchr_iter(b'\n', bytes) {
+        // §2.2: a bare LF may end a line, a recipient that is in a chain must not let it.
+        if end == start || bytes[end - 1] != b'\r' {
+            return BAD;
+        }
+        let line = &bytes[start..end - 1];
+        start = end + 1;
+        if line.is_empty() {
+            if first {
+                // §2.2: empty lines before a request are skipped.
+                continue;
+            }
+            return match head.framing() {
+                Some(state) => Step::Head(state, start),
+                None => BAD,
+            };
+        }
+        let fits = if std::mem::take(&mut first) {
+            head.request_line(line)
+        } else {
+            head.field(line)
+        };
+        if fits.is_none() {
+            return BAD;
+        }
+    }
+    Step::More
+}
+
+#[derive(Default)]
+struct Head {
+    old: bool,
+    hosts: u32,
+    length: Option<u64>,
+    chunked: bool,
+    upgrade: bool,
+}
+
+impl Head {
+    fn request_line(&mut self, line: &[u8]) -> Option<()> {
+        self.old = line.ends_with(b" HTTP/1.0");
+        Some(())
+    }
+
+    fn field(&mut self, line: &[u8]) -> Option<()> {
+        // §5.2: a folded line.
+        if line[0] == b' ' || line[0] == b'\t' {
+            return None;
+        }
+        let is = |name: &[u8]| {
+            line.len() > name.len()
+                && line[name.len()] == b':'
+                && line[..name.len()].eq_ignore_ascii_case(name)
+        };
+        match line[0] | 0x20 {
+            b'h' if is(b"host") => {
+                self.hosts += 1;
+                // §3.2: more than one is a 400.
+                (self.hosts == 1).then_some(())
+            }
+            b'c' if is(b"content-length") => {
+                let value = line[b"content-length:".len()..].trim_ascii();
+                let fits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+                let value = fits.then(|| std::str::from_utf8(value).ok()?.parse().ok())??;
+                // §6.3: two lengths, even alike, are not forwarded.
+                self.length.replace(value).is_none().then_some(())
+            }
+            b't' if is(b"transfer-encoding") => {
+                let value = line[b"transfer-encoding:".len()..].trim_ascii();
+                let fits = !self.chunked && value.eq_ignore_ascii_case(b"chunked");
+                self.chunked = true;
+                fits.then_some(())
+            }
+            b'u' if is(b"upgrade") => {
+                self.upgrade = true;
+                Some(())
+            }
+            _ => Some(()),
+        }
+    }
+
+    /// What follows the head; `None` where readers could differ.
+    fn framing(&self) -> Option<State> {
+        if self.chunked && (self.length.is_some() || self.old) || !self.old && self.hosts == 0 {
+            return None;
+        }
+        Some(match (self.chunked, self.length) {
+            (true, _) => State::Chunked(Chunk::Size { size: 0, digits: 0 }),
+            (false, Some(length @ 1..)) => State::Length(length),
+            (false, _) if self.upgrade && !self.old => State::Held,
+            (false, _) => State::Head,
+        })
+    }
+}
+
+/// Reads on in a chunked body: the next state and how many bytes belong to it.
+fn chunked(chunk: Chunk, bytes: &[u8]) -> Option<(State, usize)> {
+    if let Chunk::Data(left) = chunk {
+        let taken = left.min(bytes.len() as u64);
+        let next = match left - taken {
+            0 => Chunk::DataCr,
+            left => Chunk::Data(left),
+        };
+        return Some((State::Chunked(next), taken as usize));
+    }
+    let byte = bytes[0];
+    let next = match (chunk, byte) {
+        (Chunk::Size { size, digits }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+            if digits == CHUNK_DIGITS {
+                return None;
+            }
+            let value = match byte {
+                b'0'..=b'9' => byte - b'0',
+                _ => (byte | 0x20) - b'a' + 10,
+            };
+            Chunk::Size {
+                size: size << 4 | u64::from(value),
+                digits: digits + 1,
+            }
+        }
+        (Chunk::Size { size, digits: 1.. }, b'\r') => Chunk::SizeLf(size),
+        (Chunk::Size { size, digits: 1.. }, b';') => Chunk::Extension(size),
+        (Chunk::Extension(size), b'\r') => Chunk::SizeLf(size),
+        (Chunk::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => Chunk::Extension(size),
+        (Chunk::SizeLf(0), b'\n') => Chunk::Trailer,
+        (Chunk::SizeLf(size), b'\n') => Chunk::Data(size),
+        (Chunk::DataCr, b'\r') => Chunk::DataLf,
+        (Chunk::DataLf, b'\n') => Chunk::Size { size: 0, digits: 0 },
+        (Chunk::Trailer, b'\r') => Chunk::EndLf,
+        (Chunk::Trailer | Chunk::InTrailer, b'\t' | b' '..=b'~' | 0x80..) => Chunk::InTrailer,
+        (Chunk::InTrailer, b'\r') => Chunk::TrailerLf,
+        (Chunk::TrailerLf, b'\n') => Chunk::Trailer,
+        (Chunk::EndLf, b'\n') => return Some((State::Head, 1)),
+        _ => return None,
+    };
+    Some((State::Chunked(next), 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads in one piece and byte by byte: both must agree.
+    fn read(text: &str) -> (Option<Bad>, bool) {
+        let mut whole = Framing::new(1024);
+        whole.watch(text.as_bytes());
+        let mut pieces = Framing::new(1024);
+        for byte in text.as_bytes().chunks(1) {
+            if pieces.watch(byte) != Verdict::Pass {
+                break;
+            }
+        }
+        assert_eq!(whole.state, pieces.state, "{text:?}");
+        (whole.refused(), whole.state == State::Head && whole.partial.is_empty())
+    }
+
+    #[test]
+    fn requests_end_where_they_say() {
+        for good in [
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: a\r\nContent-Length: 3\r\n\r\nabc",
+            "POST / HTTP/1.1\r\nhost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: a\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: a\r\nTransfer-Encoding: chunked\r\n\r\nA;x=y\r\n0123456789\r\n0\r\nx: y\r\n\r\n",
+            "GET / HTTP/1.0\r\n\r\n",
+        ] {
+            assert_eq!(read(good), (None, true), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        for bad in [
+            "GET / HTTP/1.1\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0bchunked\r\n\r\n",
+            "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3 \r\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000000\r\n",
+        ] {
+            assert_eq!(read(bad).0, Some(Bad::Malformed), "{bad:?}");
+        }
+        let long = format!("GET / HTTP/1.1\r\nHost: a\r\nx: {}\r\n\r\n", "y".repeat(1024));
+        assert_eq!(read(&long).0, Some(Bad::TooLarge));
+    }
+
+    #[test]
+    fn what_follows_an_upgrade_is_held() {
+        let head = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n";
+        let mut framing = Framing::new(1024);
+        let verdict = framing.watch(format!("{head}frames").as_bytes());
+        assert_eq!(verdict, Verdict::Upgrade { at: head.len() });
+        assert!(framing.is_held());
+        framing.release();
+        assert_eq!(framing.watch(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Verdict::Pass);
+    }
+}

@@ -1,0 +1,258 @@
+//! A spec as it is served: everything that requests need, made once and swapped whole at a reload.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use http::HeaderValue;
+use rustls::ServerConfig;
+
+use crate::ir::{Gateway, HashKey, Balance, PathRewrite, RetryAfter, Share, regex::matcher};
+
+use super::fault::Fault;
+use super::guard::{self, Fetched};
+use super::limit::{Bucket, Buckets, Counts};
+use super::metrics::{ListenerCounters, RouteCounters};
+use super::servers::Servers;
+use super::sticky::Sticky;
+use super::table::Table;
+use super::tls::{self, Towards};
+use super::tunnel::Rules;
+use super::value::Changes;
+use super::clock;
+
+/// A spec as it is served.
+pub(super) struct Generation {
+    /// The spec.
+    pub(super) gateway: Gateway,
+    /// The computed order.
+    pub(super) table: Arc<Table>,
+    /// By listener.
+    pub(super) listeners: Vec<Listener>,
+    /// By upstream.
+    pub(super) upstreams: Vec<Upstream>,
+    /// By route.
+    pub(super) routes: Vec<Route>,
+    /// By entry of `auth`.
+    pub(super) auth: Vec<guard::Known>,
+    /// Key sets to fetch.
+    pub(super) fetched: Vec<Fetched>,
+}
+
+/// A listener, ready.
+pub(super) struct Listener {
+    /// TLS.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// `Strict-Transport-Security`.
+    pub(super) hsts: Option<HeaderValue>,
+    /// What is counted.
+    pub(super) counters: ListenerCounters,
+}
+
+/// An upstream, ready.
+pub(super) struct Upstream {
+    /// Its servers.
+    pub(super) servers: Arc<Servers>,
+    /// How clients are kept.
+    pub(super) sticky: Option<Arc<Sticky>>,
+    /// TLS.
+    pub(super) tls: Option<Towards>,
+    /// What the next server is chosen by.
+    pub(super) key: Option<HashKey>,
+}
+
+/// A route, ready.
+pub(super) struct Route {
+    /// The sum of its shares' weights.
+    pub(super) weights: u64,
+    /// Changes to requests.
+    pub(super) request: Changes,
+    /// Changes to answers.
+    pub(super) response: Changes,
+    /// Whether a change to answers asks for the request's headers.
+    pub(super) keeps_headers: bool,
+    /// Its rate, shared with routes of the same bucket.
+    pub(super) buckets: Option<Arc<Buckets>>,
+    /// What may be open at once.
+    pub(super) counts: Option<Arc<Counts>>,
+    /// The regex of its rewrite.
+    pub(super) rewrite: Option<regex::bytes::Regex>,
+    /// The rules of its tunnels.
+    pub(super) tunnel: Rules,
+    /// Until the head of an answer.
+    pub(super) response_time: Duration,
+    /// Between two bytes of a body.
+    pub(super) idle: Duration,
+    /// What is counted.
+    pub(super) counters: RouteCounters,
+}
+
+impl Generation {
+    /// Makes a spec ready. Servers, limits and memories of `before` that are the same go on.
+    ///
+    /// # Errors
+    /// What keeps it from being served on this machine.
+    pub(super) fn new(
+        gateway: Gateway,
+        before: Option<&Self>,
+        key: &hmac::Key,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let table = Arc::new(Table::new(&gateway));
+        let mut listeners = Vec::new();
+        for listener in &gateway.listeners {
+            let tls = listener.tls.as_ref().and_then(|tls| {
+                tls::server(&gateway, listener, tls, &table)
+                    .map_err(|fault| faults.push(fault))
+                    .ok()
+            });
+            let hsts = listener.tls.as_ref().and_then(|tls| tls.hsts.as_ref());
+            listeners.push(Listener {
+                tls,
+                hsts: hsts.and_then(|hsts| HeaderValue::from_str(&hsts.value.header()).ok()),
+                counters: ListenerCounters::new(&listener.name),
+            });
+        }
+        let mut upstreams = Vec::new();
+        for upstream in &gateway.upstreams {
+            let known = before.and_then(|before| {
+                let at = before
+                    .gateway
+                    .upstreams
+                    .iter()
+                    .position(|known| known.name == upstream.name)?;
+                before.upstreams.get(at)
+            });
+            let servers = Servers::new(upstream, known.map(|known| &*known.servers));
+            let tls = upstream.tls.as_ref().and_then(|tls| {
+                Towards::new(tls, upstream.protocol.value)
+                    .map_err(|fault| faults.push(fault))
+                    .ok()
+            });
+            upstreams.push(Upstream {
+                servers: Arc::new(servers),
+                sticky: Sticky::new(upstream, key).map(Arc::new),
+                tls,
+                key: match &upstream.balance.value {
+                    Balance::Hash(key) => Some(key.clone()),
+                    Balance::RoundRobin | Balance::LeastConnections | Balance::Random => None,
+                },
+            });
+        }
+        let mut auth = Vec::new();
+        let mut fetched = Vec::new();
+        for entry in &gateway.auth {
+            match guard::Known::new(entry) {
+                Ok((known, set)) => {
+                    auth.push(known);
+                    fetched.extend(set);
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let routes = routes(&gateway, before);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Self {
+            table,
+            listeners,
+            upstreams,
+            routes,
+            auth,
+            fetched,
+            gateway,
+        })
+    }
+}
+
+fn routes(gateway: &Gateway, before: Option<&Generation>) -> Vec<Route> {
+    let mut shared: HashMap<&str, Arc<Buckets>> = HashMap::new();
+    gateway
+        .routes
+        .iter()
+        .map(|route| {
+            // A reload must not hand out a new burst, nor forget what is open.
+            let known = before.and_then(|before| {
+                let at = before
+                    .gateway
+                    .routes
+                    .iter()
+                    .position(|known| known.name == route.name)?;
+                Some((before.gateway.routes.get(at)?, before.routes.get(at)?))
+            });
+            let buckets = route.requests.as_ref().map(|limit| {
+                let same = known.filter(|(known, _)| {
+                    known.requests.as_ref().is_some_and(|known| {
+                        known.rate.value == limit.rate.value
+                            && known.burst.value == limit.burst.value
+                            && known.per.value == limit.per.value
+                    })
+                });
+                let fresh = || match same.and_then(|(_, ready)| ready.buckets.clone()) {
+                    Some(buckets) => buckets,
+                    None => {
+                        let bucket = Bucket::new(limit.rate.value, limit.burst.value);
+                        Arc::new(Buckets::new(bucket))
+                    }
+                };
+                match &limit.bucket {
+                    Some(name) => Arc::clone(shared.entry(&name.value).or_insert_with(fresh)),
+                    None => fresh(),
+                }
+            });
+            let counts = route.connections.as_ref().map(|limit| {
+                let same = known.filter(|(known, _)| {
+                    known.connections.as_ref().is_some_and(|known| {
+                        known.max.value == limit.max.value && known.per.value == limit.per.value
+                    })
+                });
+                same.and_then(|(_, ready)| ready.counts.clone())
+                    .unwrap_or_else(|| Arc::new(Counts::new(limit.max.value)))
+            });
+            let response = Changes::new(&route.response_headers);
+            Route {
+                weights: route
+                    .shares()
+                    .iter()
+                    .map(|share| u64::from(share.weight.value))
+                    .sum(),
+                request: Changes::new(&route.request_headers),
+                keeps_headers: response.asks_for_headers(),
+                response,
+                buckets,
+                counts,
+                rewrite: route.rewrite.as_ref().and_then(|rewrite| {
+                    match rewrite.path.as_ref().map(|path| &path.value) {
+                        Some(PathRewrite::Regex { matches, .. }) => matcher(matches),
+                        _ => None,
+                    }
+                }),
+                tunnel: route.websocket.as_ref().map_or_else(Rules::default, |it| Rules {
+                    idle: it.idle.value.as_millis(),
+                    age: it.max_duration.value.map_or(0, |time| time.as_millis()),
+                    ping: it.ping.value.map_or(0, |time| time.as_millis()),
+                    longest: it.max_message.value.map(|size| size.as_bytes()),
+                    messages: it.messages.value.map(|rate| Bucket::new(rate, 0)),
+                    frames: true,
+                }),
+                response_time: clock::of(route.response.value),
+                idle: clock::of(match &route.stream {
+                    Some(stream) => stream.idle.value,
+                    None => route.idle.value,
+                }),
+                counters: RouteCounters::new(&route.name),
+            }
+        })
+        .collect()
+}
+
+/// Whether a share tries again after a failure of this kind.
+pub(super) fn retries(share: &Share, after: RetryAfter) -> bool {
+    share
+        .retries
+        .value
+        .as_ref()
+        .is_some_and(|retries| retries.after.contains(&after))
+}

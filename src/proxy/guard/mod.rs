@@ -1,0 +1,151 @@
+//! The guards in their order: what reads only the request's head comes first, then who the client is, then how often.
+
+mod api_key;
+mod basic;
+mod forward;
+mod jwt;
+mod open;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::ir::{Auth, AuthId, AuthKind, Loc, Secret};
+
+use super::answer::plain;
+use super::body::Body;
+use super::fault::Fault;
+use super::serve::Scene;
+use super::value;
+
+pub(super) use api_key::Keys;
+pub(super) use basic::Passwords;
+pub(super) use forward::Authority;
+pub(super) use jwt::{Fetched, Refused, SetKey, Tokens, set};
+pub(super) use open::{Cors, refusal};
+
+/// A way to know clients, ready.
+pub(super) enum Known {
+    /// Signed tokens.
+    Jwt(Tokens),
+    /// Names and passwords.
+    Basic(Passwords),
+    /// Keys from a list.
+    ApiKey(Keys),
+    /// Another service decides.
+    Forward(Authority),
+}
+
+impl Known {
+    /// Reads what an entry of `auth` needs.
+    ///
+    /// # Errors
+    /// What is wrong with a key or file, at its place in the spec.
+    pub(super) fn new(auth: &Auth) -> Result<(Self, Option<Fetched>), Fault> {
+        Ok(match &auth.kind {
+            AuthKind::Jwt(jwt) => {
+                let (tokens, fetched) = Tokens::new(jwt)?;
+                (Self::Jwt(tokens), fetched)
+            }
+            AuthKind::Basic(basic) => (Self::Basic(Passwords::new(basic)?), None),
+            AuthKind::ApiKey(key) => (Self::ApiKey(Keys::new(key)?), None),
+            AuthKind::Forward(forward) => (Self::Forward(Authority::new(forward)), None),
+        })
+    }
+}
+
+/// Lets a client in that an entry of `auth` knows.
+///
+/// # Errors
+/// The answer that it gets instead.
+pub(super) async fn admit(
+    scene: &Scene,
+    auth: AuthId,
+    headers: &mut HeaderMap,
+    known: &mut value::Known,
+) -> Result<(), Box<Response<Body>>> {
+    let head = &scene.head;
+    match &scene.local.generation.auth[auth.index()] {
+        Known::Jwt(tokens) => tokens.check(head, headers, known).map_err(|refused| {
+            unauthorized(match refused {
+                Refused::Missing => "Bearer",
+                Refused::Bad => "Bearer error=\"invalid_token\"",
+            })
+        }),
+        Known::Basic(passwords) => match passwords.check(headers).await {
+            true => Ok(()),
+            false => Err(unauthorized(&passwords.challenge)),
+        },
+        Known::ApiKey(keys) => match keys.check(head, headers, known) {
+            true => Ok(()),
+            false => Err(unauthorized("ApiKey")),
+        },
+        Known::Forward(authority) => authority.ask(scene, headers, known).await,
+    }
+}
+
+fn unauthorized(challenge: &str) -> Box<Response<Body>> {
+    let mut answer = plain(StatusCode::UNAUTHORIZED);
+    if let Ok(challenge) = HeaderValue::from_str(challenge) {
+        answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    Box::new(answer)
+}
+
+/// The text of a secret.
+fn secret(secret: &Secret, at: Loc) -> Result<String, Fault> {
+    match secret {
+        Secret::Env(name) => std::env::var(name).map_err(|_| {
+            Fault::new(at, format!("the environment variable {name} is not set"))
+                .help(format!("set it where the proxy starts: `{name}=… wsgen proxy …`"))
+        }),
+        Secret::File(file) => std::fs::read_to_string(file)
+            .map_err(|error| Fault::new(at, format!("{file}: {error}"))),
+    }
+}
+
+/// Reads base64 with or without padding.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=').as_bytes();
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    for four in text.chunks(4) {
+        if four.len() == 1 {
+            return None;
+        }
+        let mut value = 0_u32;
+        for letter in four {
+            let digit = match letter {
+                b'A'..=b'Z' => letter - b'A',
+                b'a'..=b'z' => letter - b'a' + 26,
+                b'0'..=b'9' => letter - b'0' + 52,
+                b'+' | b'-' => 62,
+                b'/' | b'_' => 63,
+                _ => return None,
+            };
+            value = value << 6 | u32::from(digit);
+        }
+        value <<= 6 * (4 - four.len());
+        bytes.extend_from_slice(&value.to_be_bytes()[1..four.len()]);
+    }
+    Some(bytes)
+}
+
+/// Writes base64.
+pub(super) fn base64_of(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let mut value = 0_u32;
+        for byte in three {
+            value = value << 8 | u32::from(*byte);
+        }
+        value <<= 8 * (3 - three.len());
+        for at in 0..4 {
+            if at <= three.len() {
+                text.push(char::from(LETTERS[(value >> (18 - 6 * at) & 63) as usize]));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,224 @@
+//! Active checks and names looked up again, on a thread of their own: what they find, every worker reads.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{self, HeaderValue};
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
+
+use crate::ir::{Address, Check, Health};
+
+use super::generation::Generation;
+use super::guard;
+use super::servers::Server;
+use super::wire::Stream;
+use super::{clock, metrics};
+
+/// How soon a name that was not found is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Starts every check and look-up of a spec; they end when they are aborted.
+pub(super) fn start(generation: &Arc<Generation>, resolver: &Resolver) -> Vec<JoinHandle<()>> {
+    let mut tasks = Vec::new();
+    for (at, upstream) in generation.gateway.upstreams.iter().enumerate() {
+        let servers = &generation.upstreams[at].servers;
+        for (index, server) in servers.list.iter().enumerate() {
+            if let Some(host) = server.address.name() {
+                let every = upstream.resolve.value.map(clock::of);
+                tasks.push(spawn_local(look_up(
+                    resolver.clone(),
+                    host.to_owned(),
+                    Arc::clone(server),
+                    every,
+                )));
+            }
+            if let Some(health) = &upstream.health {
+                tasks.push(spawn_local(check(
+                    Arc::clone(generation),
+                    at,
+                    index,
+                    health.clone(),
+                )));
+            }
+        }
+    }
+    for set in &generation.fetched {
+        tasks.push(spawn_local(super::jwks::refresh(
+            set.url.clone(),
+            set.refresh,
+            Arc::clone(&set.keys),
+            resolver.clone(),
+        )));
+    }
+    tasks
+}
+
+/// Asks for addresses.
+pub(super) type Resolver = Arc<hickory_resolver::TokioResolver>;
+
+/// The resolver of this machine.
+///
+/// # Errors
+/// A sentence, if its settings cannot be read.
+pub(super) fn resolver() -> Result<Resolver, String> {
+    let builder = hickory_resolver::TokioResolver::builder_tokio().map_err(|it| it.to_string())?;
+    builder.build().map(Arc::new).map_err(|it| it.to_string())
+}
+
+/// Addresses of a host, `localhost` and literal ones without asking.
+pub(super) async fn addresses(resolver: &Resolver, host: &str, port: u16) -> Vec<SocketAddr> {
+    if let Ok(found) = resolver.lookup_ip(host).await {
+        return found.iter().map(|ip| SocketAddr::new(ip, port)).collect();
+    }
+    Vec::new()
+}
+
+async fn look_up(resolver: Resolver, host: String, server: Arc<Server>, every: Option<Duration>) {
+    let port = server.address.port().unwrap_or(0);
+    loop {
+        let found = addresses(&resolver, &host, port).await;
+        let none = found.is_empty();
+        // What was known stays while nobody answers.
+        if !none {
+            server.set_addresses(found);
+        }
+        match every {
+            _ if none => sleep(AGAIN).await,
+            Some(every) => sleep(every).await,
+            None => return,
+        }
+    }
+}
+
+async fn check(generation: Arc<Generation>, upstream: usize, server: usize, health: Health) {
+    let servers = &generation.upstreams[upstream].servers;
+    let own = &servers.list[server];
+    let name = own.address.to_string();
+    metrics::health(&servers.name, &name, own.is_healthy());
+    let (mut good, mut bad) = (0, 0);
+    loop {
+        let limit = clock::of(health.timeout.value);
+        let well = timeout(limit, is_well(&generation, upstream, own, &health))
+            .await
+            .unwrap_or(false);
+        (good, bad) = if well { (good + 1, 0) } else { (0, bad + 1) };
+        let news = if well && good >= u32::from(health.rise.value) {
+            own.set_healthy(true)
+        } else if !well && bad >= u32::from(health.fall.value) {
+            own.set_healthy(false)
+        } else {
+            false
+        };
+        if news {
+            metrics::health(&servers.name, &name, well);
+        }
+        sleep(clock::of(health.interval.value)).await;
+    }
+}
+
+async fn is_well(
+    generation: &Generation,
+    upstream: usize,
+    server: &Server,
+    health: &Health,
+) -> bool {
+    let port = health.port.as_ref().map(|port| port.value);
+    let Some(stream) = connect(generation, upstream, server, port).await else {
+        return false;
+    };
+    let own = |host: &Option<String>| {
+        host.clone().unwrap_or_else(|| match &server.address {
+            Address::Unix { .. } => "localhost".to_owned(),
+            address => address.to_string(),
+        })
+    };
+    match &health.check.value {
+        Check::Tcp => true,
+        Check::Http {
+            path,
+            host,
+            method,
+            status,
+        } => {
+            let answered = ask(stream, method, path, &own(host), false).await;
+            answered.is_some_and(|answered| {
+                status
+                    .iter()
+                    .any(|range| (range.first..=range.last).contains(&answered))
+            })
+        }
+        Check::WebSocket { path, host } => {
+            ask(stream, "GET", path, &own(host), true).await == Some(101)
+        }
+    }
+}
+
+async fn connect(
+    generation: &Generation,
+    upstream: usize,
+    server: &Server,
+    port: Option<u16>,
+) -> Option<Stream> {
+    let tcp = match &server.address {
+        Address::Unix { path } => {
+            return UnixStream::connect(path).await.ok().map(Stream::Unix);
+        }
+        Address::Ip { .. } | Address::Name { .. } => {
+            let mut to = server.next_address()?;
+            if let Some(port) = port {
+                to.set_port(port);
+            }
+            TcpStream::connect(to).await.ok()?
+        }
+    };
+    let Some(tls) = &generation.upstreams[upstream].tls else {
+        return Some(Stream::Tcp(tcp));
+    };
+    let name = match (&tls.name, &server.address) {
+        (Some(name), _) => name.clone(),
+        (None, Address::Name { host, .. }) => ServerName::try_from(host.clone()).ok()?,
+        (None, Address::Ip { ip, .. }) => ServerName::IpAddress((*ip).into()),
+        (None, Address::Unix { .. }) => return None,
+    };
+    let stream = TlsConnector::from(Arc::clone(&tls.http1))
+        .connect(name, tcp)
+        .await
+        .ok()?;
+    Some(Stream::ToServer(Box::new(stream)))
+}
+
+/// The status that a server answers a check with.
+async fn ask(stream: Stream, method: &str, path: &str, host: &str, upgrade: bool) -> Option<u16> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+    let running = spawn_local(async move {
+        let _ = connection.await;
+    });
+    let mut request = http::Request::new(Empty::<bytes::Bytes>::new());
+    *request.method_mut() = method.parse().ok()?;
+    *request.uri_mut() = path.parse().ok()?;
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, HeaderValue::from_str(host).ok()?);
+    headers.insert(header::USER_AGENT, HeaderValue::from_static("wsgen-health"));
+    if upgrade {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&super::random().to_be_bytes());
+        let key = guard::base64_of(&key);
+        headers.insert(header::SEC_WEBSOCKET_KEY, HeaderValue::from_str(&key).ok()?);
+    } else {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    let answer = sender.send_request(request).await.ok();
+    running.abort();
+    Some(answer?.status().as_u16())
+}

@@ -1,0 +1,200 @@
+//! How often and how much at once: token buckets for requests and messages, counters for what is open.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::HeaderMap;
+
+use crate::ir::{PerKey, Rate};
+
+use super::clock;
+use super::head::{Head, joined};
+
+/// Beyond this many keys those that count nothing are forgotten.
+const MANY: usize = 10_000;
+
+/// Who is counted.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// A client.
+    Client(IpAddr),
+    /// All together.
+    All,
+    /// A header's value.
+    Value(Vec<u8>),
+}
+
+impl Key {
+    /// Who a request counts for; `None` where it is not counted.
+    pub(super) fn of(per: &PerKey, head: &Head, headers: &HeaderMap) -> Option<Self> {
+        Some(match per {
+            PerKey::Client => Self::Client(head.client),
+            PerKey::Route => Self::All,
+            PerKey::Header(name) => {
+                let name = http::HeaderName::try_from(name.as_str()).ok()?;
+                Self::Value(joined(headers, &name)?.into_owned())
+            }
+        })
+    }
+}
+
+/// A token bucket's numbers: each request takes one token.
+#[derive(Clone, Copy)]
+pub(super) struct Bucket {
+    /// How many tokens it holds.
+    capacity: f64,
+    /// Tokens per millisecond.
+    rate: f64,
+}
+
+impl Bucket {
+    /// A rate, and how many more than one may come at once; what a second of the rate brings may in any case.
+    pub(super) fn new(rate: Rate, burst: u32) -> Self {
+        let per_second = f64::from(rate.count) / rate.per.secs() as f64;
+        Self {
+            capacity: (f64::from(burst) + 1.0).max(per_second),
+            rate: per_second / 1000.0,
+        }
+    }
+
+    /// A bucket that is full now.
+    pub(super) fn fill(self) -> Tokens {
+        Tokens {
+            left: self.capacity,
+            at: clock::now(),
+        }
+    }
+}
+
+/// What a bucket holds.
+#[derive(Clone, Copy)]
+pub(super) struct Tokens {
+    left: f64,
+    at: u64,
+}
+
+impl Tokens {
+    /// Takes a token.
+    ///
+    /// # Errors
+    /// How many milliseconds until there is one.
+    pub(super) fn take(&mut self, bucket: Bucket) -> Result<(), u64> {
+        self.refill(bucket);
+        if self.left >= 1.0 {
+            self.left -= 1.0;
+            Ok(())
+        } else {
+            Err(((1.0 - self.left) / bucket.rate).ceil() as u64)
+        }
+    }
+
+    fn refill(&mut self, bucket: Bucket) {
+        let now = clock::now();
+        let gained = now.saturating_sub(self.at) as f64 * bucket.rate;
+        self.left = (self.left + gained).min(bucket.capacity);
+        self.at = now;
+    }
+}
+
+/// Buckets by key. One for all workers.
+pub(super) struct Buckets {
+    bucket: Bucket,
+    tokens: Mutex<HashMap<Key, Tokens>>,
+}
+
+impl Buckets {
+    /// No bucket yet.
+    pub(super) fn new(bucket: Bucket) -> Self {
+        Self {
+            bucket,
+            tokens: Mutex::default(),
+        }
+    }
+
+    /// Takes a token of this key.
+    ///
+    /// # Errors
+    /// How many whole seconds until there is one, at least 1.
+    pub(super) fn take(&self, key: Key) -> Result<(), u64> {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if tokens.len() >= MANY && !tokens.contains_key(&key) {
+            let bucket = self.bucket;
+            tokens.retain(|_, tokens| {
+                tokens.refill(bucket);
+                tokens.left < bucket.capacity
+            });
+        }
+        tokens
+            .entry(key)
+            .or_insert_with(|| self.bucket.fill())
+            .take(self.bucket)
+            .map_err(|wait| wait.div_ceil(1000).max(1))
+    }
+}
+
+/// What is open by key. One for all workers.
+pub(super) struct Counts {
+    most: u32,
+    open: Mutex<HashMap<Key, u32>>,
+}
+
+/// One of what is open.
+pub(super) struct Counted {
+    counts: Arc<Counts>,
+    key: Key,
+}
+
+impl Counts {
+    /// At most this many of each key.
+    pub(super) fn new(most: u32) -> Self {
+        Self {
+            most,
+            open: Mutex::default(),
+        }
+    }
+
+    /// One more of this key; `None` where there are as many as may be.
+    pub(super) fn open(self: &Arc<Self>, key: Key) -> Option<Counted> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(key.clone()).or_default();
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(Counted {
+            counts: Arc::clone(self),
+            key,
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut open = self
+            .counts
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_comes_at_once_and_then_the_rate_counts() {
+        let bucket = Bucket::new("60/min".parse().expect("a rate"), 2);
+        let mut tokens = bucket.fill();
+        assert!((0..3).all(|_| tokens.take(bucket).is_ok()));
+        let wait = tokens.take(bucket).expect_err("empty");
+        assert!((900..=1000).contains(&wait), "{wait}");
+    }
+}

@@ -1,0 +1,120 @@
+//! What is counted, in Prometheus' format: requests, their times, tunnels, health, limits.
+
+use std::time::Instant;
+
+use http::StatusCode;
+use metrics::{Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use super::tunnel::Carried;
+
+/// The bounds of the histogram of times, in seconds.
+const BOUNDS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+];
+
+/// Sets the recorder up, once per process.
+///
+/// # Errors
+/// A sentence, if there is one already.
+pub(super) fn install() -> Result<PrometheusHandle, String> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BOUNDS)
+        .map_err(|error| error.to_string())?
+        .install_recorder()
+        .map_err(|error| error.to_string())?;
+    describe_counter!("wsgen_requests_total", "Requests answered, by route and class of status.");
+    describe_histogram!("wsgen_request_seconds", "From a request's head to its answer's head.");
+    describe_counter!("wsgen_refused_total", "Requests that no route was asked for: no HTTP, or against RFC 9112.");
+    describe_counter!("wsgen_limited_total", "Requests refused by a limit, by route and limit.");
+    describe_gauge!("wsgen_tunnels_open", "Tunnels that are open.");
+    describe_counter!("wsgen_tunnels_opened_total", "Tunnels that were opened.");
+    describe_counter!("wsgen_tunnels_closed_total", "Tunnels that ended, by why.");
+    describe_counter!("wsgen_tunnel_bytes_total", "Bytes through tunnels, by direction.");
+    describe_counter!("wsgen_tunnel_messages_total", "Messages through tunnels, by direction.");
+    describe_gauge!("wsgen_server_healthy", "Whether active checks find a server well.");
+    describe_gauge!("wsgen_connections_open", "Client connections that are open.");
+    Ok(handle)
+}
+
+/// What a route counts.
+pub(super) struct RouteCounters {
+    classes: [Counter; 5],
+    times: Histogram,
+    name: String,
+}
+
+impl RouteCounters {
+    /// The counters of a route.
+    pub(super) fn new(name: &str) -> Self {
+        let class = |class: &'static str| {
+            counter!("wsgen_requests_total", "route" => name.to_owned(), "status" => class)
+        };
+        Self {
+            classes: [class("1xx"), class("2xx"), class("3xx"), class("4xx"), class("5xx")],
+            times: histogram!("wsgen_request_seconds", "route" => name.to_owned()),
+            name: name.to_owned(),
+        }
+    }
+
+    /// A request was answered.
+    pub(super) fn answered(&self, status: StatusCode, since: Instant) {
+        let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
+        self.classes[class].increment(1);
+        self.times.record(since.elapsed().as_secs_f64());
+    }
+
+    /// A limit refused a request.
+    pub(super) fn limited(&self, limit: &'static str) {
+        counter!("wsgen_limited_total", "route" => self.name.clone(), "limit" => limit).increment(1);
+    }
+}
+
+/// What a listener counts.
+pub(super) struct ListenerCounters {
+    refused: Counter,
+}
+
+impl ListenerCounters {
+    /// The counters of a listener.
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            refused: counter!("wsgen_refused_total", "listener" => name.to_owned()),
+        }
+    }
+
+    /// A request was refused before any route was asked.
+    pub(super) fn refused(&self) {
+        self.refused.increment(1);
+    }
+}
+
+/// A tunnel was opened.
+pub(super) fn tunnel_opened() {
+    counter!("wsgen_tunnels_opened_total").increment(1);
+    gauge!("wsgen_tunnels_open").increment(1);
+}
+
+/// A tunnel ended.
+pub(super) fn tunnel_closed(carried: &Carried) {
+    gauge!("wsgen_tunnels_open").decrement(1);
+    counter!("wsgen_tunnels_closed_total", "why" => carried.end.word()).increment(1);
+    for (way, bytes, messages) in [
+        ("up", carried.up, carried.messages_up),
+        ("down", carried.down, carried.messages_down),
+    ] {
+        counter!("wsgen_tunnel_bytes_total", "way" => way).increment(bytes);
+        counter!("wsgen_tunnel_messages_total", "way" => way).increment(messages);
+    }
+}
+
+/// What active checks say of a server.
+pub(super) fn health(upstream: &str, server: &str, healthy: bool) {
+    gauge!("wsgen_server_healthy", "upstream" => upstream.to_owned(), "server" => server.to_owned())
+        .set(if healthy { 1.0 } else { 0.0 });
+}
+
+/// How many client connections are open.
+pub(super) fn connections() -> Gauge {
+    gauge!("wsgen_connections_open")
+}

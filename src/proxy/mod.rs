@@ -1,0 +1,72 @@
+//! The reference proxy: the contract, running. One thread per core, each with its own runtime, connections and tunnels; `LIFECYCLE.md`
+//! draws how a request, a tunnel and the process live.
+
+mod admin;
+mod answer;
+mod body;
+mod client;
+mod clock;
+mod compress;
+mod connect;
+mod edge;
+mod fault;
+mod forward;
+mod framing;
+mod frames;
+mod generation;
+mod guard;
+mod head;
+mod health;
+mod jwks;
+mod limit;
+mod listen;
+mod log;
+mod metrics;
+mod outgoing;
+mod run;
+mod serve;
+mod servers;
+mod sticky;
+mod switch;
+mod table;
+mod tls;
+mod tunnel;
+mod value;
+mod wire;
+mod worker;
+
+pub use fault::Fault;
+pub use run::{Outcome, Source, run};
+
+/// Bytes in hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
+/// Bits for choices that nobody gains by guessing: xorshift64*, one state per thread.
+fn random() -> u64 {
+    use std::cell::Cell;
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new({
+            let mut seed = [0; 8];
+            match aws_lc_rs::rand::fill(&mut seed) {
+                Ok(()) => u64::from_ne_bytes(seed) | 1,
+                Err(_) => clock::now() | 1,
+            }
+        });
+    }
+    STATE.with(|state| {
+        let mut bits = state.get();
+        bits ^= bits >> 12;
+        bits ^= bits << 25;
+        bits ^= bits >> 27;
+        state.set(bits);
+        bits.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    })
+}

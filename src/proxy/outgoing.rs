@@ -1,0 +1,334 @@
+//! What a server sees of a request, and what the client sees of the server's answer.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Version};
+
+use crate::ir::{Capture, Entry, HostHeader, PathMatch, PathRewrite, Rewrite, Share};
+use crate::request::query;
+
+use super::body::Upload;
+use super::connect::Sender;
+use super::forward::{Passage, uri};
+use super::serve::Scene;
+use super::table::contains;
+use super::value::remove_hop_by_hop;
+
+/// Path and query towards the server.
+pub(super) fn target(scene: &Scene, passage: &Passage<'_>) -> String {
+    let gateway = &scene.local.generation.gateway;
+    let route = gateway.route(passage.entry.route);
+    let own = scene.head.query();
+    let Some(rewrite) = &route.rewrite else {
+        let query = match own {
+            Some(text) if !passage.known.stripped.is_empty() => {
+                Some(query::without(text, &names(&passage.known.stripped))).filter(|it| !it.is_empty())
+            }
+            own => own.map(str::to_owned),
+        };
+        return joined(&passage.path, query);
+    };
+    let path = match &rewrite.path {
+        Some(change) => rewritten(scene, passage, &change.value),
+        None => passage.path.clone(),
+    };
+    joined(&path, changed(rewrite, own, &passage.known.stripped))
+}
+
+fn joined(path: &str, query: Option<String>) -> String {
+    match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    }
+}
+
+fn names(stripped: &[String]) -> Vec<&str> {
+    stripped.iter().map(String::as_str).collect()
+}
+
+fn changed(rewrite: &Rewrite, own: Option<&str>, stripped: &[String]) -> Option<String> {
+    let mut removed = names(stripped);
+    removed.extend(rewrite.query_remove.iter().map(|name| name.value.as_str()));
+    removed.extend(rewrite.query_set.iter().map(|pair| pair.value.0.as_str()));
+    let mut query = own.map(str::to_owned);
+    if !removed.is_empty()
+        && let Some(text) = &query
+    {
+        query = Some(query::without(text, &removed)).filter(|text| !text.is_empty());
+    }
+    for pair in &rewrite.query_set {
+        let (name, value) = &pair.value;
+        query = Some(query::with(query.as_deref().unwrap_or_default(), name, value));
+    }
+    query
+}
+
+fn own_path(scene: &Scene, entry: Entry) -> &PathMatch {
+    entry.path(&scene.local.generation.gateway)
+}
+
+fn rewritten(scene: &Scene, passage: &Passage<'_>, change: &PathRewrite) -> String {
+    let path = passage.path.as_str();
+    let below = |new: &str| {
+        let PathMatch::Prefix(prefix) = own_path(scene, passage.entry) else {
+            return path.to_owned();
+        };
+        let rest = path
+            .strip_prefix(prefix.trim_end_matches('/'))
+            .unwrap_or(path);
+        if rest.is_empty() {
+            new.to_owned()
+        } else {
+            format!("{}{rest}", new.trim_end_matches('/'))
+        }
+    };
+    let changed = match change {
+        PathRewrite::StripPrefix => below("/"),
+        PathRewrite::ReplacePrefix(new) => below(new),
+        PathRewrite::Path(new) => new.clone(),
+        PathRewrite::Regex { to, .. } => {
+            let ready = &scene.local.generation.routes[passage.entry.route.index()];
+            let captures = ready
+                .rewrite
+                .as_ref()
+                .and_then(|regex| regex.captures(path.as_bytes()));
+            let Some(captures) = captures else {
+                return path.to_owned();
+            };
+            let mut changed = String::new();
+            for piece in to {
+                match piece {
+                    Capture::Text(text) => changed.push_str(text),
+                    Capture::Group(number) => {
+                        let group = captures.get(*number as usize);
+                        let bytes = group.map_or(&[][..], |group| group.as_bytes());
+                        changed.push_str(&String::from_utf8_lossy(bytes));
+                    }
+                }
+            }
+            changed
+        }
+    };
+    format!("/{}", changed.trim_start_matches('/'))
+}
+
+/// Makes a client's headers those that a server sees; `Host` comes with the server.
+pub(super) fn prepare(
+    scene: &Scene,
+    passage: &Passage<'_>,
+    _share: &Share,
+    headers: &mut HeaderMap,
+) {
+    let generation = &scene.local.generation;
+    let route = generation.gateway.route(passage.entry.route);
+    let ready = &generation.routes[passage.entry.route.index()];
+    let asked = (!ready.request.is_empty() && ready.request.asks_for_headers())
+        .then(|| headers.clone())
+        .unwrap_or_default();
+    remove_hop_by_hop(headers);
+    headers.remove(header::EXPECT);
+    headers.remove(header::HOST);
+    if scene.head.version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
+    forwarded(scene, route.forwarded.value, headers);
+    for (name, value) in &passage.known.pass {
+        headers.remove(name);
+        if let Some(value) = value {
+            headers.append(name, value.clone());
+        }
+    }
+    ready
+        .request
+        .apply(headers, &scene.head, &asked, passage.known, scene.port());
+}
+
+/// HTTP/2 clients send each cookie on its own line; servers of HTTP/1.1 read one (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(header::COOKIE).iter();
+    if lines.next().is_some() && lines.next().is_some() {
+        let whole = super::head::joined(headers, &header::COOKIE)
+            .and_then(|whole| HeaderValue::from_bytes(&whole).ok());
+        if let Some(whole) = whole {
+            headers.insert(header::COOKIE, whole);
+        }
+    }
+}
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
+
+/// Says what is true of the client, whatever it said itself.
+pub(super) fn forwarded(scene: &Scene, on: bool, headers: &mut HeaderMap) {
+    let head = &scene.head;
+    let before = if contains(&scene.listener().trusted_proxies.value, head.peer) {
+        super::head::joined(headers, &FOR).map(|value| value.into_owned())
+    } else {
+        None
+    };
+    for name in [FOR, PROTO, HOST, PORT, REAL_IP, FORWARDED] {
+        headers.remove(name);
+    }
+    if !on {
+        return;
+    }
+    let mut chain = before.unwrap_or_default();
+    if !chain.is_empty() {
+        chain.extend_from_slice(b", ");
+    }
+    chain.extend_from_slice(head.peer.to_canonical().to_string().as_bytes());
+    let values = [
+        (FOR, chain),
+        (PROTO, head.scheme().as_bytes().to_vec()),
+        (HOST, head.authority.as_bytes().to_vec()),
+        (PORT, scene.port().to_string().into_bytes()),
+        (REAL_IP, head.client.to_string().into_bytes()),
+    ];
+    for (name, value) in values {
+        if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(value)) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// What the server sees as `Host`.
+pub(super) fn host(scene: &Scene, share: &Share, server: usize) -> String {
+    match &share.host_header.value {
+        HostHeader::Preserve => scene.head.authority.clone(),
+        HostHeader::Set(host) => host.clone(),
+        HostHeader::Upstream => {
+            let upstream = &scene.local.generation.upstreams[share.upstream.value.index()];
+            match &upstream.servers.list[server].address {
+                crate::ir::Address::Unix { .. } => "localhost".to_owned(),
+                address => address.to_string(),
+            }
+        }
+    }
+}
+
+/// A request as a connection sends it.
+pub(super) fn request(
+    scene: &Scene,
+    sender: &Sender,
+    share: &Share,
+    server: usize,
+    (method, target, headers): (&Method, &str, &HeaderMap),
+    body: Upload,
+) -> Request<Upload> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method.clone();
+    *request.headers_mut() = headers.clone();
+    let host = host(scene, share, server);
+    match sender {
+        Sender::Http1(_) => {
+            *request.uri_mut() = uri(target);
+            if let Ok(host) = HeaderValue::from_str(&host) {
+                request.headers_mut().insert(header::HOST, host);
+            }
+        }
+        Sender::Http2(_) => {
+            let tls = scene.local.generation.upstreams[share.upstream.value.index()]
+                .tls
+                .is_some();
+            let scheme = if tls { "https" } else { "http" };
+            *request.version_mut() = Version::HTTP_2;
+            *request.uri_mut() = uri(&format!("{scheme}://{host}{target}"));
+        }
+    }
+    request
+}
+
+/// Maps what a server says of its own paths back to what the client sees.
+pub(super) fn back(
+    scene: &Scene,
+    passage: &Passage<'_>,
+    share: &Share,
+    server: usize,
+    headers: &mut HeaderMap,
+) {
+    let gateway = &scene.local.generation.gateway;
+    let route = gateway.route(passage.entry.route);
+    let Some(rewrite) = route.rewrite.as_deref().filter(|it| it.map_location.value) else {
+        return;
+    };
+    let PathMatch::Prefix(own) = own_path(scene, passage.entry) else {
+        return;
+    };
+    let inner = match rewrite.path.as_ref().map(|path| &path.value) {
+        Some(PathRewrite::StripPrefix) => "/",
+        Some(PathRewrite::ReplacePrefix(new)) => new.as_str(),
+        _ => return,
+    };
+    let mapped = |path: &str| -> Option<String> {
+        if !PathMatch::is_prefix(inner, path) {
+            return None;
+        }
+        let rest = path.strip_prefix(inner.trim_end_matches('/'))?;
+        Some(format!("{}{rest}", own.trim_end_matches('/')))
+    };
+    if let Some(location) = headers.get(header::LOCATION).and_then(|it| it.to_str().ok()) {
+        let (origin, path) = match location.split_once("://") {
+            Some((_, rest)) => {
+                let cut = rest.find('/').unwrap_or(rest.len());
+                (Some(&rest[..cut]), &rest[cut..])
+            }
+            None => (None, location),
+        };
+        // Only what leads back here: the server's own name, or the one that it was asked by.
+        let ours = origin.is_none_or(|origin| {
+            origin.eq_ignore_ascii_case(&host(scene, share, server))
+                || origin.eq_ignore_ascii_case(&scene.head.authority)
+        });
+        if ours
+            && path.starts_with('/')
+            && !path.starts_with("//")
+            && let Some(path) = mapped(path)
+        {
+            let whole = match origin {
+                Some(_) => format!("{}://{}{path}", scene.head.scheme(), scene.head.authority),
+                None => path,
+            };
+            if let Ok(value) = HeaderValue::from_str(&whole) {
+                headers.insert(header::LOCATION, value);
+            }
+        }
+    }
+    let cookies: Vec<HeaderValue> = headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .map(|line| {
+            cookie_mapped(line, &mapped).unwrap_or_else(|| line.clone())
+        })
+        .collect();
+    if !cookies.is_empty() {
+        headers.remove(header::SET_COOKIE);
+        for cookie in cookies {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    }
+}
+
+fn cookie_mapped(
+    line: &HeaderValue,
+    mapped: &dyn Fn(&str) -> Option<String>,
+) -> Option<HeaderValue> {
+    let text = line.to_str().ok()?;
+    let parts: Vec<String> = text
+        .split(';')
+        .map(|part| {
+            let path = part
+                .trim()
+                .split_once('=')
+                .filter(|(name, _)| name.trim().eq_ignore_ascii_case("path"))
+                .and_then(|(_, path)| mapped(path.trim()));
+            match path {
+                Some(path) => format!(" Path={path}"),
+                None => part.to_owned(),
+            }
+        })
+        .collect();
+    HeaderValue::from_str(&parts.join(";")).ok()
+}

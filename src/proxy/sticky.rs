@@ -1,0 +1,184 @@
+//! Which server a client had before: by the proxy's cookie, by the application's, or by its address.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use aws_lc_rs::hmac;
+use http::header::{self, HeaderMap, HeaderValue};
+
+use crate::ir::{SameSite, Secure, StickyCookie, Stickiness, Upstream};
+
+use super::head::{Head, cookie};
+use super::{clock, hex};
+
+/// How many choices are remembered per upstream at most: then unused ones go, else any.
+const MOST: usize = 100_000;
+
+/// How clients of an upstream are kept on their servers.
+pub(super) enum Sticky {
+    /// By a cookie whose value stands for the server.
+    Cookie {
+        /// What is set.
+        cookie: StickyCookie,
+        /// By server: the value.
+        values: Vec<String>,
+    },
+    /// By a cookie of the application.
+    App {
+        /// The cookie's name.
+        name: String,
+        /// What is remembered, by value.
+        memory: Memory<String>,
+    },
+    /// By the client's address.
+    Source(Memory<IpAddr>),
+}
+
+/// Choices that are forgotten when nobody uses them.
+pub(super) struct Memory<K> {
+    ttl: u64,
+    choices: Mutex<HashMap<K, (usize, u64)>>,
+}
+
+impl<K: std::hash::Hash + Eq + Clone> Memory<K> {
+    fn new(ttl: crate::ir::Dur) -> Self {
+        Self {
+            ttl: ttl.as_millis(),
+            choices: Mutex::default(),
+        }
+    }
+
+    fn get(&self, key: &K) -> Option<usize> {
+        let mut choices = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock::now();
+        let (server, used) = choices.get_mut(key)?;
+        if now.saturating_sub(*used) > self.ttl {
+            choices.remove(key);
+            return None;
+        }
+        *used = now;
+        Some(*server)
+    }
+
+    fn set(&self, key: K, server: usize) {
+        let mut choices = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock::now();
+        if choices.len() >= MOST {
+            let ttl = self.ttl;
+            choices.retain(|_, (_, used)| now.saturating_sub(*used) <= ttl);
+            if choices.len() >= MOST {
+                let any = choices.keys().next().cloned();
+                any.map(|key| choices.remove(&key));
+            }
+        }
+        choices.insert(key, (server, now));
+    }
+}
+
+impl Sticky {
+    /// How an upstream keeps its clients; `key` authenticates cookies.
+    pub(super) fn new(upstream: &Upstream, key: &hmac::Key) -> Option<Self> {
+        Some(match upstream.stickiness.as_ref()? {
+            Stickiness::Cookie(cookie) => Self::Cookie {
+                cookie: cookie.clone(),
+                values: upstream
+                    .servers
+                    .iter()
+                    .map(|server| {
+                        let text = format!("{}\n{}", upstream.name, server.address.value);
+                        hex(&hmac::sign(key, text.as_bytes()).as_ref()[..16])
+                    })
+                    .collect(),
+            },
+            Stickiness::AppCookie { name, ttl } => Self::App {
+                name: name.value.clone(),
+                memory: Memory::new(ttl.value),
+            },
+            Stickiness::Source { ttl, .. } => Self::Source(Memory::new(ttl.value)),
+        })
+    }
+
+    /// The server that the client had.
+    pub(super) fn kept(&self, head: &Head, headers: &HeaderMap) -> Option<usize> {
+        match self {
+            Self::Cookie { cookie: set, values } => {
+                let value = cookie(headers, &set.name.value)?;
+                values.iter().position(|known| known == value)
+            }
+            Self::App { name, memory } => memory.get(&cookie(headers, name)?.to_owned()),
+            Self::Source(memory) => memory.get(&head.client),
+        }
+    }
+
+    /// Notes the choice; the answer may need a cookie for it.
+    pub(super) fn keep(
+        &self,
+        head: &Head,
+        sent: Option<&str>,
+        kept: Option<usize>,
+        server: usize,
+        answer: &mut HeaderMap,
+    ) {
+        match self {
+            Self::Cookie { cookie: set, values } => {
+                if kept != Some(server)
+                    && let Ok(value) = HeaderValue::try_from(line(set, &values[server], head.tls))
+                {
+                    answer.append(header::SET_COOKIE, value);
+                }
+            }
+            Self::App { name, memory } => {
+                let given = answer.get_all(header::SET_COOKIE).iter().find_map(|line| {
+                    let (known, rest) = line.to_str().ok()?.split_once('=')?;
+                    let value = rest.split(';').next().unwrap_or_default().trim();
+                    (known.trim() == name && !value.is_empty()).then(|| value.to_owned())
+                });
+                if let Some(value) = given {
+                    memory.set(value, server);
+                } else if let Some(sent) = sent
+                    && kept.is_some_and(|kept| kept != server)
+                {
+                    memory.set(sent.to_owned(), server);
+                }
+            }
+            Self::Source(memory) => {
+                if kept != Some(server) {
+                    memory.set(head.client, server);
+                }
+            }
+        }
+    }
+
+    /// The application's cookie that the client sent.
+    pub(super) fn sent(&self, headers: &HeaderMap) -> Option<String> {
+        match self {
+            Self::App { name, .. } => cookie(headers, name).map(str::to_owned),
+            Self::Cookie { .. } | Self::Source(_) => None,
+        }
+    }
+}
+
+fn line(cookie: &StickyCookie, value: &str, tls: bool) -> String {
+    let mut line = format!("{}={value}; Path={}", cookie.name.value, cookie.path.value);
+    if let Some(ttl) = cookie.ttl.value {
+        line.push_str(&format!("; Max-Age={}", ttl.as_secs_ceil()));
+    }
+    if cookie.http_only.value {
+        line.push_str("; HttpOnly");
+    }
+    let secure = match cookie.secure.value {
+        Secure::Always => true,
+        Secure::OnTls => tls,
+        Secure::Never => false,
+    };
+    if secure {
+        line.push_str("; Secure");
+    }
+    line.push_str(match cookie.same_site.value {
+        SameSite::Strict => "; SameSite=Strict",
+        SameSite::Lax => "; SameSite=Lax",
+        SameSite::None => "; SameSite=None",
+    });
+    line
+}

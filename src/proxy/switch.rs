@@ -1,0 +1,339 @@
+//! Handshakes: the server agrees and both connections leave HTTP for a tunnel, or its refusal reaches the client as it is.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::client::conn::http1;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+
+use crate::ir::Share;
+
+use super::answer::{Maker, bare, plain};
+use super::body::{Body, Tail, Upload};
+use super::clock;
+use super::connect::Unreached;
+use super::edge::Edge;
+use super::forward::{Passage, uri};
+use super::generation;
+use super::limit::Counted;
+use super::log::Record;
+use super::outgoing;
+use super::serve::Scene;
+use super::servers::Open;
+use super::tunnel::{Carried, Tunnel, Watch};
+use super::value::remove_hop_by_hop;
+use super::wire::Stream;
+use super::worker::Worker;
+
+/// A handshake on its way.
+pub(super) struct Handshake<'a> {
+    /// The request.
+    pub(super) scene: &'a Scene,
+    /// What the phases before have found out.
+    pub(super) passage: Passage<'a>,
+    /// Where it goes.
+    pub(super) share: &'a Share,
+    /// The client's connection, once hyper lets go of it.
+    pub(super) upgrade: Option<OnUpgrade>,
+    /// Path and query.
+    pub(super) target: String,
+    /// What the server sees.
+    pub(super) headers: HeaderMap,
+    /// The server that the client had.
+    pub(super) kept: Option<usize>,
+    /// What the server is chosen by.
+    pub(super) key: Option<u64>,
+    /// The application's cookie.
+    pub(super) sent: Option<String>,
+}
+
+/// Passes a handshake on.
+pub(super) async fn switch(
+    mut handshake: Handshake<'_>,
+    record: &mut Record,
+) -> (Maker, Response<Body>) {
+    let scene = handshake.scene;
+    let generation = &scene.local.generation;
+    let route = generation.gateway.route(handshake.passage.entry.route);
+    let id = handshake.share.upstream.value;
+    let upstream = &generation.upstreams[id.index()];
+    let over_h2 = scene.head.version == Version::HTTP_2;
+    let token = scene.head.upgrade.clone().unwrap_or_default();
+    let headers = &mut handshake.headers;
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Ok(token) = HeaderValue::from_str(&token) {
+        headers.insert(header::UPGRADE, token);
+    }
+    headers.remove(header::CONTENT_LENGTH);
+    if over_h2 && token == "websocket" {
+        // RFC 8441 §5: the key has no meaning there; HTTP/1.1 asks for one.
+        let key = super::guard::base64_of(&random_key());
+        if let Ok(key) = HeaderValue::from_str(&key) {
+            headers.insert(header::SEC_WEBSOCKET_KEY, key);
+        }
+        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    let mut further = handshake
+        .share
+        .retries
+        .value
+        .as_ref()
+        .map_or(0, |retries| retries.attempts);
+    let connect = clock::of(handshake.share.connect.value);
+    let limit = generation.routes[handshake.passage.entry.route.index()].response_time;
+    let mut tried = Vec::new();
+    let mut last = StatusCode::SERVICE_UNAVAILABLE;
+    loop {
+        let opened = upstream.servers.open(handshake.kept, handshake.key, &tried);
+        let Some((server, open)) = opened else {
+            return (Maker::Proxy, plain(last));
+        };
+        let mut sender = match scene
+            .local
+            .pools
+            .fresh(generation, id.index(), server, connect)
+            .await
+        {
+            Ok(sender) => sender,
+            Err(unreached) => {
+                upstream.servers.note(server, false);
+                tried.push(server);
+                last = match unreached {
+                    Unreached::Refused => StatusCode::SERVICE_UNAVAILABLE,
+                    Unreached::Late => StatusCode::GATEWAY_TIMEOUT,
+                    Unreached::Strange => StatusCode::BAD_GATEWAY,
+                };
+                continue;
+            }
+        };
+        record.server(id, server);
+        let came = ask(&handshake, &mut sender, server, limit).await;
+        let again = |after| further > 0 && generation::retries(handshake.share, after);
+        let mut answer = match came {
+            Ok(answer) => answer,
+            Err(late) => {
+                upstream.servers.note(server, false);
+                let after = if late {
+                    crate::ir::RetryAfter::Timeout
+                } else {
+                    crate::ir::RetryAfter::Connect
+                };
+                if again(after) {
+                    further -= 1;
+                    tried.push(server);
+                    continue;
+                }
+                let status = if late {
+                    StatusCode::GATEWAY_TIMEOUT
+                } else {
+                    StatusCode::BAD_GATEWAY
+                };
+                return (Maker::Proxy, plain(status));
+            }
+        };
+        let status = answer.status();
+        let bad = matches!(status.as_u16(), 502..=504);
+        upstream.servers.note(server, !bad);
+        if again(crate::ir::RetryAfter::Status(status.as_u16())) {
+            further -= 1;
+            tried.push(server);
+            continue;
+        }
+        if let Some(sticky) = &upstream.sticky {
+            sticky.keep(
+                &scene.head,
+                handshake.sent.as_deref(),
+                handshake.kept,
+                server,
+                answer.headers_mut(),
+            );
+        }
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            return refusal(handshake, answer, server, open);
+        }
+        let agreed = agrees(&answer, &token);
+        if !agreed {
+            return (Maker::Proxy, plain(StatusCode::BAD_GATEWAY));
+        }
+        let from_server = hyper::upgrade::on(&mut answer);
+        let mut told = answer.headers().clone();
+        remove_hop_by_hop(&mut told);
+        outgoing::back(scene, &handshake.passage, handshake.share, server, &mut told);
+        let mut to_client = if over_h2 {
+            told.remove(header::SEC_WEBSOCKET_ACCEPT);
+            bare(StatusCode::OK)
+        } else {
+            told.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            if let Ok(token) = HeaderValue::from_str(&token) {
+                told.insert(header::UPGRADE, token);
+            }
+            bare(StatusCode::SWITCHING_PROTOCOLS)
+        };
+        *to_client.headers_mut() = told;
+        let Some(from_client) = handshake.upgrade.take() else {
+            return (Maker::Proxy, plain(StatusCode::BAD_REQUEST));
+        };
+        let mut rules = generation.routes[handshake.passage.entry.route.index()].tunnel;
+        rules.frames = token == "websocket";
+        let watch = Rc::new(Watch::new(rules, Rc::from(route.name.as_str())));
+        let joining = Joining {
+            worker: Rc::clone(&scene.worker),
+            watch,
+            from_client,
+            from_server,
+            over_h2,
+            sender,
+        };
+        let held = (open, handshake.passage.counted);
+        let ended = record.tunnel();
+        spawn_local(async move {
+            // What is counted stays counted while the tunnel is open.
+            let _held: (Open, Option<Counted>) = held;
+            let carried = joining.carry().await;
+            ended.end(carried);
+        });
+        return (Maker::Server, to_client);
+    }
+}
+
+/// Sends the handshake; whether it failed for its time.
+async fn ask(
+    handshake: &Handshake<'_>,
+    sender: &mut http1::SendRequest<Upload>,
+    server: usize,
+    limit: Duration,
+) -> Result<Response<hyper::body::Incoming>, bool> {
+    let mut request = Request::new(Upload::empty());
+    *request.method_mut() = match handshake.scene.head.version {
+        Version::HTTP_2 => Method::GET,
+        _ => handshake.scene.head.method.clone(),
+    };
+    *request.uri_mut() = uri(&handshake.target);
+    *request.headers_mut() = handshake.headers.clone();
+    let host = outgoing::host(handshake.scene, handshake.share, server);
+    if let Ok(host) = HeaderValue::from_str(&host) {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    match timeout(limit, sender.send_request(request)).await {
+        Err(_) => Err(true),
+        Ok(Err(_)) => Err(false),
+        Ok(Ok(answer)) => Ok(answer),
+    }
+}
+
+/// Whether a 101 is for the token that was asked for.
+fn agrees(answer: &Response<hyper::body::Incoming>, token: &str) -> bool {
+    answer
+        .headers()
+        .get(header::UPGRADE)
+        .is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// A server's refusal, as it is.
+fn refusal(
+    handshake: Handshake<'_>,
+    answer: Response<hyper::body::Incoming>,
+    server: usize,
+    open: Open,
+) -> (Maker, Response<Body>) {
+    let scene = handshake.scene;
+    let (mut parts, incoming) = answer.into_parts();
+    remove_hop_by_hop(&mut parts.headers);
+    outgoing::back(
+        scene,
+        &handshake.passage,
+        handshake.share,
+        server,
+        &mut parts.headers,
+    );
+    parts.version = Version::HTTP_11;
+    let idle = scene.local.generation.routes[handshake.passage.entry.route.index()].idle;
+    let tail = Held {
+        _open: open,
+        _counted: handshake.passage.counted,
+    };
+    let body = Body::passing(incoming, idle).with_tail(Box::new(tail));
+    (Maker::Server, Response::from_parts(parts, body))
+}
+
+struct Held {
+    _open: Open,
+    _counted: Option<Counted>,
+}
+
+impl Tail for Held {
+    fn sent(&mut self, _bytes: usize) {}
+    fn complete(&mut self) {}
+}
+
+/// Two connections that are about to be one tunnel.
+struct Joining {
+    worker: Rc<Worker>,
+    watch: Rc<Watch>,
+    from_client: OnUpgrade,
+    from_server: OnUpgrade,
+    over_h2: bool,
+    sender: http1::SendRequest<Upload>,
+}
+
+impl Joining {
+    async fn carry(self) -> Option<Carried> {
+        let server = self.from_server.await.ok()?;
+        drop(self.sender);
+        let (server, early_down) = raw(server)?;
+        let client = self.from_client.await.ok()?;
+        let watch = self.watch;
+        let _registered = self.worker.watch(&watch);
+        if self.over_h2 {
+            let client = TokioIo::new(client);
+            return Some(run(client, server, (&[], &early_down), watch).await);
+        }
+        let parts = client.downcast::<TokioIo<Edge<Stream>>>().ok()?;
+        let (client, mut early_up) = parts.io.into_inner().into_parts();
+        if !parts.read_buf.is_empty() {
+            let mut read = parts.read_buf.to_vec();
+            read.append(&mut early_up);
+            early_up = read;
+        }
+        // The plain kind is by far the smaller one, and by far the more frequent one inside a network.
+        Some(match (client, server) {
+            (Stream::Tcp(client), Stream::Tcp(server)) => {
+                run(client, server, (&early_up, &early_down), watch).await
+            }
+            (client, server) => run(client, server, (&early_up, &early_down), watch).await,
+        })
+    }
+}
+
+async fn run<C, S>(
+    client: C,
+    server: S,
+    (early_up, early_down): (&[u8], &[u8]),
+    watch: Rc<Watch>,
+) -> Carried
+where
+    C: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    Tunnel::new(client, server, early_up, early_down, watch).await
+}
+
+/// A server's connection and what came after its 101.
+fn raw(server: Upgraded) -> Option<(Stream, Vec<u8>)> {
+    let parts = server.downcast::<TokioIo<Stream>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+}
+
+fn random_key() -> [u8; 16] {
+    let mut key = [0; 16];
+    let (a, b) = key.split_at_mut(8);
+    a.copy_from_slice(&super::random().to_be_bytes());
+    b.copy_from_slice(&super::random().to_be_bytes());
+    key
+}

@@ -1,0 +1,214 @@
+//! Header values with facts of the request in them, and the changes that a route makes to headers.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::ir::{Change, Fact, HeaderOp, Piece, Value};
+
+use super::head::{Head, cookie, joined};
+
+/// What a guard has found out about the client.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The claims of a verified token.
+    pub(super) claims: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Headers that the server sees.
+    pub(super) pass: Vec<(HeaderName, Option<HeaderValue>)>,
+    /// Headers that the client sees.
+    pub(super) answer: Vec<(HeaderName, HeaderValue)>,
+    /// Query parameters that held a token which the server must not see.
+    pub(super) stripped: Vec<String>,
+}
+
+/// A route's changes to headers, their names read once.
+pub(super) struct Changes(Vec<(HeaderName, Change)>);
+
+impl Changes {
+    /// Lowering has refused names that are none.
+    pub(super) fn new(ops: &[HeaderOp]) -> Self {
+        Self(
+            ops.iter()
+                .filter_map(|op| {
+                    let name = HeaderName::try_from(op.name.as_str()).ok()?;
+                    Some((name, op.change.clone()))
+                })
+                .collect(),
+        )
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a value asks for a header of the request.
+    pub(super) fn asks_for_headers(&self) -> bool {
+        self.0.iter().any(|(_, change)| {
+            change.value().is_some_and(|value| {
+                value.0.iter().any(|piece| {
+                    matches!(piece, Piece::Fact(Fact::Header(_) | Fact::Cookie(_)))
+                })
+            })
+        })
+    }
+
+    /// Makes the changes. `asked` is the request's headers as the client sent them.
+    pub(super) fn apply(
+        &self,
+        headers: &mut HeaderMap,
+        head: &Head,
+        asked: &HeaderMap,
+        known: &Known,
+        port: u16,
+    ) {
+        for (name, change) in &self.0 {
+            match change {
+                Change::Remove => {
+                    headers.remove(name);
+                }
+                Change::Set(value) => match written(value, head, asked, known, port) {
+                    Some(value) => {
+                        headers.insert(name, value);
+                    }
+                    // A value that is not there is no header, and none of the client's either.
+                    None => {
+                        headers.remove(name);
+                    }
+                },
+                Change::Add(value) => {
+                    if let Some(value) = written(value, head, asked, known, port) {
+                        headers.append(name, value);
+                    }
+                }
+                Change::SetIfAbsent(value) => {
+                    if !headers.contains_key(name)
+                        && let Some(value) = written(value, head, asked, known, port)
+                    {
+                        headers.insert(name, value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A value for this request; `None` where its only fact is not there.
+fn written(
+    value: &Value,
+    head: &Head,
+    asked: &HeaderMap,
+    known: &Known,
+    port: u16,
+) -> Option<HeaderValue> {
+    if let Some(text) = value.literal() {
+        return HeaderValue::from_str(text).ok();
+    }
+    let mut text = Vec::new();
+    let mut there = false;
+    for piece in &value.0 {
+        match piece {
+            Piece::Text(literal) => {
+                there = true;
+                text.extend_from_slice(literal.as_bytes());
+            }
+            Piece::Fact(fact) => {
+                if let Some(found) = self::fact(fact, head, asked, known, port) {
+                    there = true;
+                    text.extend_from_slice(&found);
+                }
+            }
+        }
+    }
+    if !there {
+        return None;
+    }
+    // What a header cannot hold must not break it, nor smuggle another one in.
+    text.retain(|byte| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f);
+    HeaderValue::from_bytes(text.trim_ascii()).ok()
+}
+
+fn fact(
+    fact: &Fact,
+    head: &Head,
+    asked: &HeaderMap,
+    known: &Known,
+    port: u16,
+) -> Option<Vec<u8>> {
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    match fact {
+        Fact::ClientIp => text(&head.client.to_string()),
+        Fact::RequestId => text(head.id()),
+        Fact::Scheme => text(head.scheme()),
+        Fact::Host => text(&bracketed(&head.host)),
+        Fact::Port => text(&port.to_string()),
+        Fact::Method => text(head.method.as_str()),
+        Fact::Path => text(head.uri.path()),
+        Fact::QueryString => text(head.query().unwrap_or_default()),
+        Fact::Uri => text(head.uri.path_and_query().map_or("/", |uri| uri.as_str())),
+        Fact::TlsSubject => text(head.subject.as_deref()?),
+        Fact::Claim(name) => match known.claims.as_ref()?.get(name)? {
+            serde_json::Value::String(claim) => text(claim),
+            serde_json::Value::Null => None,
+            other => text(&other.to_string()),
+        },
+        Fact::Query(name) => Some(head.query_value(name)?.into_bytes()),
+        Fact::Cookie(name) => text(cookie(asked, name)?),
+        Fact::Header(name) => {
+            let name = HeaderName::try_from(name.as_str()).ok()?;
+            Some(joined(asked, &name)?.into_owned())
+        }
+    }
+}
+
+/// A host as it stands in a URL: an IPv6 address in brackets.
+pub(super) fn bracketed(host: &str) -> String {
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
+}
+
+/// Takes away what belongs to one connection only (RFC 9110 §7.6.1): the usual headers and those that `Connection` names.
+pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(','))
+            .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+            .collect();
+        for name in named {
+            // A length that a client calls its own connection's would hide where its body ends.
+            if name != header::CONTENT_LENGTH && name != header::HOST {
+                headers.remove(name);
+            }
+        }
+        headers.remove(header::CONNECTION);
+    }
+    for name in [
+        header::TE,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        header::TRAILER,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+    ] {
+        headers.remove(name);
+    }
+}
+
+/// Takes away headers whose names are more than letters, digits and `-`.
+pub(super) fn remove_odd_names(headers: &mut HeaderMap) {
+    let odd = |name: &HeaderName| {
+        name.as_str()
+            .bytes()
+            .any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-')
+    };
+    if headers.keys().any(odd) {
+        let names: Vec<HeaderName> = headers.keys().filter(|name| odd(name)).cloned().collect();
+        for name in names {
+            headers.remove(name);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A thread of its own with everything that it needs: the spec as it is served now, connections to servers, tunnels, the log's buffer.
+
+use std::cell::{Cell, RefCell};
+use std::io::Write;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::connect::Pools;
+use super::edge::Pace;
+use super::generation::Generation;
+use super::listen::{self, Socket};
+use super::tunnel::{End, Watch};
+use super::{clock, metrics};
+
+/// How often times are looked at, and the log is written.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The log is written before it is this long.
+const LOG: usize = 32 * 1024;
+
+/// What a worker is told.
+pub(super) enum Order {
+    /// Serve this spec from now on, on these sockets.
+    Serve(Arc<Generation>, Arc<Vec<Socket>>),
+    /// Take no more connections, end what is idle, spread the tunnels' ends.
+    Drain,
+    /// End what is left.
+    End,
+}
+
+/// What all workers share.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// Client connections that are open.
+    pub(super) connections: AtomicU32,
+    /// Tunnels that are open.
+    pub(super) tunnels: AtomicU32,
+}
+
+/// The spec as it is served now, and this thread's connections for it.
+pub(super) struct Local {
+    /// The spec.
+    pub(super) generation: Arc<Generation>,
+    /// Connections to servers.
+    pub(super) pools: Pools,
+}
+
+/// A thread.
+pub(super) struct Worker {
+    local: RefCell<Rc<Local>>,
+    /// What all share.
+    pub(super) shared: Arc<Shared>,
+    tunnels: RefCell<Vec<Weak<Watch>>>,
+    clients: RefCell<Vec<(std::sync::Weak<Pace>, u64, u64)>>,
+    log: RefCell<Vec<u8>>,
+    draining: Cell<bool>,
+    over: tokio::sync::watch::Sender<bool>,
+}
+
+/// A tunnel that is counted.
+pub(super) struct Registered {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.shared.tunnels.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Worker {
+    /// The spec as it is served now.
+    pub(super) fn local(&self) -> Rc<Local> {
+        Rc::clone(&self.local.borrow())
+    }
+
+    /// Whether it takes no more connections.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Tells when connections are to end after their answer.
+    pub(super) fn over(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.over.subscribe()
+    }
+
+    /// Watches a tunnel.
+    pub(super) fn watch(&self, watch: &Rc<Watch>) -> Registered {
+        self.tunnels.borrow_mut().push(Rc::downgrade(watch));
+        self.shared.tunnels.fetch_add(1, Relaxed);
+        metrics::tunnel_opened();
+        if self.draining.get() {
+            watch.end(End::Drain);
+        }
+        Registered {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Watches a client's connection, with its limits in milliseconds.
+    pub(super) fn pace(&self, pace: &Arc<Pace>, head: u64, keepalive: u64) {
+        self.clients
+            .borrow_mut()
+            .push((Arc::downgrade(pace), head, keepalive));
+    }
+
+    /// Writes a line of the log.
+    pub(super) fn log(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut log = self.log.borrow_mut();
+        write(&mut log);
+        if log.len() >= LOG {
+            flush(&mut log);
+        }
+    }
+
+    fn tick(&self) {
+        flush(&mut self.log.borrow_mut());
+        let now = clock::now();
+        self.tunnels.borrow_mut().retain(|watch| match watch.upgrade() {
+            Some(watch) => {
+                watch.sweep(now);
+                true
+            }
+            None => false,
+        });
+        self.clients
+            .borrow_mut()
+            .retain(|(pace, head, keepalive)| match pace.upgrade() {
+                Some(pace) => {
+                    if pace.late(now, *head, *keepalive).is_some() {
+                        pace.end();
+                    }
+                    true
+                }
+                None => false,
+            });
+    }
+
+    /// A new spec: tunnels whose route is gone end.
+    fn serve(self: &Rc<Self>, generation: &Arc<Generation>) {
+        *self.local.borrow_mut() = Rc::new(Local {
+            pools: Pools::new(generation),
+            generation: Arc::clone(generation),
+        });
+        let routes = &generation.gateway.routes;
+        let gone: Vec<Rc<Watch>> = self
+            .tunnels
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter(|watch| {
+                !routes
+                    .iter()
+                    .any(|route| *route.name == *watch.route && route.websocket.is_some())
+            })
+            .collect();
+        self.spread(gone);
+    }
+
+    /// Ends tunnels, spread over `runtime.drain.spread`.
+    fn spread(self: &Rc<Self>, tunnels: Vec<Rc<Watch>>) {
+        let spread = self.local().generation.gateway.runtime.drain_spread.value;
+        let Some(spread) = spread.map(clock::of) else {
+            for watch in tunnels {
+                watch.end(End::Drain);
+            }
+            return;
+        };
+        let count = tunnels.len().max(1) as u32;
+        spawn_local(async move {
+            for watch in tunnels {
+                watch.end(End::Drain);
+                tokio::time::sleep(spread / count).await;
+            }
+        });
+    }
+
+    fn drain(self: &Rc<Self>) {
+        self.draining.set(true);
+        self.over.send_replace(true);
+        let tunnels = self.tunnels.borrow().iter().filter_map(Weak::upgrade).collect();
+        self.spread(tunnels);
+    }
+}
+
+fn flush(log: &mut Vec<u8>) {
+    if !log.is_empty() {
+        let mut out = std::io::stdout().lock();
+        // A log that nobody reads any more stops no request.
+        let _ = out.write_all(log).and_then(|()| out.flush());
+        log.clear();
+    }
+}
+
+/// Runs a worker until it is told to end.
+pub(super) fn run(
+    generation: Arc<Generation>,
+    shared: Arc<Shared>,
+    mut orders: UnboundedReceiver<Order>,
+) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Only passwords of bcrypt leave their thread.
+        .max_blocking_threads(2)
+        .build()?;
+    let local = LocalSet::new();
+    local.block_on(&runtime, async move {
+        let (over, _) = tokio::sync::watch::channel(false);
+        let worker = Rc::new(Worker {
+            local: RefCell::new(Rc::new(Local {
+                pools: Pools::new(&generation),
+                generation,
+            })),
+            shared,
+            tunnels: RefCell::default(),
+            clients: RefCell::default(),
+            log: RefCell::default(),
+            draining: Cell::new(false),
+            over,
+        });
+        let mut listening = listen::Listening::default();
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = 0_u32;
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::Serve(generation, sockets)) => {
+                        worker.serve(&generation);
+                        listening.serve(&worker, &sockets);
+                    }
+                    Some(Order::Drain) => {
+                        listening.stop();
+                        worker.drain();
+                    }
+                    Some(Order::End) | None => break,
+                },
+                _ = tick.tick() => {
+                    worker.tick();
+                    ticks = ticks.wrapping_add(1);
+                    if ticks.is_multiple_of(10) {
+                        let local = worker.local();
+                        local.pools.sweep(&local.generation);
+                    }
+                }
+            }
+        }
+        worker.tick();
+    });
+    Ok(())
+}
