@@ -310,10 +310,13 @@ pub(super) struct ExplainArgs {
 #[cfg(all(unix, feature = "proxy"))]
 #[derive(clap::Args, Debug)]
 pub(super) struct ProxyArgs {
-    /// The spec, or `-` for standard input
+    /// The spec, `-` for standard input, or the file that `render --target proxy` wrote
     pub(super) spec: PathBuf,
     #[command(flatten)]
     pub(super) over: Overlays,
+    /// Only say what keeps it from being served here: nothing is bound
+    #[arg(long)]
+    pub(super) check: bool,
 }
 
 #[derive(clap::Args, Debug)]

@@ -1,15 +1,19 @@
-//! `wsgen proxy`: the spec, served here and now.
+//! `wsgen proxy`: the spec, or the file that was rendered from it, served here and now.
+
+use std::io::Write as _;
+use std::path::Path;
 
 use wsgen::diag::Report;
 use wsgen::ir::Gateway;
 use wsgen::proxy::{self, Outcome, Source};
+use wsgen::targets;
 
+use super::Status;
 use super::args::{Format, ProxyArgs};
-use super::fault::Fault;
+use super::fault::{Fault, shown};
 use super::findings::Findings;
 use super::input::Spec;
 use super::screen::Screen;
-use super::Status;
 
 pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
     let mut served = Served {
@@ -17,11 +21,23 @@ pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
         screen,
         spec: None,
     };
+    let cannot = |error| Fault::new(format!("the proxy cannot run: {error}"));
+    if args.check {
+        let Some(gateway) = served.load() else {
+            return Ok(Status::Wrong);
+        };
+        let faults = proxy::check(gateway).map_err(cannot)?;
+        if faults.is_empty() {
+            return Ok(Status::Clean);
+        }
+        served.tell(faults);
+        return Ok(Status::Wrong);
+    }
     match proxy::run(&mut served) {
         Ok(Outcome::Drained) => Ok(Status::Clean),
         Ok(Outcome::Cut) => Ok(Status::Findings),
         Ok(Outcome::Refused) => Ok(Status::Wrong),
-        Err(error) => Err(Fault::new(format!("the proxy cannot run: {error}"))),
+        Err(error) => Err(cannot(error)),
     }
 }
 
@@ -29,11 +45,18 @@ pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
 struct Served<'a> {
     args: &'a ProxyArgs,
     screen: &'a Screen,
+    /// `None` where the file is a rendered one, which knows no places of the spec.
     spec: Option<Spec>,
 }
 
 impl Source for Served<'_> {
     fn load(&mut self) -> Option<Gateway> {
+        self.spec = None;
+        if let Some(read) = rendered(&self.args.spec) {
+            return read
+                .map_err(|why| self.say(&format!("error: {}: {why}", shown(&self.args.spec))))
+                .ok();
+        }
         let read = Spec::read(Some(&self.args.spec), &self.args.over)
             .and_then(|spec| spec.asks_for(&self.args.over));
         let mut spec = match read {
@@ -53,21 +76,30 @@ impl Source for Served<'_> {
     }
 
     fn tell(&mut self, faults: Vec<proxy::Fault>) {
+        let Some(spec) = &mut self.spec else {
+            for fault in faults {
+                self.say(&format!("error: {}", fault.text()));
+            }
+            return;
+        };
         let mut report = Report::default();
         for fault in faults {
             fault.tell(&mut report);
         }
-        if let Some(spec) = &mut self.spec {
-            let compiled = spec.compile();
-            let mut findings = Findings::default();
-            findings.add(report, compiled);
-            findings.tell(Format::Human, self.screen);
-        }
+        let compiled = spec.compile();
+        let mut findings = Findings::default();
+        findings.add(report, compiled);
+        findings.tell(Format::Human, self.screen);
     }
 
     fn say(&mut self, line: &str) {
-        use std::io::Write as _;
         // Who closed the stream wants to know nothing.
         let _ = writeln!(std::io::stderr(), "{line}");
     }
+}
+
+/// The gateway of a file that `render --target proxy` wrote; `None` where the file is another one, or cannot be read.
+fn rendered(path: &Path) -> Option<Result<Gateway, String>> {
+    let text = std::fs::read_to_string(path).ok()?;
+    targets::proxy::read(&text)
 }

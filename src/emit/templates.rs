@@ -43,6 +43,10 @@ pub(super) const TEMPLATES: &[(&str, &str)] = &[
         include_str!("../../templates/nginx/nginx.conf.tera"),
     ),
     (
+        "proxy/proxy.json",
+        include_str!("../../templates/proxy/proxy.json.tera"),
+    ),
+    (
         "traefik/dynamic.yml",
         include_str!("../../templates/traefik/dynamic.yml.tera"),
     ),

@@ -1,12 +1,13 @@
 //! Who may come and how often: ways to know a client, limits, client ranges.
 
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::*;
 
 /// A way to know a client.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Auth {
     /// Its id.
     #[serde(skip)]
@@ -21,7 +22,7 @@ pub struct Auth {
 }
 
 /// How a client is known.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthKind {
     /// A signed token.
@@ -35,7 +36,7 @@ pub enum AuthKind {
 }
 
 /// A secret: never its text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Secret {
     /// In this environment variable of the running proxy.
@@ -45,7 +46,7 @@ pub enum Secret {
 }
 
 /// A signed token.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Jwt {
     /// The key.
     pub keys: Set<JwtKeys>,
@@ -63,14 +64,29 @@ pub struct Jwt {
     pub strip: Set<bool>,
 }
 
+/// The name of an algorithm, as in a token's head.
+pub type TokenAlgorithm = &'static str;
+
+/// Every algorithm of a single key.
+pub const TOKEN_ALGORITHMS: [TokenAlgorithm; 8] = [
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384",
+];
+
+fn known_algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TokenAlgorithm, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let known = TOKEN_ALGORITHMS.into_iter().find(|known| *known == name);
+    known.ok_or_else(|| D::Error::custom(format!("`{name}` is no algorithm of tokens")))
+}
+
 /// An algorithm and its key.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JwtKeys {
     /// One key for one algorithm.
     Key {
         /// The algorithm, as in the token's head: `HS256`, `RS256`, `ES256` …
-        algorithm: &'static str,
+        #[serde(deserialize_with = "known_algorithm")]
+        algorithm: TokenAlgorithm,
         /// The secret (HS) or the public key in PEM.
         key: Secret,
     },
@@ -93,7 +109,7 @@ pub enum JwtKeys {
 }
 
 /// Where a token may stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenPlace {
     /// `Authorization: Bearer …`
@@ -109,7 +125,7 @@ pub enum TokenPlace {
 }
 
 /// Name and password.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Basic {
     /// The htpasswd file.
     pub file: Set<String>,
@@ -120,7 +136,7 @@ pub struct Basic {
 }
 
 /// A key from a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ApiKey {
     /// The keys, one per line.
     pub keys: Set<Secret>,
@@ -131,7 +147,7 @@ pub struct ApiKey {
 }
 
 /// Another service decides.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Forward {
     /// The upstream that is asked.
     pub upstream: Set<UpstreamId>,
@@ -148,7 +164,7 @@ pub struct Forward {
 }
 
 /// A rate of requests.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RequestLimit {
     /// Where it is written.
     #[serde(skip)]
@@ -166,7 +182,7 @@ pub struct RequestLimit {
 }
 
 /// Requests and tunnels open at once.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ConnectionLimit {
     /// Where it is written.
     #[serde(skip)]
@@ -178,7 +194,7 @@ pub struct ConnectionLimit {
 }
 
 /// Who is counted.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PerKey {
     /// Each client address.
@@ -190,7 +206,7 @@ pub enum PerKey {
 }
 
 /// Which client addresses may come: `deny` first; with `allow`, everybody else is refused too.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Clients {
     /// Where it is written.
     #[serde(skip)]

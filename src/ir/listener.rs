@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::*;
 
 /// A port that clients connect to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Listener {
     /// Its id.
     #[serde(skip)]
@@ -70,7 +70,7 @@ impl Listener {
 }
 
 /// TLS towards clients.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ListenerTls {
     /// Where it is written.
     #[serde(skip)]
@@ -86,7 +86,7 @@ pub struct ListenerTls {
 }
 
 /// `Strict-Transport-Security`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hsts {
     /// How long browsers remember.
     pub max_age: Dur,
@@ -111,7 +111,7 @@ impl Hsts {
 }
 
 /// Client certificates (mTLS).
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClientAuth {
     /// The file of the authorities.
     pub ca: Set<String>,
@@ -120,7 +120,7 @@ pub struct ClientAuth {
 }
 
 /// A certificate.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Certificate {
     /// Its id.
     #[serde(skip)]
@@ -157,7 +157,7 @@ impl Certificate {
 }
 
 /// Where a certificate comes from.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateSource {
     /// Two files in PEM.

@@ -10,6 +10,7 @@ pub mod lower;
 mod operations;
 mod order;
 mod path;
+mod read;
 pub mod regex;
 mod request;
 mod rooms;

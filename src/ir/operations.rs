@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::*;
 
 /// The access log.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Log {
     /// Where it is written.
     #[serde(skip)]
@@ -23,7 +23,7 @@ pub struct Log {
 }
 
 /// Metrics in Prometheus' format.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Metrics {
     /// Where it is written.
     #[serde(skip)]
@@ -37,7 +37,7 @@ pub struct Metrics {
 }
 
 /// How the program runs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Runtime {
     /// How long open connections may go on at a stop or reload.
     pub drain_timeout: Set<Dur>,

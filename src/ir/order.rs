@@ -3,12 +3,12 @@
 use rustc_hash::FxHashMap as HashMap;
 use std::cmp::Reverse;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Gateway, HostMatch, PathMatch, Route, RouteId};
 
 /// One host and one path of a route, at its place in the order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The route.
     pub route: RouteId,

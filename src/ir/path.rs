@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Which paths are taken. Literal paths are normalized: no dot segments, no `//`, unreserved characters decoded.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PathMatch {
     /// This path and nothing else.

@@ -1,11 +1,11 @@
 //! What a route does to requests and responses: redirects, answers, headers, rewrites, CORS, error pages.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::*;
 
 /// A redirect: a whole URL, or parts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Redirect {
     /// Where to.
     pub to: RedirectTo,
@@ -14,7 +14,7 @@ pub struct Redirect {
 }
 
 /// Where a redirect leads.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RedirectTo {
     /// This URL or path, as it is.
@@ -31,7 +31,7 @@ pub enum RedirectTo {
 }
 
 /// A fixed answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Respond {
     /// The status.
     pub status: u16,
@@ -42,7 +42,7 @@ pub struct Respond {
 }
 
 /// Cross-origin requests.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cors {
     /// Where it is written.
     #[serde(skip)]
@@ -69,7 +69,7 @@ impl Cors {
 }
 
 /// One change to a header.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HeaderOp {
     /// Where it is written.
     #[serde(skip)]
@@ -81,7 +81,7 @@ pub struct HeaderOp {
 }
 
 /// What becomes of a header.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// Taken away.
@@ -105,7 +105,7 @@ impl Change {
 }
 
 /// A value: text and facts of the request, in order. A literal is one text.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Value(pub Vec<Piece>);
 
@@ -121,7 +121,7 @@ impl Value {
 }
 
 /// A piece of a value.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Piece {
     /// Literal text.
@@ -131,7 +131,7 @@ pub enum Piece {
 }
 
 /// A fact of the request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
     /// The client's address.
@@ -165,7 +165,7 @@ pub enum Fact {
 }
 
 /// Changes to what the server sees as path and query.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rewrite {
     /// Where it is written.
     #[serde(skip)]
@@ -181,7 +181,7 @@ pub struct Rewrite {
 }
 
 /// A change to the path.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PathRewrite {
     /// The route's own prefix is taken away.
@@ -200,7 +200,7 @@ pub enum PathRewrite {
 }
 
 /// A piece of a replacement.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Capture {
     /// Literal text.
@@ -210,7 +210,7 @@ pub enum Capture {
 }
 
 /// Other answers in place of errors.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ErrorPages {
     /// Where it is written.
     #[serde(skip)]
@@ -222,7 +222,7 @@ pub struct ErrorPages {
 }
 
 /// What stands in place of an error.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorPage {
     /// A fixed answer; `None` keeps the error's own status.

@@ -1,11 +1,11 @@
 //! Routes: what they take, where they lead, what a WebSocket or a stream may do there.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::*;
 
 /// Takes requests and says what becomes of them.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Route {
     /// Its id.
     #[serde(skip)]
@@ -72,7 +72,7 @@ impl Route {
 }
 
 /// Further conditions of a route; empty lists and `None` ask for nothing.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct When {
     /// Only these methods, in upper case.
     pub methods: Option<Set<Vec<String>>>,
@@ -102,7 +102,7 @@ impl When {
 }
 
 /// A condition on a header or query parameter.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Condition {
     /// The name; a header's in lower case.
     pub name: String,
@@ -111,7 +111,7 @@ pub struct Condition {
 }
 
 /// What a header or query parameter must be.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValueMatch {
     /// This value.
@@ -123,7 +123,7 @@ pub enum ValueMatch {
 }
 
 /// What becomes of a request.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It goes to an upstream, or to several by their shares. At least one.
@@ -135,7 +135,7 @@ pub enum Action {
 }
 
 /// An upstream's share of a route, with what the route overrides.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Share {
     /// The upstream.
     pub upstream: Set<UpstreamId>,
@@ -150,7 +150,7 @@ pub struct Share {
 }
 
 /// What a WebSocket may do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WebSocket {
     /// Where it is written.
     #[serde(skip)]
@@ -178,7 +178,7 @@ pub struct WebSocket {
 }
 
 /// Origins that are allowed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Origins {
     /// Exact origins, such as `https://example.com`, in lower case.
     pub exact: Vec<String>,
@@ -187,7 +187,7 @@ pub struct Origins {
 }
 
 /// How answers are passed on as they arrive.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stream {
     /// Where it is written.
     #[serde(skip)]

@@ -1,6 +1,6 @@
 //! `Set`: a setting that is always there, and whether somebody wrote it or a default filled it in, with its reason.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::source::Loc;
 
@@ -85,5 +85,12 @@ impl<T> Set<T> {
 impl<T: Serialize> Serialize for Set<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value.serialize(serializer)
+    }
+}
+
+/// A gateway that was written out has lost its places: everything in it counts as written.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Set<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(|value| Self::written(value, Loc::default()))
     }
 }

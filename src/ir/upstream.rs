@@ -1,11 +1,11 @@
 //! Upstreams: groups of servers, how requests are spread, how health is known.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::*;
 
 /// A group of servers.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Upstream {
     /// Its id.
     #[serde(skip)]
@@ -61,7 +61,7 @@ impl Upstream {
 }
 
 /// A server of an upstream.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Server {
     /// Where it is written.
     #[serde(skip)]
@@ -75,7 +75,7 @@ pub struct Server {
 }
 
 /// How requests are spread over servers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// In turn, by weight.
@@ -89,7 +89,7 @@ pub enum Balance {
 }
 
 /// What a hash is computed from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HashKey {
     /// The client's address.
@@ -105,7 +105,7 @@ pub enum HashKey {
 }
 
 /// How a client is kept on its server.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stickiness {
     /// By a cookie that the proxy sets.
@@ -128,7 +128,7 @@ pub enum Stickiness {
 }
 
 /// The cookie that the proxy sets.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StickyCookie {
     /// Its name.
     pub name: Set<String>,
@@ -145,7 +145,7 @@ pub struct StickyCookie {
 }
 
 /// Whether a cookie has `Secure`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Secure {
     /// On TLS listeners only: the default.
@@ -157,7 +157,7 @@ pub enum Secure {
 }
 
 /// Active health checks.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Health {
     /// Where it is written.
     #[serde(skip)]
@@ -177,7 +177,7 @@ pub struct Health {
 }
 
 /// What a health check asks.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
     /// An HTTP request.
@@ -203,7 +203,7 @@ pub enum Check {
 }
 
 /// Ejection of servers that fail real requests.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Passive {
     /// Where it is written.
     #[serde(skip)]
@@ -217,7 +217,7 @@ pub struct Passive {
 }
 
 /// Further tries on other servers, idempotent methods only.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Retries {
     /// How many after the first.
     pub attempts: u16,
@@ -226,7 +226,7 @@ pub struct Retries {
 }
 
 /// What the server sees as `Host`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostHeader {
     /// What the client sent.
@@ -238,7 +238,7 @@ pub enum HostHeader {
 }
 
 /// TLS towards the servers.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct UpstreamTls {
     /// Where it is written.
     #[serde(skip)]

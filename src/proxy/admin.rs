@@ -32,7 +32,10 @@ pub(super) struct Admin {
 }
 
 /// Answers at an address.
-pub(super) fn serve(admin: &Rc<Admin>, socket: std::net::TcpListener) -> std::io::Result<JoinHandle<()>> {
+pub(super) fn serve(
+    admin: &Rc<Admin>,
+    socket: std::net::TcpListener,
+) -> std::io::Result<JoinHandle<()>> {
     let socket = TcpListener::from_std(socket)?;
     let admin = Rc::clone(admin);
     Ok(spawn_local(async move {
@@ -82,7 +85,11 @@ impl Admin {
             ),
             "/healthz" => text(StatusCode::OK, PLAIN, "ok\n".to_owned()),
             "/readyz" if self.ready.get() => text(StatusCode::OK, PLAIN, "ok\n".to_owned()),
-            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "draining\n".to_owned()),
+            "/readyz" => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                PLAIN,
+                "draining\n".to_owned(),
+            ),
             "/routes" => text(StatusCode::OK, "application/json", routes(&generation)),
             _ => text(StatusCode::NOT_FOUND, PLAIN, "not found\n".to_owned()),
         }

@@ -71,7 +71,9 @@ pub(super) fn redirect(to: &Redirect, head: &Head, listener: &Listener) -> Respo
                 None => bracketed(&head.host),
             };
             let path = path.as_deref().unwrap_or(head.uri.path());
-            let query = head.query().map_or_else(String::new, |query| format!("?{query}"));
+            let query = head
+                .query()
+                .map_or_else(String::new, |query| format!("?{query}"));
             format!("{new}://{authority}{path}{query}")
         }
     };
@@ -85,7 +87,10 @@ pub(super) fn to_listener(head: &Head, to: &Listener) -> Response<Body> {
     } else {
         format!(":{}", to.public_port.value)
     };
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
     located(
         301,
         &format!("{}://{}{port}{target}", to.scheme(), bracketed(&head.host)),

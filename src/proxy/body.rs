@@ -1,11 +1,11 @@
 //! Bodies on their way: counted, bounded in time and size, and what has to be done when the last byte is gone.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::cell::Cell;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -27,10 +27,7 @@ enum Kind {
     /// All of it is here.
     Whole(Option<Bytes>),
     /// It comes from a server.
-    Passing {
-        from: Incoming,
-        idle: Idle,
-    },
+    Passing { from: Incoming, idle: Idle },
     /// It is made from another one.
     Made(Pin<Box<dyn http_body::Body<Data = Bytes, Error = Fault>>>),
 }
@@ -84,9 +81,7 @@ impl Body {
     }
 
     /// A body that another one is made into.
-    pub(super) fn made(
-        from: impl http_body::Body<Data = Bytes, Error = Fault> + 'static,
-    ) -> Self {
+    pub(super) fn made(from: impl http_body::Body<Data = Bytes, Error = Fault> + 'static) -> Self {
         Self {
             kind: Kind::Made(Box::pin(from)),
             tail: None,

@@ -54,12 +54,21 @@ fn fits(answer: &Response<Body>) -> bool {
         || status == StatusCode::PARTIAL_CONTENT
         || status.is_informational()
         || answer.body().is_end_stream()
-        || answer.body().size_hint().exact().is_some_and(|bytes| bytes < SMALLEST);
+        || answer
+            .body()
+            .size_hint()
+            .exact()
+            .is_some_and(|bytes| bytes < SMALLEST);
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let text = kind.starts_with("text/") && kind != "text/event-stream"
         || kind.ends_with("+json")
         || kind.ends_with("+xml")
@@ -71,9 +80,11 @@ fn fits(answer: &Response<Body>) -> bool {
             "image/svg+xml",
         ]
         .contains(&kind.as_str());
-    let forbidden = headers
-        .get(header::CACHE_CONTROL)
-        .is_some_and(|value| value.to_str().is_ok_and(|value| value.contains("no-transform")));
+    let forbidden = headers.get(header::CACHE_CONTROL).is_some_and(|value| {
+        value
+            .to_str()
+            .is_ok_and(|value| value.contains("no-transform"))
+    });
     text && !bodiless && !forbidden && !headers.contains_key(header::CONTENT_ENCODING)
 }
 

@@ -237,7 +237,9 @@ async fn dial(
     let _ = tcp.set_nodelay(true);
     if let Some(after) = settings.tcp_keepalive.value {
         let after = super::clock::of(after);
-        let keepalive = socket2::TcpKeepalive::new().with_time(after).with_interval(after);
+        let keepalive = socket2::TcpKeepalive::new()
+            .with_time(after)
+            .with_interval(after);
         let _ = socket2::SockRef::from(&tcp).set_tcp_keepalive(&keepalive);
     }
     let Some(tls) = &ready.tls else {

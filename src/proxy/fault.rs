@@ -27,6 +27,14 @@ impl Fault {
         self
     }
 
+    /// What is wrong, and what to do about it: for a file whose places nobody knows.
+    pub fn text(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{}; {help}", self.says),
+            None => self.says.clone(),
+        }
+    }
+
     /// Enters it as an error.
     pub fn tell(self, report: &mut Report) {
         let told = report.error("proxy::start", self.at).says(self.says);

@@ -151,10 +151,20 @@ pub(super) async fn forward(
             upload,
         );
         let (server, fresh) = (reached.server, reached.fresh);
-        let came = exchange(reached, request, &progress, ready.response_time, scene, id.index()).await;
+        let came = exchange(
+            reached,
+            request,
+            &progress,
+            ready.response_time,
+            scene,
+            id.index(),
+        )
+        .await;
         let (mut answer, keep) = match came {
             Ok(came) => came,
-            Err(Failed::Stale) if !fresh && (idempotent || progress.bytes.get() == 0 && progress.done.get()) => {
+            Err(Failed::Stale)
+                if !fresh && (idempotent || progress.bytes.get() == 0 && progress.done.get()) =>
+            {
                 // The server closed a kept connection meanwhile: nothing of this request was read.
                 way.tried.clear();
                 continue;
@@ -184,14 +194,24 @@ pub(super) async fn forward(
         };
         let status = answer.status();
         if further > 0 && generation::retries(share, RetryAfter::Status(status.as_u16())) {
-            upstream.servers.note(server, !matches!(status.as_u16(), 502..=504));
+            upstream
+                .servers
+                .note(server, !matches!(status.as_u16(), 502..=504));
             further -= 1;
             way.tried.push(server);
             continue;
         }
-        upstream.servers.note(server, !matches!(status.as_u16(), 502..=504));
+        upstream
+            .servers
+            .note(server, !matches!(status.as_u16(), 502..=504));
         if let Some(sticky) = &upstream.sticky {
-            sticky.keep(&scene.head, sent.as_deref(), way.kept, server, answer.headers_mut());
+            sticky.keep(
+                &scene.head,
+                sent.as_deref(),
+                way.kept,
+                server,
+                answer.headers_mut(),
+            );
         }
         let (mut parts, incoming) = answer.into_parts();
         remove_hop_by_hop(&mut parts.headers);

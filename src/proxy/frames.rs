@@ -87,7 +87,11 @@ impl Walk {
     }
 
     fn begin(&mut self, seen: &mut Seen) {
-        let long = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let long = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+        };
         let length = match self.head[1] & 0x7f {
             126 => long(&self.head[2..4]),
             127 => long(&self.head[2..10]),

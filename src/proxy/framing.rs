@@ -80,7 +80,10 @@ enum State {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Chunk {
-    Size { size: u64, digits: u8 },
+    Size {
+        size: u64,
+        digits: u8,
+    },
     Extension(u64),
     SizeLf(u64),
     Data(u64),
@@ -377,7 +380,10 @@ mod tests {
             }
         }
         assert_eq!(whole.state, pieces.state, "{text:?}");
-        (whole.refused(), whole.state == State::Head && whole.partial.is_empty())
+        (
+            whole.refused(),
+            whole.state == State::Head && whole.partial.is_empty(),
+        )
     }
 
     #[test]
@@ -420,7 +426,10 @@ mod tests {
         ] {
             assert_eq!(read(bad).0, Some(Bad::Malformed), "{bad:?}");
         }
-        let long = format!("GET / HTTP/1.1\r\nHost: a\r\nx: {}\r\n\r\n", "y".repeat(1024));
+        let long = format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nx: {}\r\n\r\n",
+            "y".repeat(1024)
+        );
         assert_eq!(read(&long).0, Some(Bad::TooLarge));
     }
 
@@ -432,6 +441,9 @@ mod tests {
         assert_eq!(verdict, Verdict::Upgrade { at: head.len() });
         assert!(framing.is_held());
         framing.release();
-        assert_eq!(framing.watch(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Verdict::Pass);
+        assert_eq!(
+            framing.watch(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+            Verdict::Pass
+        );
     }
 }

@@ -8,8 +8,9 @@ use aws_lc_rs::hmac;
 use http::HeaderValue;
 use rustls::ServerConfig;
 
-use crate::ir::{Gateway, HashKey, Balance, PathRewrite, RetryAfter, Share, regex::matcher};
+use crate::ir::{Balance, Gateway, HashKey, PathRewrite, RetryAfter, Share, regex::matcher};
 
+use super::clock;
 use super::fault::Fault;
 use super::guard::{self, Fetched};
 use super::limit::{Bucket, Buckets, Counts};
@@ -20,7 +21,6 @@ use super::table::Table;
 use super::tls::{self, Towards};
 use super::tunnel::Rules;
 use super::value::Changes;
-use super::clock;
 
 /// A spec as it is served.
 pub(super) struct Generation {
@@ -229,14 +229,17 @@ fn routes(gateway: &Gateway, before: Option<&Generation>) -> Vec<Route> {
                         _ => None,
                     }
                 }),
-                tunnel: route.websocket.as_ref().map_or_else(Rules::default, |it| Rules {
-                    idle: it.idle.value.as_millis(),
-                    age: it.max_duration.value.map_or(0, |time| time.as_millis()),
-                    ping: it.ping.value.map_or(0, |time| time.as_millis()),
-                    longest: it.max_message.value.map(|size| size.as_bytes()),
-                    messages: it.messages.value.map(|rate| Bucket::new(rate, 0)),
-                    frames: true,
-                }),
+                tunnel: route
+                    .websocket
+                    .as_ref()
+                    .map_or_else(Rules::default, |it| Rules {
+                        idle: it.idle.value.as_millis(),
+                        age: it.max_duration.value.map_or(0, |time| time.as_millis()),
+                        ping: it.ping.value.map_or(0, |time| time.as_millis()),
+                        longest: it.max_message.value.map(|size| size.as_bytes()),
+                        messages: it.messages.value.map(|rate| Bucket::new(rate, 0)),
+                        frames: true,
+                    }),
                 response_time: clock::of(route.response.value),
                 idle: clock::of(match &route.stream {
                     Some(stream) => stream.idle.value,

@@ -64,7 +64,8 @@ impl Head {
         {
             return Err(StatusCode::BAD_REQUEST);
         }
-        if !uri.path().starts_with('/') && !(request.method() == Method::OPTIONS && uri.path() == "*")
+        if !uri.path().starts_with('/')
+            && !(request.method() == Method::OPTIONS && uri.path() == "*")
         {
             return Err(StatusCode::BAD_REQUEST);
         }
@@ -76,7 +77,10 @@ impl Head {
         };
         // Two names for one thing, read by two programs.
         if let (Some(authority), Some(host)) = (uri.authority(), named)
-            && !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())
+            && !authority
+                .as_str()
+                .as_bytes()
+                .eq_ignore_ascii_case(host.as_bytes())
         {
             return Err(StatusCode::BAD_REQUEST);
         }
@@ -89,7 +93,14 @@ impl Head {
             Some(token) => Some(token),
             None if h2 || has_body || !asks_to_upgrade(headers) => None,
             None => joined(headers, &header::UPGRADE)
-                .and_then(|token| Some(std::str::from_utf8(&token).ok()?.trim().to_ascii_lowercase()))
+                .and_then(|token| {
+                    Some(
+                        std::str::from_utf8(&token)
+                            .ok()?
+                            .trim()
+                            .to_ascii_lowercase(),
+                    )
+                })
                 .filter(|token| !token.is_empty()),
         };
         let method = if upgrade.is_some() && h2 {
@@ -164,7 +175,9 @@ impl Head {
         {
             return Err(StatusCode::BAD_REQUEST);
         }
-        normalize(raw).map(Cow::Owned).ok_or(StatusCode::BAD_REQUEST)
+        normalize(raw)
+            .map(Cow::Owned)
+            .ok_or(StatusCode::BAD_REQUEST)
     }
 }
 
@@ -185,9 +198,7 @@ fn host(authority: &str) -> Option<String> {
     };
     let bare = bare.strip_suffix('.').unwrap_or(bare);
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte);
-    bare.bytes()
-        .all(fits)
-        .then(|| bare.to_ascii_lowercase())
+    bare.bytes().all(fits).then(|| bare.to_ascii_lowercase())
 }
 
 fn is_port(text: &str) -> bool {
@@ -210,7 +221,11 @@ pub(super) fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Co
     let first = lines.next()?.as_bytes();
     let mut value = Cow::Borrowed(first);
     for line in lines {
-        let between: &[u8] = if *name == header::COOKIE { b"; " } else { b", " };
+        let between: &[u8] = if *name == header::COOKIE {
+            b"; "
+        } else {
+            b", "
+        };
         let whole = value.to_mut();
         whole.extend_from_slice(between);
         whole.extend_from_slice(line.as_bytes());
@@ -290,7 +305,10 @@ mod tests {
 
     #[test]
     fn a_plain_path_is_one_that_normalizing_leaves() {
-        for path in ["/", "/ws", "/a/b.c", "/a;b=1", "/a:b@c", "//", "/a//b", "/.", "/a/../b", "/%41", "/a b", "/a/.b"] {
+        for path in [
+            "/", "/ws", "/a/b.c", "/a;b=1", "/a:b@c", "//", "/a//b", "/.", "/a/../b", "/%41",
+            "/a b", "/a/.b",
+        ] {
             if is_plain(path) {
                 assert_eq!(normalize(path).as_deref(), Some(path));
             }

@@ -210,7 +210,10 @@ async fn ask(stream: Stream, method: &str, path: &str, host: &str, upgrade: bool
     if upgrade {
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        headers.insert(
+            header::SEC_WEBSOCKET_VERSION,
+            HeaderValue::from_static("13"),
+        );
         let mut key = [0; 16];
         key[..8].copy_from_slice(&super::random().to_be_bytes());
         let key = guard::base64_of(&key);

@@ -79,12 +79,18 @@ async fn fetch(url: &str, resolver: &Resolver) -> Option<String> {
     let mut request = Request::new(Empty::<Bytes>::new());
     *request.uri_mut() = uri.path_and_query()?.as_str().parse().ok()?;
     let headers = request.headers_mut();
-    headers.insert(header::HOST, HeaderValue::from_str(uri.authority()?.as_str()).ok()?);
+    headers.insert(
+        header::HOST,
+        HeaderValue::from_str(uri.authority()?.as_str()).ok()?,
+    );
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     let answer = sender.send_request(request).await.ok()?;
     let good = answer.status().is_success();
-    let body = Limited::new(answer.into_body(), LARGEST).collect().await.ok()?;
+    let body = Limited::new(answer.into_body(), LARGEST)
+        .collect()
+        .await
+        .ok()?;
     running.abort();
     let bytes = body.to_bytes();
     good.then(|| String::from_utf8(bytes.to_vec()).ok())?

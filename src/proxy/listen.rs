@@ -71,10 +71,7 @@ impl Listening {
                 continue;
             }
             let listener = Rc::new(Cell::new(socket.listener));
-            let own = socket
-                .socket
-                .try_clone()
-                .and_then(TcpListener::from_std);
+            let own = socket.socket.try_clone().and_then(TcpListener::from_std);
             let Ok(own) = own else { continue };
             let accepting = accept(
                 Rc::clone(worker),
@@ -161,7 +158,9 @@ async fn converse(
     tcp.set_nodelay(true)?;
     if let Some(after) = listener.tcp_keepalive.value {
         let after = clock::of(after);
-        let keepalive = socket2::TcpKeepalive::new().with_time(after).with_interval(after);
+        let keepalive = socket2::TcpKeepalive::new()
+            .with_time(after)
+            .with_interval(after);
         socket2::SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
     }
     let mut from = peer.ip();
@@ -308,7 +307,9 @@ async fn second(
     if going {
         connection.as_mut().graceful_shutdown();
     }
-    let mut tick = interval(Duration::from_millis((head.min(keepalive) / 4).clamp(50, 1000)));
+    let mut tick = interval(Duration::from_millis(
+        (head.min(keepalive) / 4).clamp(50, 1000),
+    ));
     loop {
         tokio::select! {
             done = &mut connection => return done.map_err(io::Error::other),

@@ -63,9 +63,9 @@ impl Record {
             if redacted(name.as_str()) && headers.contains_key(&name) {
                 return REDACTED.to_owned();
             }
-            headers
-                .get(name)
-                .map_or_else(String::new, |value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            headers.get(name).map_or_else(String::new, |value| {
+                String::from_utf8_lossy(value.as_bytes()).into_owned()
+            })
         };
         let told = Told {
             worker: Rc::clone(&scene.worker),
@@ -81,7 +81,9 @@ impl Record {
             tls: head.tls,
             host: head.host.clone(),
             path: head.uri.path().to_owned(),
-            query: head.query().map(|query| redact(query, &log.redact_query.value)),
+            query: head
+                .query()
+                .map(|query| redact(query, &log.redact_query.value)),
             version: head.version,
             agent: text(header::USER_AGENT),
             referer: text(header::REFERER),
@@ -251,8 +253,17 @@ impl Told {
     }
 
     fn common(&self, line: &mut Vec<u8>) {
-        let query = self.query.as_ref().map_or_else(String::new, |it| format!("?{it}"));
-        let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { quoted(text) };
+        let query = self
+            .query
+            .as_ref()
+            .map_or_else(String::new, |it| format!("?{it}"));
+        let or_dash = |text: &str| {
+            if text.is_empty() {
+                "-".to_owned()
+            } else {
+                quoted(text)
+            }
+        };
         let mut text = String::new();
         // A string takes every character.
         let _ = writeln!(
@@ -322,7 +333,9 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
         line.to_str().is_ok_and(|line| {
             line.split(',').any(|word| {
                 let mut parts = word.split(';').map(str::trim);
-                parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"))
+                parts
+                    .next()
+                    .is_some_and(|name| name.eq_ignore_ascii_case("gzip"))
                     && !parts.any(|part| part == "q=0" || part == "q=0.0")
             })
         })

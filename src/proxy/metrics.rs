@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use http::StatusCode;
-use metrics::{Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::tunnel::Carried;
@@ -23,17 +26,41 @@ pub(super) fn install() -> Result<PrometheusHandle, String> {
         .map_err(|error| error.to_string())?
         .install_recorder()
         .map_err(|error| error.to_string())?;
-    describe_counter!("wsgen_requests_total", "Requests answered, by route and class of status.");
-    describe_histogram!("wsgen_request_seconds", "From a request's head to its answer's head.");
-    describe_counter!("wsgen_refused_total", "Requests that no route was asked for: no HTTP, or against RFC 9112.");
-    describe_counter!("wsgen_limited_total", "Requests refused by a limit, by route and limit.");
+    describe_counter!(
+        "wsgen_requests_total",
+        "Requests answered, by route and class of status."
+    );
+    describe_histogram!(
+        "wsgen_request_seconds",
+        "From a request's head to its answer's head."
+    );
+    describe_counter!(
+        "wsgen_refused_total",
+        "Requests that no route was asked for: no HTTP, or against RFC 9112."
+    );
+    describe_counter!(
+        "wsgen_limited_total",
+        "Requests refused by a limit, by route and limit."
+    );
     describe_gauge!("wsgen_tunnels_open", "Tunnels that are open.");
     describe_counter!("wsgen_tunnels_opened_total", "Tunnels that were opened.");
     describe_counter!("wsgen_tunnels_closed_total", "Tunnels that ended, by why.");
-    describe_counter!("wsgen_tunnel_bytes_total", "Bytes through tunnels, by direction.");
-    describe_counter!("wsgen_tunnel_messages_total", "Messages through tunnels, by direction.");
-    describe_gauge!("wsgen_server_healthy", "Whether active checks find a server well.");
-    describe_gauge!("wsgen_connections_open", "Client connections that are open.");
+    describe_counter!(
+        "wsgen_tunnel_bytes_total",
+        "Bytes through tunnels, by direction."
+    );
+    describe_counter!(
+        "wsgen_tunnel_messages_total",
+        "Messages through tunnels, by direction."
+    );
+    describe_gauge!(
+        "wsgen_server_healthy",
+        "Whether active checks find a server well."
+    );
+    describe_gauge!(
+        "wsgen_connections_open",
+        "Client connections that are open."
+    );
     Ok(handle)
 }
 
@@ -47,11 +74,15 @@ pub(super) struct RouteCounters {
 impl RouteCounters {
     /// The counters of a route.
     pub(super) fn new(name: &str) -> Self {
-        let class = |class: &'static str| {
-            counter!("wsgen_requests_total", "route" => name.to_owned(), "status" => class)
-        };
+        let class = |class: &'static str| counter!("wsgen_requests_total", "route" => name.to_owned(), "status" => class);
         Self {
-            classes: [class("1xx"), class("2xx"), class("3xx"), class("4xx"), class("5xx")],
+            classes: [
+                class("1xx"),
+                class("2xx"),
+                class("3xx"),
+                class("4xx"),
+                class("5xx"),
+            ],
             times: histogram!("wsgen_request_seconds", "route" => name.to_owned()),
             name: name.to_owned(),
         }
@@ -66,7 +97,8 @@ impl RouteCounters {
 
     /// A limit refused a request.
     pub(super) fn limited(&self, limit: &'static str) {
-        counter!("wsgen_limited_total", "route" => self.name.clone(), "limit" => limit).increment(1);
+        counter!("wsgen_limited_total", "route" => self.name.clone(), "limit" => limit)
+            .increment(1);
     }
 }
 

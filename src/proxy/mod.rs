@@ -11,8 +11,8 @@ mod connect;
 mod edge;
 mod fault;
 mod forward;
-mod framing;
 mod frames;
+mod framing;
 mod generation;
 mod guard;
 mod head;
@@ -36,7 +36,7 @@ mod wire;
 mod worker;
 
 pub use fault::Fault;
-pub use run::{Outcome, Source, run};
+pub use run::{Outcome, Source, check, run};
 
 /// Bytes in hexadecimal.
 fn hex(bytes: &[u8]) -> String {

@@ -21,7 +21,8 @@ pub(super) fn target(scene: &Scene, passage: &Passage<'_>) -> String {
     let Some(rewrite) = &route.rewrite else {
         let query = match own {
             Some(text) if !passage.known.stripped.is_empty() => {
-                Some(query::without(text, &names(&passage.known.stripped))).filter(|it| !it.is_empty())
+                Some(query::without(text, &names(&passage.known.stripped)))
+                    .filter(|it| !it.is_empty())
             }
             own => own.map(str::to_owned),
         };
@@ -57,7 +58,11 @@ fn changed(rewrite: &Rewrite, own: Option<&str>, stripped: &[String]) -> Option<
     }
     for pair in &rewrite.query_set {
         let (name, value) = &pair.value;
-        query = Some(query::with(query.as_deref().unwrap_or_default(), name, value));
+        query = Some(query::with(
+            query.as_deref().unwrap_or_default(),
+            name,
+            value,
+        ));
     }
     query
 }
@@ -269,7 +274,10 @@ pub(super) fn back(
         let rest = path.strip_prefix(inner.trim_end_matches('/'))?;
         Some(format!("{}{rest}", own.trim_end_matches('/')))
     };
-    if let Some(location) = headers.get(header::LOCATION).and_then(|it| it.to_str().ok()) {
+    if let Some(location) = headers
+        .get(header::LOCATION)
+        .and_then(|it| it.to_str().ok())
+    {
         let (origin, path) = match location.split_once("://") {
             Some((_, rest)) => {
                 let cut = rest.find('/').unwrap_or(rest.len());
@@ -299,9 +307,7 @@ pub(super) fn back(
     let cookies: Vec<HeaderValue> = headers
         .get_all(header::SET_COOKIE)
         .iter()
-        .map(|line| {
-            cookie_mapped(line, &mapped).unwrap_or_else(|| line.clone())
-        })
+        .map(|line| cookie_mapped(line, &mapped).unwrap_or_else(|| line.clone()))
         .collect();
     if !cookies.is_empty() {
         headers.remove(header::SET_COOKIE);

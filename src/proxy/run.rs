@@ -63,6 +63,22 @@ pub fn run(source: &mut dyn Source) -> io::Result<Outcome> {
     LocalSet::new().block_on(&runtime, steer(source))
 }
 
+/// What keeps a spec from being served on this machine. Nothing is bound.
+///
+/// # Errors
+/// No random key can be had.
+pub fn check(gateway: Gateway) -> io::Result<Vec<Fault>> {
+    let key = fresh_key()?;
+    Ok(Generation::new(gateway, None, &key)
+        .err()
+        .unwrap_or_default())
+}
+
+fn fresh_key() -> io::Result<hmac::Key> {
+    hmac::Key::generate(hmac::HMAC_SHA256, &aws_lc_rs::rand::SystemRandom::new())
+        .map_err(|_| io::Error::other("no random key"))
+}
+
 struct Thread {
     orders: UnboundedSender<Order>,
     joined: JoinHandle<io::Result<()>>,
@@ -84,8 +100,7 @@ async fn steer(source: &mut dyn Source) -> io::Result<Outcome> {
             return Ok(Outcome::Refused);
         }
     };
-    let key = hmac::Key::generate(hmac::HMAC_SHA256, &aws_lc_rs::rand::SystemRandom::new())
-        .map_err(|_| io::Error::other("no random key"))?;
+    let key = fresh_key()?;
     let Some(gateway) = source.load() else {
         return Ok(Outcome::Refused);
     };
@@ -113,7 +128,11 @@ async fn steer(source: &mut dyn Source) -> io::Result<Outcome> {
         generation: RefCell::new(Arc::clone(&generation)),
         ready: Cell::new(true),
     });
-    let mut own = bound.admin.take().map(|socket| admin::serve(&admin, socket)).transpose()?;
+    let mut own = bound
+        .admin
+        .take()
+        .map(|socket| admin::serve(&admin, socket))
+        .transpose()?;
     account(&generation.gateway, source);
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -164,7 +183,10 @@ async fn steer(source: &mut dyn Source) -> io::Result<Outcome> {
     }
     admin.ready.set(false);
     let limit = clock::of(generation.gateway.runtime.drain_timeout.value);
-    source.say(&format!("draining, for at most {}", generation.gateway.runtime.drain_timeout.value));
+    source.say(&format!(
+        "draining, for at most {}",
+        generation.gateway.runtime.drain_timeout.value
+    ));
     for thread in &threads {
         let _ = thread.orders.send(Order::Drain);
     }
@@ -292,7 +314,11 @@ fn open(address: SocketAddr, every: bool) -> io::Result<std::net::TcpListener> {
     let bound = socket(address, every);
     match bound {
         // A machine without IPv6.
-        Err(error) if every && error.kind() != io::ErrorKind::AddrInUse && error.kind() != io::ErrorKind::PermissionDenied => {
+        Err(error)
+            if every
+                && error.kind() != io::ErrorKind::AddrInUse
+                && error.kind() != io::ErrorKind::PermissionDenied =>
+        {
             let v4 = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), address.port());
             socket(v4, false)
         }
@@ -301,7 +327,11 @@ fn open(address: SocketAddr, every: bool) -> io::Result<std::net::TcpListener> {
 }
 
 fn socket(address: SocketAddr, every: bool) -> io::Result<std::net::TcpListener> {
-    let socket = Raw::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Raw::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     if every {
         socket.set_only_v6(false)?;
     }
@@ -326,10 +356,10 @@ fn unbound(error: &io::Error, address: SocketAddr, at: Loc) -> Fault {
 /// What a person needs at the start: addresses and routes.
 fn account(gateway: &Gateway, source: &mut dyn Source) {
     for listener in &gateway.listeners {
-        let host = listener
-            .address
-            .value
-            .map_or_else(|| "localhost".to_owned(), |ip| super::value::bracketed(&ip.to_string()));
+        let host = listener.address.value.map_or_else(
+            || "localhost".to_owned(),
+            |ip| super::value::bracketed(&ip.to_string()),
+        );
         source.say(&format!(
             "listener {}: {}://{host}:{}",
             listener.name,
@@ -339,7 +369,10 @@ fn account(gateway: &Gateway, source: &mut dyn Source) {
     }
     if let Some(metrics) = &gateway.metrics {
         let address = SocketAddr::new(metrics.address.value, metrics.port.value);
-        source.say(&format!("metrics: {}", admin::url(address, &metrics.path.value)));
+        source.say(&format!(
+            "metrics: {}",
+            admin::url(address, &metrics.path.value)
+        ));
     }
     source.say("serving");
 }

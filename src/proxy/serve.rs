@@ -75,7 +75,9 @@ pub(super) async fn serve(
     let head = match Head::read(&request, &client, settings) {
         Ok(head) => head,
         Err(status) => {
-            local.generation.listeners[listener.index()].counters.refused();
+            local.generation.listeners[listener.index()]
+                .counters
+                .refused();
             let mut answer = plain(status);
             answer
                 .headers_mut()
@@ -114,9 +116,7 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
         Ok(path) => path.into_owned(),
         Err(status) => return Ok(logged(&scene, None, plain(status))),
     };
-    let found = generation
-        .table
-        .find(&scene.head, request.headers(), &path);
+    let found = generation.table.find(&scene.head, request.headers(), &path);
     let entry = match found {
         Found::Entry(entry) => entry,
         Found::UnknownHost if listener.unknown_host.value == UnknownHost::Close => {
@@ -124,9 +124,7 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
         }
         Found::UnknownHost | Found::Nothing => {
             let answer = match &listener.redirect {
-                Some(to) => {
-                    answer::to_listener(&scene.head, generation.gateway.listener(to.value))
-                }
+                Some(to) => answer::to_listener(&scene.head, generation.gateway.listener(to.value)),
                 None => plain(StatusCode::NOT_FOUND),
             };
             return Ok(logged(&scene, None, answer));
@@ -221,22 +219,22 @@ async fn guard_in(
     {
         ready.counters.limited("requests");
         let mut answer = plain(StatusCode::TOO_MANY_REQUESTS);
-        answer.headers_mut().insert(header::RETRY_AFTER, wait.into());
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, wait.into());
         return Err(Box::new(answer));
     }
     let counted = match (&route.connections, &ready.counts) {
-        (Some(limit), Some(counts)) => {
-            match Key::of(&limit.per.value, &scene.head, headers) {
-                None => None,
-                Some(key) => match counts.open(key) {
-                    Some(counted) => Some(counted),
-                    None => {
-                        ready.counters.limited("connections");
-                        return Err(Box::new(plain(StatusCode::SERVICE_UNAVAILABLE)));
-                    }
-                },
-            }
-        }
+        (Some(limit), Some(counts)) => match Key::of(&limit.per.value, &scene.head, headers) {
+            None => None,
+            Some(key) => match counts.open(key) {
+                Some(counted) => Some(counted),
+                None => {
+                    ready.counters.limited("connections");
+                    return Err(Box::new(plain(StatusCode::SERVICE_UNAVAILABLE)));
+                }
+            },
+        },
         _ => None,
     };
     if let Some(auth) = &route.auth {
@@ -246,6 +244,10 @@ async fn guard_in(
 }
 
 /// An answer that no route made, with its line in the log.
-fn logged(scene: &Scene, route: Option<crate::ir::RouteId>, answer: Response<Body>) -> Response<Body> {
+fn logged(
+    scene: &Scene,
+    route: Option<crate::ir::RouteId>,
+    answer: Response<Body>,
+) -> Response<Body> {
     Record::new(scene, route, &http::HeaderMap::new()).along(answer)
 }

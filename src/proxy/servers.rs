@@ -196,7 +196,6 @@ impl Servers {
         None
     }
 
-
     fn take(&self, at: usize) -> Option<Open> {
         let server = &self.list[at];
         let most = self.most.unwrap_or(u32::MAX);

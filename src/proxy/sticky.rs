@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use aws_lc_rs::hmac;
 use http::header::{self, HeaderMap, HeaderValue};
 
-use crate::ir::{SameSite, Secure, StickyCookie, Stickiness, Upstream};
+use crate::ir::{SameSite, Secure, Stickiness, StickyCookie, Upstream};
 
 use super::head::{Head, cookie};
 use super::{clock, hex};
@@ -102,7 +102,10 @@ impl Sticky {
     /// The server that the client had.
     pub(super) fn kept(&self, head: &Head, headers: &HeaderMap) -> Option<usize> {
         match self {
-            Self::Cookie { cookie: set, values } => {
+            Self::Cookie {
+                cookie: set,
+                values,
+            } => {
                 let value = cookie(headers, &set.name.value)?;
                 values.iter().position(|known| known == value)
             }
@@ -121,7 +124,10 @@ impl Sticky {
         answer: &mut HeaderMap,
     ) {
         match self {
-            Self::Cookie { cookie: set, values } => {
+            Self::Cookie {
+                cookie: set,
+                values,
+            } => {
                 if kept != Some(server)
                     && let Ok(value) = HeaderValue::try_from(line(set, &values[server], head.tls))
                 {

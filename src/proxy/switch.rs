@@ -77,7 +77,10 @@ pub(super) async fn switch(
         if let Ok(key) = HeaderValue::from_str(&key) {
             headers.insert(header::SEC_WEBSOCKET_KEY, key);
         }
-        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        headers.insert(
+            header::SEC_WEBSOCKET_VERSION,
+            HeaderValue::from_static("13"),
+        );
     }
     let mut further = handshake
         .share
@@ -164,7 +167,13 @@ pub(super) async fn switch(
         let from_server = hyper::upgrade::on(&mut answer);
         let mut told = answer.headers().clone();
         remove_hop_by_hop(&mut told);
-        outgoing::back(scene, &handshake.passage, handshake.share, server, &mut told);
+        outgoing::back(
+            scene,
+            &handshake.passage,
+            handshake.share,
+            server,
+            &mut told,
+        );
         let mut to_client = if over_h2 {
             told.remove(header::SEC_WEBSOCKET_ACCEPT);
             bare(StatusCode::OK)

@@ -146,12 +146,7 @@ impl Table {
             while let Some((label, zone)) = rest.split_once('.') {
                 // At least one label, and none of them empty at its end.
                 let below = !label.is_empty() || rest.len() != host.len();
-                if let Some(entry) = self
-                    .zones
-                    .get(zone)
-                    .filter(|_| below)
-                    .and_then(&mut seen)
-                {
+                if let Some(entry) = self.zones.get(zone).filter(|_| below).and_then(&mut seen) {
                     return Found::Entry(entry);
                 }
                 rest = zone;

@@ -64,7 +64,11 @@ pub(super) fn server(
         exact: keys
             .iter()
             .rev()
-            .flat_map(|(hosts, key)| hosts.iter().map(move |host| (host.clone(), Arc::clone(key))))
+            .flat_map(|(hosts, key)| {
+                hosts
+                    .iter()
+                    .map(move |host| (host.clone(), Arc::clone(key)))
+            })
             .collect(),
         first: keys.first().map(|(_, key)| Arc::clone(key)),
         known: (listener.unknown_host.value == UnknownHost::Close)
@@ -103,18 +107,12 @@ pub(super) fn server(
     Ok(Arc::new(config))
 }
 
-fn certified(
-    certificate: &Certificate,
-    provider: &CryptoProvider,
-) -> Result<CertifiedKey, Fault> {
+fn certified(certificate: &Certificate, provider: &CryptoProvider) -> Result<CertifiedKey, Fault> {
     let (cert, key) = match &certificate.source {
         CertificateSource::Files { cert, key } => (cert, key),
+        // No authority is asked: the loss report says so.
         CertificateSource::Acme { challenge, .. } => {
-            return Err(Fault::new(
-                challenge.loc(),
-                format!("the proxy asks no ACME authority for certificate {}", certificate.name),
-            )
-            .help("name its files with `cert` and `key`, or run with `--local`"));
+            return made(certificate, provider).map_err(|why| Fault::new(challenge.loc(), why));
         }
     };
     let chain = chain(&cert.value, cert.loc())?;
@@ -128,6 +126,16 @@ fn certified(
         )
     })?;
     Ok(certified)
+}
+
+/// A certificate of our own making, which no client trusts.
+fn made(certificate: &Certificate, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
+    let made = rcgen::generate_simple_self_signed(certificate.hosts.value.clone())
+        .map_err(|error| error.to_string())?;
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())
+        .map_err(|error| error.to_owned())?;
+    CertifiedKey::from_der(vec![made.cert.der().clone()], key, provider)
+        .map_err(|error| error.to_string())
 }
 
 fn chain(file: &str, at: Loc) -> Result<Vec<CertificateDer<'static>>, Fault> {
@@ -233,8 +241,9 @@ impl Towards {
             None => builder.with_no_client_auth(),
             Some((cert, key)) => {
                 let chain = chain(&cert.value, cert.loc())?;
-                let private = PrivateKeyDer::from_pem_file(&key.value)
-                    .map_err(|error| Fault::new(key.loc(), format!("{}: {}", key.value, pem(&error))))?;
+                let private = PrivateKeyDer::from_pem_file(&key.value).map_err(|error| {
+                    Fault::new(key.loc(), format!("{}: {}", key.value, pem(&error)))
+                })?;
                 builder
                     .with_client_auth_cert(chain, private)
                     .map_err(|error| Fault::new(key.loc(), error.to_string()))?
@@ -253,7 +262,10 @@ impl Towards {
             },
             name: match &tls.server_name {
                 Some(name) => Some(ServerName::try_from(name.value.clone()).map_err(|_| {
-                    Fault::new(name.loc(), format!("{} is no name that TLS can ask for", name.value))
+                    Fault::new(
+                        name.loc(),
+                        format!("{} is no name that TLS can ask for", name.value),
+                    )
                 })?),
                 None => None,
             },

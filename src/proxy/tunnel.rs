@@ -135,9 +135,8 @@ impl Watch {
         } else if rules.idle != 0 && now.saturating_sub(last) >= rules.idle {
             self.end(End::Idle);
         } else if rules.ping != 0 {
-            let silent = |since: u64| {
-                now.saturating_sub(since.max(self.pinged.get())) >= rules.ping
-            };
+            let silent =
+                |since: u64| now.saturating_sub(since.max(self.pinged.get())) >= rules.ping;
             let client = silent(self.from_client.get());
             let server = silent(self.from_server.get());
             if client || server {
@@ -241,7 +240,12 @@ where
             return;
         }
         let seen = self.up.walk.read(bytes);
-        if self.watch.rules.longest.is_some_and(|most| seen.longest > most) {
+        if self
+            .watch
+            .rules
+            .longest
+            .is_some_and(|most| seen.longest > most)
+        {
             self.ending.get_or_insert((End::TooLong, now + GOODBYE));
         }
         if let (Some(tokens), Some(bucket)) = (&mut self.tokens, self.watch.rules.messages) {
@@ -261,7 +265,12 @@ where
             return;
         }
         let seen = self.down.walk.read(bytes);
-        if self.watch.rules.longest.is_some_and(|most| seen.longest > most) {
+        if self
+            .watch
+            .rules
+            .longest
+            .is_some_and(|most| seen.longest > most)
+        {
             self.ending.get_or_insert((End::TooLong, now + GOODBYE));
         }
     }
@@ -327,7 +336,12 @@ where
         if self.ending.is_some() && !before {
             return Ok(false);
         }
-        write(&mut self.client, &buffer[..came], &mut self.down.pending, cx)
+        write(
+            &mut self.client,
+            &buffer[..came],
+            &mut self.down.pending,
+            cx,
+        )
     }
 
     /// Says goodbye to both sides, each between two frames, and waits a little for theirs.
@@ -498,7 +512,11 @@ fn send<W: AsyncWrite + Unpin>(
 }
 
 /// Writes what is left and shuts the direction.
-fn finish<W: AsyncWrite + Unpin>(to: &mut W, way: &mut Way, cx: &mut Context<'_>) -> io::Result<()> {
+fn finish<W: AsyncWrite + Unpin>(
+    to: &mut W,
+    way: &mut Way,
+    cx: &mut Context<'_>,
+) -> io::Result<()> {
     if !way.pending.is_empty() && !send(to, &mut way.pending, cx)? {
         return Ok(());
     }

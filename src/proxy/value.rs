@@ -44,9 +44,10 @@ impl Changes {
     pub(super) fn asks_for_headers(&self) -> bool {
         self.0.iter().any(|(_, change)| {
             change.value().is_some_and(|value| {
-                value.0.iter().any(|piece| {
-                    matches!(piece, Piece::Fact(Fact::Header(_) | Fact::Cookie(_)))
-                })
+                value
+                    .0
+                    .iter()
+                    .any(|piece| matches!(piece, Piece::Fact(Fact::Header(_) | Fact::Cookie(_))))
             })
         })
     }
@@ -126,13 +127,7 @@ fn written(
     HeaderValue::from_bytes(text.trim_ascii()).ok()
 }
 
-fn fact(
-    fact: &Fact,
-    head: &Head,
-    asked: &HeaderMap,
-    known: &Known,
-    port: u16,
-) -> Option<Vec<u8>> {
+fn fact(fact: &Fact, head: &Head, asked: &HeaderMap, known: &Known, port: u16) -> Option<Vec<u8>> {
     let text = |text: &str| Some(text.as_bytes().to_vec());
     match fact {
         Fact::ClientIp => text(&head.client.to_string()),

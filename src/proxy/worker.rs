@@ -122,13 +122,15 @@ impl Worker {
     fn tick(&self) {
         flush(&mut self.log.borrow_mut());
         let now = clock::now();
-        self.tunnels.borrow_mut().retain(|watch| match watch.upgrade() {
-            Some(watch) => {
-                watch.sweep(now);
-                true
-            }
-            None => false,
-        });
+        self.tunnels
+            .borrow_mut()
+            .retain(|watch| match watch.upgrade() {
+                Some(watch) => {
+                    watch.sweep(now);
+                    true
+                }
+                None => false,
+            });
         self.clients
             .borrow_mut()
             .retain(|(pace, head, keepalive)| match pace.upgrade() {
@@ -184,7 +186,12 @@ impl Worker {
     fn drain(self: &Rc<Self>) {
         self.draining.set(true);
         self.over.send_replace(true);
-        let tunnels = self.tunnels.borrow().iter().filter_map(Weak::upgrade).collect();
+        let tunnels = self
+            .tunnels
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
         self.spread(tunnels);
     }
 }

@@ -11,6 +11,7 @@ mod kubernetes;
 pub mod loss;
 pub mod matrix;
 pub mod nginx;
+pub mod proxy;
 pub mod support;
 pub mod traefik;
 pub mod worker;
@@ -35,6 +36,7 @@ pub static ALL: &[&dyn Target] = &[
     &ingress::Ingress,
     &gateway::GatewayApi,
     &worker::Worker,
+    &proxy::Proxy,
 ];
 
 /// The target of this id.

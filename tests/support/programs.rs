@@ -20,19 +20,22 @@ pub(crate) const TRAEFIK: [&str; 1] = ["traefik-3.7"];
 pub(crate) const ENVOY: [&str; 1] = ["envoy-1.40"];
 /// The Caddy that a package of a registry holds.
 pub(crate) const CADDY: [&str; 1] = ["caddy-2.11"];
+/// The reference proxy: the command that this build made.
+pub(crate) const PROXY: [&str; 1] = ["proxy-0.1"];
 /// Traefik as the controller of Ingress and Gateway API resources.
 #[allow(dead_code)]
 pub(crate) const CONTROLLERS: [&str; 2] = ["ingress-3.7", "gateway-3.7"];
 /// The runtime of Cloudflare Workers that a package of a registry holds.
 pub(crate) const WORKER: [&str; 1] = ["worker-2026.11"];
 /// Each program in both ends of its range, as far as packages hold them: the targets in the order of the matrix.
-pub(crate) const SERVERS: [(&str, &[&str]); 6] = [
+pub(crate) const SERVERS: [(&str, &[&str]); 7] = [
     ("nginx", &NGINX),
     ("haproxy", &HAPROXY),
     ("traefik", &TRAEFIK),
     ("envoy", &ENVOY),
     ("caddy", &CADDY),
     ("worker", &WORKER),
+    ("proxy", &PROXY),
 ];
 /// The names of every program that serves, both ends of each range.
 pub(crate) fn servers() -> Vec<&'static str> {
@@ -128,7 +131,10 @@ fn find(name: &str) -> Option<Program> {
         "ingress" | "gateway" => format!("traefik-{version}"),
         _ => name.to_owned(),
     };
-    let made = root().join("target/programs/bin").join(file);
+    let made = match word {
+        "proxy" => PathBuf::from(env!("CARGO_BIN_EXE_wsgen")),
+        _ => root().join("target/programs/bin").join(file),
+    };
     if made.is_file() {
         let found = match programs::by_id(word) {
             None => None,

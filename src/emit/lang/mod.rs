@@ -9,6 +9,7 @@ pub mod cloudformation;
 pub mod envoy;
 pub mod haproxy;
 pub mod js;
+pub mod json;
 pub mod kubernetes;
 pub mod nginx;
 pub(super) mod quoted;

@@ -11,6 +11,8 @@ mod room;
 mod route;
 mod upstream;
 
+pub(super) use room::rooms_unwritten;
+
 use rustc_hash::FxHashMap as HashMap;
 use std::ops::RangeInclusive;
 

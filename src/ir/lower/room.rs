@@ -1,6 +1,8 @@
 //! The rooms of the targets.
 
 use super::{At, Loc, Lower, PORT, Slot, defaults, or, plain, text};
+use crate::compile::NoFiles;
+use crate::diag::Report;
 use crate::ir::{
     AlbRoom, CaddyRoom, EnvoyRoom, GatewayImplementation, GatewayRoom, HaproxyRoom,
     IngressController, IngressRoom, NginxRoom, ProxyRoom, Raw, Room, Rooms, Route, Service, Set,
@@ -81,6 +83,12 @@ fn services(
             .map(|(name, it)| (name.value.clone(), service(it)))
             .collect()
     })
+}
+
+/// The rooms of a spec that names none.
+pub(in crate::ir) fn rooms_unwritten() -> Rooms {
+    let (spec, mut report) = (Spec::default(), Report::new());
+    Lower::new(&spec, &NoFiles, &mut report).rooms(&spec, &[])
 }
 
 impl Lower<'_> {

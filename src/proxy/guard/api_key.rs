@@ -90,7 +90,10 @@ fn remove_cookie(headers: &mut HeaderMap, name: &str) {
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(';'))
         .map(str::trim)
-        .filter(|pair| pair.split_once('=').is_none_or(|(known, _)| known.trim() != name))
+        .filter(|pair| {
+            pair.split_once('=')
+                .is_none_or(|(known, _)| known.trim() != name)
+        })
         .map(str::to_owned)
         .collect();
     headers.remove(header::COOKIE);

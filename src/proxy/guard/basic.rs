@@ -50,8 +50,11 @@ impl Passwords {
                 Some((name, stored(hash)?))
             });
             let Some((name, stored)) = stored else {
-                return Err(Fault::new(at, format!("{file}, line {number}: no password that can be read"))
-                    .help("write it with `htpasswd -B`: bcrypt, `$apr1$` and `{SHA}` are read"));
+                return Err(Fault::new(
+                    at,
+                    format!("{file}, line {number}: no password that can be read"),
+                )
+                .help("write it with `htpasswd -B`: bcrypt, `$apr1$` and `{SHA}` are read"));
             };
             users.insert(name.to_owned(), stored);
         }
@@ -93,9 +96,11 @@ impl Passwords {
             Stored::Bcrypt(hash) => {
                 let (password, hash) = (password.to_owned(), hash.clone());
                 // A core has other clients meanwhile.
-                tokio::task::spawn_blocking(move || bcrypt::verify(password, &hash).unwrap_or(false))
-                    .await
-                    .unwrap_or(false)
+                tokio::task::spawn_blocking(move || {
+                    bcrypt::verify(password, &hash).unwrap_or(false)
+                })
+                .await
+                .unwrap_or(false)
             }
             Stored::Sha1(hash) => {
                 let own = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes());

@@ -106,7 +106,11 @@ impl Authority {
             ("x-forwarded-method", scene.head.method.as_str()),
             (
                 "x-forwarded-uri",
-                scene.head.uri.path_and_query().map_or("/", |it| it.as_str()),
+                scene
+                    .head
+                    .uri
+                    .path_and_query()
+                    .map_or("/", |it| it.as_str()),
             ),
         ];
         for (name, value) in told {
@@ -139,7 +143,11 @@ impl Authority {
                     sender.send_request(request).await
                 }
                 Sender::Http2(mut sender) => {
-                    let scheme = if upstream.tls.is_some() { "https" } else { "http" };
+                    let scheme = if upstream.tls.is_some() {
+                        "https"
+                    } else {
+                        "http"
+                    };
                     *request.uri_mut() = uri(&format!("{scheme}://{host}{}", self.path));
                     sender.send_request(request).await
                 }

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
 use super::secret;
-use crate::ir::{Jwt, JwtKeys, JwksAlgorithm, TokenPlace};
+use crate::ir::{JwksAlgorithm, Jwt, JwtKeys, TokenPlace};
 use crate::proxy::fault::Fault;
 use crate::proxy::head::{Head, cookie};
 use crate::proxy::value::Known;
@@ -74,10 +74,12 @@ impl Tokens {
                 })?;
                 let text = secret(key, at)?;
                 let key = match algorithm {
-                    Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => {
-                        Ok(DecodingKey::from_secret(text.trim_end_matches(['\r', '\n']).as_bytes()))
+                    Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => Ok(
+                        DecodingKey::from_secret(text.trim_end_matches(['\r', '\n']).as_bytes()),
+                    ),
+                    Algorithm::ES256 | Algorithm::ES384 => {
+                        DecodingKey::from_ec_pem(text.as_bytes())
                     }
-                    Algorithm::ES256 | Algorithm::ES384 => DecodingKey::from_ec_pem(text.as_bytes()),
                     _ => DecodingKey::from_rsa_pem(text.as_bytes()),
                 };
                 let key = key.map_err(|error| {
@@ -88,13 +90,18 @@ impl Tokens {
             JwtKeys::JwksFile { file, algorithms } => {
                 let text = std::fs::read_to_string(file)
                     .map_err(|error| Fault::new(at, format!("{file}: {error}")))?;
-                let keys = set(&text).ok_or_else(|| Fault::new(at, format!("{file} is not a key set")))?;
+                let keys =
+                    set(&text).ok_or_else(|| Fault::new(at, format!("{file} is not a key set")))?;
                 Keys::Set {
                     algorithms: algorithms.iter().map(of_set).collect(),
                     keys: Arc::new(RwLock::new(keys)),
                 }
             }
-            JwtKeys::JwksUrl { url, refresh, algorithms } => {
+            JwtKeys::JwksUrl {
+                url,
+                refresh,
+                algorithms,
+            } => {
                 let keys: Arc<RwLock<Vec<SetKey>>> = Arc::default();
                 fetched = Some(Fetched {
                     url: url.clone(),

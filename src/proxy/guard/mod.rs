@@ -86,7 +86,9 @@ pub(super) async fn admit(
 fn unauthorized(challenge: &str) -> Box<Response<Body>> {
     let mut answer = plain(StatusCode::UNAUTHORIZED);
     if let Ok(challenge) = HeaderValue::from_str(challenge) {
-        answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        answer
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
     }
     Box::new(answer)
 }
@@ -95,8 +97,9 @@ fn unauthorized(challenge: &str) -> Box<Response<Body>> {
 fn secret(secret: &Secret, at: Loc) -> Result<String, Fault> {
     match secret {
         Secret::Env(name) => std::env::var(name).map_err(|_| {
-            Fault::new(at, format!("the environment variable {name} is not set"))
-                .help(format!("set it where the proxy starts: `{name}=… wsgen proxy …`"))
+            Fault::new(at, format!("the environment variable {name} is not set")).help(format!(
+                "set it where the proxy starts: `{name}=… wsgen proxy …`"
+            ))
         }),
         Secret::File(file) => std::fs::read_to_string(file)
             .map_err(|error| Fault::new(at, format!("{file}: {error}"))),

@@ -114,8 +114,16 @@ impl Cors<'_> {
         let mut answer = bare(StatusCode::NO_CONTENT);
         let told = answer.headers_mut();
         if self.allow(headers.get(header::ORIGIN), told) {
-            list(told, header::ACCESS_CONTROL_ALLOW_METHODS, &self.0.methods.value);
-            list(told, header::ACCESS_CONTROL_ALLOW_HEADERS, &self.0.headers.value);
+            list(
+                told,
+                header::ACCESS_CONTROL_ALLOW_METHODS,
+                &self.0.methods.value,
+            );
+            list(
+                told,
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                &self.0.headers.value,
+            );
             if let Some(age) = self.0.max_age.value {
                 told.insert(header::ACCESS_CONTROL_MAX_AGE, age.as_secs_ceil().into());
             }
@@ -136,7 +144,11 @@ impl Cors<'_> {
             told.remove(name);
         }
         if self.allow(origin, told) {
-            list(told, header::ACCESS_CONTROL_EXPOSE_HEADERS, &self.0.expose.value);
+            list(
+                told,
+                header::ACCESS_CONTROL_EXPOSE_HEADERS,
+                &self.0.expose.value,
+            );
         }
     }
 

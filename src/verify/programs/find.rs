@@ -20,14 +20,16 @@ const ELSEWHERE: [&str; 5] = [
 pub fn find(target: &str) -> Option<Found> {
     let program = by_id(target)?;
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
+    let own = program.own().into_iter();
+    let named = std::env::split_paths(&path)
         .chain(ELSEWHERE.map(PathBuf::from))
         .flat_map(|folder| {
             program
                 .executables()
                 .iter()
                 .map(move |name| folder.join(name))
-        })
+        });
+    own.chain(named)
         .filter(|path| path.is_file())
         .find_map(|path| ask(program, &path).ok())
 }

@@ -6,6 +6,7 @@ mod find;
 mod haproxy;
 mod kubernetes;
 mod nginx;
+mod proxy;
 mod traefik;
 mod workerd;
 
@@ -38,6 +39,7 @@ pub static ALL: &[&dyn Program] = &[
     &kubernetes::INGRESS,
     &kubernetes::GATEWAY,
     &workerd::Workerd,
+    &proxy::Proxy,
 ];
 
 /// How long a program may take to say its version, or to check a file.
@@ -56,6 +58,11 @@ pub trait Program: Sync {
 
     /// The names of its executable, the usual one first.
     fn executables(&self) -> &'static [&'static str];
+
+    /// Where it is without a search.
+    fn own(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// The argument, or the command, that makes it say its version.
     fn ask_version(&self) -> &'static str;
