@@ -367,4 +367,6 @@ pub struct ProxyRoom {
     pub room: Room,
     /// The folder of ACME certificates; `None` is the user's cache folder.
     pub storage: Option<Set<String>>,
+    /// DNS servers; `None`: those of `/etc/resolv.conf`.
+    pub resolvers: Option<Set<Vec<String>>>,
 }

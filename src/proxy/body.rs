@@ -1,6 +1,6 @@
 //! Bodies on their way: counted, bounded in time and size, and what has to be done when the last byte is gone.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -246,11 +246,39 @@ pub(super) struct Progress {
     pub(super) silent: Cell<bool>,
     /// When the last of it went.
     pub(super) at: Cell<Option<Instant>>,
+    /// What went, for another try; `None` where it is too much, or nobody asked.
+    kept: RefCell<Option<Vec<Bytes>>>,
+}
+
+/// How much of a body is kept for another try.
+const KEPT: u64 = 64 * 1024;
+
+impl Progress {
+    /// Keeps what goes, as far as it is not too much.
+    pub(super) fn keep(&self) {
+        *self.kept.borrow_mut() = Some(Vec::new());
+    }
+
+    /// The whole body, if it went and was kept.
+    pub(super) fn whole(&self) -> Option<Vec<Bytes>> {
+        self.done.get().then(|| self.kept.borrow().clone())?
+    }
+
+    fn note(&self, data: &Bytes) {
+        let mut kept = self.kept.borrow_mut();
+        if self.bytes.get() > KEPT {
+            *kept = None;
+        } else if let Some(kept) = kept.as_mut() {
+            kept.push(data.clone());
+        }
+    }
 }
 
 /// A request's body on its way to a server.
 pub(super) struct Upload {
     from: Option<Incoming>,
+    /// What was kept of an earlier try, the next piece last.
+    again: Vec<Bytes>,
     limit: u64,
     idle: Idle,
     progress: Rc<Progress>,
@@ -263,6 +291,7 @@ impl Upload {
         progress.done.set(from.is_none());
         Self {
             from,
+            again: Vec::new(),
             limit,
             idle: Idle::new(idle),
             progress,
@@ -273,8 +302,15 @@ impl Upload {
     pub(super) fn empty() -> Self {
         let progress = Rc::new(Progress::default());
         progress.done.set(true);
+        Self::again(Vec::new(), progress)
+    }
+
+    /// A body that was kept, once more.
+    pub(super) fn again(mut kept: Vec<Bytes>, progress: Rc<Progress>) -> Self {
+        kept.reverse();
         Self {
             from: None,
+            again: kept,
             limit: 0,
             idle: Idle::new(Duration::ZERO),
             progress,
@@ -292,7 +328,7 @@ impl http_body::Body for Upload {
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let this = self.get_mut();
         let Some(from) = &mut this.from else {
-            return Poll::Ready(None);
+            return Poll::Ready(this.again.pop().map(|data| Ok(Frame::data(data))));
         };
         match Pin::new(&mut *from).poll_frame(cx) {
             Poll::Pending => match this.idle.poll(cx) {
@@ -307,6 +343,7 @@ impl http_body::Body for Upload {
                 if let Some(data) = frame.data_ref() {
                     let bytes = this.progress.bytes.get() + data.len() as u64;
                     this.progress.bytes.set(bytes);
+                    this.progress.note(data);
                     if bytes > this.limit {
                         this.progress.too_large.set(true);
                         return Poll::Ready(Some(Err(TooLarge.into())));
@@ -325,12 +362,13 @@ impl http_body::Body for Upload {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.from.as_ref().is_none_or(Incoming::is_end_stream)
+        self.again.is_empty() && self.from.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.from
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), http_body::Body::size_hint)
+        self.from.as_ref().map_or_else(
+            || SizeHint::with_exact(self.again.iter().map(|it| it.len() as u64).sum()),
+            http_body::Body::size_hint,
+        )
     }
 }

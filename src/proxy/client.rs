@@ -8,6 +8,7 @@ use http::HeaderMap;
 use crate::ir::ClientRange;
 
 use super::edge::Pace;
+use super::listen::Counted;
 use super::table::contains;
 
 /// A client's connection.
@@ -18,6 +19,8 @@ pub(super) struct Client {
     pub(super) tls: bool,
     /// The subject of its certificate.
     pub(super) subject: Option<Arc<str>>,
+    /// It is counted as long as anything of it is open.
+    pub(super) _counted: Counted,
     /// What it is doing; none over HTTP/2.
     pub(super) pace: Option<Arc<Pace>>,
 }

@@ -1,5 +1,6 @@
 //! The client's side of an HTTP/1 connection as bytes: how long a head takes, and what RFC 9112 forbids that hyper would let pass.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,9 +9,13 @@ use std::task::{Context, Poll, Waker};
 
 use std::sync::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::clock;
 use super::framing::{Framing, Verdict};
+
+/// How long a client may go on sending after the last answer.
+const LINGER: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What a connection is doing, for the sweep that ends slow ones. Times are milliseconds of [`clock::now`]; 0 is none.
 #[derive(Debug, Default)]
@@ -138,6 +143,10 @@ pub(super) struct Edge<T> {
     framing: Framing,
     /// Bytes after a head that asks for an upgrade: hyper must not take them for a next request.
     held: Vec<u8>,
+    /// Bytes that may go on and did not fit.
+    ready: Vec<u8>,
+    /// Until when what a client still sends is let go after the last answer.
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> Edge<T> {
@@ -148,6 +157,8 @@ impl<T> Edge<T> {
             pace,
             framing: Framing::new(head_limit),
             held: Vec::new(),
+            ready: Vec::new(),
+            linger: None,
         }
     }
 
@@ -167,66 +178,80 @@ impl<T: AsyncRead + Unpin> AsyncRead for Edge<T> {
         if this.pace.is_over() {
             return Poll::Ready(Ok(()));
         }
-        if let Some(bad) = this.framing.refused() {
+        if this.ready.is_empty()
+            && let Some(bad) = this.framing.refused()
+        {
             // hyper answers what it cannot read, with the status that fits, and closes.
-            let bytes = bad.bait();
-            let fits = bytes.len().min(buf.remaining());
-            buf.put_slice(&bytes[..fits]);
-            return Poll::Ready(Ok(()));
+            this.ready = bad.bait().to_vec();
         }
-        if this.framing.is_held() {
+        if this.ready.is_empty() && this.framing.is_held() {
             if !this.pace.released.swap(false, Relaxed) {
                 this.pace.wait(cx);
                 return Poll::Pending;
             }
             this.framing.release();
         }
-        let before = buf.filled().len();
-        if this.held.is_empty() {
-            match Pin::new(&mut this.inner).poll_read(cx, buf) {
-                Poll::Pending => {
-                    this.pace.wait(cx);
-                    return Poll::Pending;
+        loop {
+            if !this.ready.is_empty() {
+                take(&mut this.ready, buf);
+                return Poll::Ready(Ok(()));
+            }
+            let before = buf.filled().len();
+            if this.held.is_empty() {
+                match Pin::new(&mut this.inner).poll_read(cx, buf) {
+                    Poll::Pending => {
+                        this.pace.wait(cx);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Ready(Ok(())) => {}
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(())) => {}
+            } else {
+                take(&mut this.held, buf);
             }
-        } else {
-            let fits = this.held.len().min(buf.remaining());
-            buf.put_slice(&this.held[..fits]);
-            this.held.drain(..fits);
-        }
-        let came = &buf.filled()[before..];
-        if came.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
-        this.pace.read.fetch_add(came.len() as u64, Relaxed);
-        let verdict = this.framing.watch(came);
-        if this.framing.is_in_head() {
-            this.pace.begins();
-        }
-        match verdict {
-            Verdict::Pass => {}
-            Verdict::Upgrade { at } => {
-                // Before what is held already, of which these are the first bytes.
-                this.held.splice(..0, came[at..].iter().copied());
-                buf.set_filled(before + at);
+            let came = &buf.filled()[before..];
+            if came.is_empty() {
+                return Poll::Ready(Ok(()));
             }
-            Verdict::Refuse { at } => {
-                buf.set_filled(before + at);
-                if at == 0 {
-                    // Nothing good came before it: a read of no bytes would be the end.
-                    let bytes = this.framing.refused().map_or(&b""[..], |bad| bad.bait());
-                    let fits = bytes.len().min(buf.remaining());
-                    buf.put_slice(&bytes[..fits]);
+            this.pace.read.fetch_add(came.len() as u64, Relaxed);
+            let verdict = this.framing.watch(came);
+            if this.framing.is_in_head() {
+                this.pace.begins();
+            }
+            let at = match verdict {
+                Verdict::Pass { at } | Verdict::Refuse { at } => at,
+                Verdict::Upgrade { at } => {
+                    // Before what is held already, of which these are the first bytes.
+                    this.held.splice(..0, came[at..].iter().copied());
+                    at
                 }
+            };
+            this.ready = this.framing.kept();
+            if this.ready.is_empty() {
+                buf.set_filled(before + at);
+            } else {
+                this.ready.extend_from_slice(&came[..at]);
+                buf.set_filled(before);
+            }
+            if let (Some(bad), true) = (this.framing.refused(), at == 0 && this.ready.is_empty()) {
+                // Nothing good came before it: a read of no bytes would be the end.
+                this.ready = bad.bait().to_vec();
+            }
+            if buf.filled().len() > before {
+                return Poll::Ready(Ok(()));
             }
         }
-        Poll::Ready(Ok(()))
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Edge<T> {
+/// Moves what fits.
+fn take(from: &mut Vec<u8>, buf: &mut ReadBuf<'_>) {
+    let fits = from.len().min(buf.remaining());
+    buf.put_slice(&from[..fits]);
+    from.drain(..fits);
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -243,7 +268,27 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Edge<T> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+        let this = self.get_mut();
+        if this.linger.is_none() {
+            let done = Pin::new(&mut this.inner).poll_shutdown(cx)?;
+            if done.is_pending() || this.framing.is_between_requests() || this.pace.is_over() {
+                return done.map(Ok);
+            }
+        }
+        // A request is still on its way: closing now would reset the connection, and take the answer from the client.
+        let until = this.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if until.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut rest = [0; 4096];
+        loop {
+            let mut buf = ReadBuf::new(&mut rest);
+            match Pin::new(&mut this.inner).poll_read(cx, &mut buf) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+            }
+        }
     }
 
     fn poll_write_vectored(

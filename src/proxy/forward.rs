@@ -102,18 +102,12 @@ pub(super) async fn forward(
         .as_ref()
         .and_then(|sticky| sticky.sent(&parts.headers));
     let limit = route.body.value.map_or(u64::MAX, |size| size.as_bytes());
-    let announced = length(&parts.headers);
-    if announced.is_some_and(|length| length > limit) {
-        return refused(StatusCode::PAYLOAD_TOO_LARGE);
-    }
     let target = outgoing::target(scene, &passage);
     outgoing::prepare(scene, &passage, share, &mut parts.headers);
-    let idempotent = is_idempotent(&parts.method) && hyper::body::Body::is_end_stream(&body);
-    let mut further = match (&share.retries.value, idempotent) {
-        (Some(retries), true) => retries.attempts,
+    let mut further = match &share.retries.value {
+        Some(retries) if is_idempotent(&parts.method) => retries.attempts,
         _ => 0,
     };
-    let mut body = Some(body);
     if let Some(upgrade) = upgrade {
         let handshake = switch::Handshake {
             scene,
@@ -128,20 +122,18 @@ pub(super) async fn forward(
         };
         return switch::switch(handshake, record).await;
     }
+    let progress = Rc::new(Progress::default());
+    if further > 0 {
+        progress.keep();
+    }
+    let mut upload = Upload::new(body, limit, ready.idle, Rc::clone(&progress));
     loop {
         let reached = match reach(&mut way).await {
             Ok(reached) => reached,
             Err(status) => return refused(status),
         };
         record.server(id, reached.server);
-        let progress = Rc::new(Progress::default());
-        let upload = match body.take() {
-            Some(body) => Upload::new(body, limit, ready.idle, Rc::clone(&progress)),
-            None => {
-                progress.done.set(true);
-                Upload::empty()
-            }
-        };
+        upstream.requests.increment(1);
         let request = outgoing::request(
             scene,
             &reached.sender,
@@ -162,11 +154,9 @@ pub(super) async fn forward(
         .await;
         let (mut answer, keep) = match came {
             Ok(came) => came,
-            Err(Failed::Stale)
-                if !fresh && (idempotent || progress.bytes.get() == 0 && progress.done.get()) =>
-            {
-                // The server closed a kept connection meanwhile: nothing of this request was read.
-                way.tried.clear();
+            Err(Failed::Stale(unsent)) if !fresh => {
+                // The server closed a kept connection meanwhile: nothing of this request was sent.
+                upload = unsent.into_body();
                 continue;
             }
             Err(failed) => {
@@ -179,31 +169,25 @@ pub(super) async fn forward(
                 upstream.servers.note(server, false);
                 let after = match failed {
                     Failed::Late => RetryAfter::Timeout,
-                    Failed::Stale | Failed::Broken => RetryAfter::Connect,
+                    Failed::Stale(_) | Failed::Broken => RetryAfter::Connect,
                 };
-                if further > 0 && generation::retries(share, after) {
-                    further -= 1;
-                    way.tried.push(server);
+                if let Some(again) = again(&mut further, after, &mut way, server, &progress) {
+                    upload = again;
                     continue;
                 }
                 return refused(match failed {
                     Failed::Late => StatusCode::GATEWAY_TIMEOUT,
-                    Failed::Stale | Failed::Broken => StatusCode::BAD_GATEWAY,
+                    Failed::Stale(_) | Failed::Broken => StatusCode::BAD_GATEWAY,
                 });
             }
         };
-        let status = answer.status();
-        if further > 0 && generation::retries(share, RetryAfter::Status(status.as_u16())) {
-            upstream
-                .servers
-                .note(server, !matches!(status.as_u16(), 502..=504));
-            further -= 1;
-            way.tried.push(server);
+        let status = answer.status().as_u16();
+        upstream.servers.note(server, !matches!(status, 502..=504));
+        let after = RetryAfter::Status(status);
+        if let Some(again) = again(&mut further, after, &mut way, server, &progress) {
+            upload = again;
             continue;
         }
-        upstream
-            .servers
-            .note(server, !matches!(status.as_u16(), 502..=504));
         if let Some(sticky) = &upstream.sticky {
             sticky.keep(
                 &scene.head,
@@ -225,6 +209,24 @@ pub(super) async fn forward(
         let body = Body::passing(incoming, ready.idle).with_tail(Box::new(tail));
         return (Maker::Server, Response::from_parts(parts, body));
     }
+}
+
+/// The request for another try on another server, if there is to be one.
+fn again(
+    further: &mut u16,
+    after: RetryAfter,
+    way: &mut Way<'_>,
+    server: usize,
+    progress: &Rc<Progress>,
+) -> Option<Upload> {
+    let asked = *further > 0 && generation::retries(way.share, after);
+    if !asked || !way.upstream.servers.has_other(&way.tried, server) {
+        return None;
+    }
+    let kept = progress.whole()?;
+    *further -= 1;
+    way.tried.push(server);
+    Some(Upload::again(kept, Rc::clone(progress)))
 }
 
 fn refused(status: StatusCode) -> (Maker, Response<Body>) {
@@ -286,9 +288,9 @@ async fn reach(way: &mut Way<'_>) -> Result<Reached, StatusCode> {
                 way.upstream.servers.note(server, false);
                 way.tried.push(server);
                 last = match unreached {
-                    Unreached::Refused => StatusCode::SERVICE_UNAVAILABLE,
                     Unreached::Late => StatusCode::GATEWAY_TIMEOUT,
-                    Unreached::Strange => StatusCode::BAD_GATEWAY,
+                    // Nothing was sent, and nobody is left who could take it.
+                    Unreached::Refused | Unreached::Strange => StatusCode::SERVICE_UNAVAILABLE,
                 };
             }
         }
@@ -296,10 +298,9 @@ async fn reach(way: &mut Way<'_>) -> Result<Reached, StatusCode> {
 }
 
 /// Why there is no answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Failed {
-    /// A kept connection was closed before anything was sent.
-    Stale,
+    /// The connection was closed before anything was sent of this.
+    Stale(Box<Request<Upload>>),
     /// The head did not come in time.
     Late,
     /// The server broke off, or said something that is no HTTP.
@@ -340,7 +341,7 @@ async fn exchange(
             let answer = in_time(sender.try_send_request(request), progress, limit)
                 .await?
                 .map_err(|mut error| match error.take_message() {
-                    Some(_) => Failed::Stale,
+                    Some(unsent) => Failed::Stale(Box::new(unsent)),
                     None => Failed::Broken,
                 })?;
             let back = Back {
@@ -355,7 +356,7 @@ async fn exchange(
             let answer = in_time(sender.try_send_request(request), progress, limit)
                 .await?
                 .map_err(|mut error| match error.take_message() {
-                    Some(_) => Failed::Stale,
+                    Some(unsent) => Failed::Stale(Box::new(unsent)),
                     None => Failed::Broken,
                 })?;
             (answer, None)
@@ -423,7 +424,8 @@ fn is_idempotent(method: &Method) -> bool {
     .contains(method)
 }
 
-fn length(headers: &HeaderMap) -> Option<u64> {
+/// How long a request's body says it is.
+pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
     headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value: &HeaderValue| value.to_str().ok()?.parse().ok())

@@ -6,8 +6,11 @@ use memchr::memchr_iter;
 /// What the bytes of a read are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
-    /// They may go on.
-    Pass,
+    /// They may go on, but for the start of a head that is not complete, which is kept.
+    Pass {
+        /// The first byte that is kept.
+        at: usize,
+    },
     /// A head that asks for an upgrade ends before `at`; what follows is held back.
     Upgrade {
         /// The first byte that is held back.
@@ -67,6 +70,8 @@ pub(super) struct Framing {
     head_limit: usize,
     /// A head whose end has not come.
     partial: Vec<u8>,
+    /// The start of a head that came earlier than its end: it goes on first.
+    kept: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,7 +111,18 @@ impl Framing {
             state: State::Head,
             head_limit,
             partial: Vec::new(),
+            kept: Vec::new(),
         }
+    }
+
+    /// What came before and goes on before what [`Framing::watch`] has just seen.
+    pub(super) fn kept(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Whether the last byte ended a request, or none has come.
+    pub(super) fn is_between_requests(&self) -> bool {
+        self.state == State::Head && self.partial.is_empty()
     }
 
     /// Whether a head has begun and is not complete.
@@ -142,7 +158,7 @@ impl Framing {
                 State::Head => {
                     let begun = self.partial.len();
                     let (length, end) = match self.head(&bytes[at..]) {
-                        Step::More => return Verdict::Pass,
+                        Step::More => return Verdict::Pass { at },
                         Step::Bad(bad) => {
                             self.state = State::Refused(bad);
                             return Verdict::Refuse { at };
@@ -151,7 +167,9 @@ impl Framing {
                     };
                     at += length - begun;
                     self.state = end;
-                    self.partial = Vec::new();
+                    if begun > 0 {
+                        self.kept = std::mem::take(&mut self.partial);
+                    }
                     if end == State::Held {
                         return Verdict::Upgrade { at };
                     }
@@ -178,7 +196,7 @@ impl Framing {
                 State::Refused(_) => return Verdict::Refuse { at },
             }
         }
-        Verdict::Pass
+        Verdict::Pass { at }
     }
 
     fn head(&mut self, bytes: &[u8]) -> Step {
@@ -375,7 +393,7 @@ mod tests {
         whole.watch(text.as_bytes());
         let mut pieces = Framing::new(1024);
         for byte in text.as_bytes().chunks(1) {
-            if pieces.watch(byte) != Verdict::Pass {
+            if !matches!(pieces.watch(byte), Verdict::Pass { .. }) {
                 break;
             }
         }
@@ -434,6 +452,22 @@ mod tests {
     }
 
     #[test]
+    fn a_head_goes_on_when_it_is_complete() {
+        let mut framing = Framing::new(1024);
+        let first = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HT";
+        assert_eq!(
+            framing.watch(first),
+            Verdict::Pass {
+                at: first.len() - 9
+            }
+        );
+        assert_eq!(framing.watch(b"TP/1.1\r\n"), Verdict::Pass { at: 0 });
+        assert_eq!(framing.watch(b"Host: a\r\n\r\n"), Verdict::Pass { at: 11 });
+        assert_eq!(framing.kept(), b"GET /b HTTP/1.1\r\n");
+        assert!(framing.kept().is_empty());
+    }
+
+    #[test]
     fn what_follows_an_upgrade_is_held() {
         let head = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n";
         let mut framing = Framing::new(1024);
@@ -441,9 +475,7 @@ mod tests {
         assert_eq!(verdict, Verdict::Upgrade { at: head.len() });
         assert!(framing.is_held());
         framing.release();
-        assert_eq!(
-            framing.watch(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
-            Verdict::Pass
-        );
+        let next = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(framing.watch(next), Verdict::Pass { at: next.len() });
     }
 }

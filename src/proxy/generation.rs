@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::metrics::Counter;
 use aws_lc_rs::hmac;
 use http::HeaderValue;
 use rustls::ServerConfig;
 
 use crate::ir::{Balance, Gateway, HashKey, PathRewrite, RetryAfter, Share, regex::matcher};
 
-use super::clock;
 use super::fault::Fault;
 use super::guard::{self, Fetched};
 use super::limit::{Bucket, Buckets, Counts};
@@ -21,6 +21,7 @@ use super::table::Table;
 use super::tls::{self, Towards};
 use super::tunnel::Rules;
 use super::value::Changes;
+use super::{clock, metrics};
 
 /// A spec as it is served.
 pub(super) struct Generation {
@@ -58,6 +59,8 @@ pub(super) struct Upstream {
     pub(super) sticky: Option<Arc<Sticky>>,
     /// TLS.
     pub(super) tls: Option<Towards>,
+    /// Requests that were sent.
+    pub(super) requests: Counter,
     /// What the next server is chosen by.
     pub(super) key: Option<HashKey>,
 }
@@ -73,7 +76,7 @@ pub(super) struct Route {
     /// Whether a change to answers asks for the request's headers.
     pub(super) keeps_headers: bool,
     /// Its rate, shared with routes of the same bucket.
-    pub(super) buckets: Option<Arc<Buckets>>,
+    pub(super) buckets: Option<(Bucket, Arc<Buckets>)>,
     /// What may be open at once.
     pub(super) counts: Option<Arc<Counts>>,
     /// The regex of its rewrite.
@@ -130,9 +133,16 @@ impl Generation {
                     .map_err(|fault| faults.push(fault))
                     .ok()
             });
+            let sticky = Sticky::new(
+                upstream,
+                &servers.list,
+                key,
+                known.and_then(|known| known.sticky.as_deref()),
+            );
             upstreams.push(Upstream {
                 servers: Arc::new(servers),
-                sticky: Sticky::new(upstream, key).map(Arc::new),
+                sticky: sticky.map(Arc::new),
+                requests: metrics::upstream(&upstream.name),
                 tls,
                 key: match &upstream.balance.value {
                     Balance::Hash(key) => Some(key.clone()),
@@ -190,17 +200,13 @@ fn routes(gateway: &Gateway, before: Option<&Generation>) -> Vec<Route> {
                             && known.per.value == limit.per.value
                     })
                 });
-                let fresh = || match same.and_then(|(_, ready)| ready.buckets.clone()) {
-                    Some(buckets) => buckets,
-                    None => {
-                        let bucket = Bucket::new(limit.rate.value, limit.burst.value);
-                        Arc::new(Buckets::new(bucket))
-                    }
-                };
-                match &limit.bucket {
+                let known = same.and_then(|(_, ready)| ready.buckets.as_ref());
+                let fresh = || known.map_or_else(Arc::default, |(_, known)| Arc::clone(known));
+                let buckets = match &limit.bucket {
                     Some(name) => Arc::clone(shared.entry(&name.value).or_insert_with(fresh)),
                     None => fresh(),
-                }
+                };
+                (Bucket::new(limit.rate.value, limit.burst.value), buckets)
             });
             let counts = route.connections.as_ref().map(|limit| {
                 let same = known.filter(|(known, _)| {
@@ -237,7 +243,11 @@ fn routes(gateway: &Gateway, before: Option<&Generation>) -> Vec<Route> {
                         age: it.max_duration.value.map_or(0, |time| time.as_millis()),
                         ping: it.ping.value.map_or(0, |time| time.as_millis()),
                         longest: it.max_message.value.map(|size| size.as_bytes()),
-                        messages: it.messages.value.map(|rate| Bucket::new(rate, 0)),
+                        // As many as the rate names may come at once.
+                        messages: it
+                            .messages
+                            .value
+                            .map(|rate| Bucket::new(rate, rate.count - 1)),
                         frames: true,
                     }),
                 response_time: clock::of(route.response.value),

@@ -1,9 +1,11 @@
 //! Active checks and names looked up again, on a thread of their own: what they find, every worker reads.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hickory_resolver::config::{NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use http::header::{self, HeaderValue};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
@@ -14,7 +16,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
-use crate::ir::{Address, Check, Health};
+use crate::ir::{Address, Check, Gateway, Health};
 
 use super::generation::Generation;
 use super::guard;
@@ -64,13 +66,41 @@ pub(super) fn start(generation: &Arc<Generation>, resolver: &Resolver) -> Vec<Jo
 /// Asks for addresses.
 pub(super) type Resolver = Arc<hickory_resolver::TokioResolver>;
 
-/// The resolver of this machine.
+/// The resolver that the spec names, else that of this machine.
 ///
 /// # Errors
 /// A sentence, if its settings cannot be read.
-pub(super) fn resolver() -> Result<Resolver, String> {
-    let builder = hickory_resolver::TokioResolver::builder_tokio().map_err(|it| it.to_string())?;
+pub(super) fn resolver(gateway: &Gateway) -> Result<Resolver, String> {
+    let mut builder = match &gateway.rooms.proxy.resolvers {
+        None => hickory_resolver::TokioResolver::builder_tokio().map_err(|it| it.to_string())?,
+        Some(named) => {
+            let mut config = ResolverConfig::default();
+            for name in &named.value {
+                config.add_name_server(name_server(name)?);
+            }
+            hickory_resolver::TokioResolver::builder_with_config(
+                config,
+                TokioRuntimeProvider::default(),
+            )
+        }
+    };
+    // Each upstream says how often it wants to know.
+    builder.options_mut().cache_size = 0;
     builder.build().map(Arc::new).map_err(|it| it.to_string())
+}
+
+/// `127.0.0.53`, with or without a port.
+fn name_server(name: &str) -> Result<NameServerConfig, String> {
+    let (ip, port) = match (name.parse::<IpAddr>(), name.parse::<SocketAddr>()) {
+        (Ok(ip), _) => (ip, None),
+        (_, Ok(address)) => (address.ip(), Some(address.port())),
+        _ => return Err(format!("`{name}` is no address of a DNS server")),
+    };
+    let mut server = NameServerConfig::udp_and_tcp(ip);
+    for connection in &mut server.connections {
+        connection.port = port.unwrap_or(connection.port);
+    }
+    Ok(server)
 }
 
 /// Addresses of a host, `localhost` and literal ones without asking.

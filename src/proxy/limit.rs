@@ -58,19 +58,19 @@ impl Bucket {
         }
     }
 
-    /// A bucket that is full now.
+    /// A bucket from which nothing was taken.
     pub(super) fn fill(self) -> Tokens {
         Tokens {
-            left: self.capacity,
+            taken: 0.0,
             at: clock::now(),
         }
     }
 }
 
-/// What a bucket holds.
+/// What was taken from a bucket. Routes that share it may each have numbers of their own.
 #[derive(Clone, Copy)]
 pub(super) struct Tokens {
-    left: f64,
+    taken: f64,
     at: u64,
 }
 
@@ -81,54 +81,46 @@ impl Tokens {
     /// How many milliseconds until there is one.
     pub(super) fn take(&mut self, bucket: Bucket) -> Result<(), u64> {
         self.refill(bucket);
-        if self.left >= 1.0 {
-            self.left -= 1.0;
+        let over = self.taken + 1.0 - bucket.capacity;
+        if over <= 0.0 {
+            self.taken += 1.0;
             Ok(())
         } else {
-            Err(((1.0 - self.left) / bucket.rate).ceil() as u64)
+            Err((over / bucket.rate).ceil() as u64)
         }
     }
 
     fn refill(&mut self, bucket: Bucket) {
         let now = clock::now();
         let gained = now.saturating_sub(self.at) as f64 * bucket.rate;
-        self.left = (self.left + gained).min(bucket.capacity);
+        self.taken = (self.taken - gained).max(0.0);
         self.at = now;
     }
 }
 
-/// Buckets by key. One for all workers.
+/// What was taken, by key. One for all workers, and for routes that count together.
+#[derive(Default)]
 pub(super) struct Buckets {
-    bucket: Bucket,
     tokens: Mutex<HashMap<Key, Tokens>>,
 }
 
 impl Buckets {
-    /// No bucket yet.
-    pub(super) fn new(bucket: Bucket) -> Self {
-        Self {
-            bucket,
-            tokens: Mutex::default(),
-        }
-    }
-
     /// Takes a token of this key.
     ///
     /// # Errors
     /// How many whole seconds until there is one, at least 1.
-    pub(super) fn take(&self, key: Key) -> Result<(), u64> {
+    pub(super) fn take(&self, key: Key, bucket: Bucket) -> Result<(), u64> {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         if tokens.len() >= MANY && !tokens.contains_key(&key) {
-            let bucket = self.bucket;
             tokens.retain(|_, tokens| {
                 tokens.refill(bucket);
-                tokens.left < bucket.capacity
+                tokens.taken > 0.0
             });
         }
         tokens
             .entry(key)
-            .or_insert_with(|| self.bucket.fill())
-            .take(self.bucket)
+            .or_insert_with(|| bucket.fill())
+            .take(bucket)
             .map_err(|wait| wait.div_ceil(1000).max(1))
     }
 }

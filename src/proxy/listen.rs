@@ -93,7 +93,7 @@ impl Listening {
 }
 
 /// A connection that is counted.
-struct Counted {
+pub(super) struct Counted {
     worker: Rc<Worker>,
     open: Arc<AtomicU32>,
 }
@@ -149,7 +149,7 @@ async fn converse(
     mut tcp: TcpStream,
     peer: SocketAddr,
     id: ListenerId,
-    _counted: Counted,
+    counted: Counted,
 ) -> io::Result<()> {
     let local = worker.local();
     let listener = local.generation.gateway.listener(id);
@@ -188,6 +188,7 @@ async fn converse(
         peer: from.to_canonical(),
         tls: ready.tls.is_some(),
         subject,
+        _counted: counted,
         pace: None,
     };
     drop(local);

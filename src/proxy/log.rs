@@ -86,7 +86,7 @@ impl Record {
                 .map(|query| redact(query, &log.redact_query.value)),
             version: head.version,
             agent: text(header::USER_AGENT),
-            referer: text(header::REFERER),
+            referer: redact_url(&text(header::REFERER), &log.redact_query.value),
             status: StatusCode::OK,
             bytes_in: headers
                 .iter()
@@ -317,6 +317,14 @@ fn redact(query: &str, names: &[String]) -> String {
         })
         .collect();
     pairs.join("&")
+}
+
+/// The same for a URL.
+fn redact_url(url: &str, names: &[String]) -> String {
+    match url.split_once('?') {
+        Some((before, query)) => format!("{before}?{}", redact(query, names)),
+        None => url.to_owned(),
+    }
 }
 
 const fn protocol(version: Version) -> &'static str {

@@ -42,6 +42,10 @@ pub(super) fn install() -> Result<PrometheusHandle, String> {
         "wsgen_limited_total",
         "Requests refused by a limit, by route and limit."
     );
+    describe_counter!(
+        "wsgen_upstream_requests_total",
+        "Requests sent to servers, each try of one, by upstream."
+    );
     describe_gauge!("wsgen_tunnels_open", "Tunnels that are open.");
     describe_counter!("wsgen_tunnels_opened_total", "Tunnels that were opened.");
     describe_counter!("wsgen_tunnels_closed_total", "Tunnels that ended, by why.");
@@ -62,6 +66,11 @@ pub(super) fn install() -> Result<PrometheusHandle, String> {
         "Client connections that are open."
     );
     Ok(handle)
+}
+
+/// Requests that were sent to an upstream's servers.
+pub(super) fn upstream(name: &str) -> Counter {
+    counter!("wsgen_upstream_requests_total", "upstream" => name.to_owned())
 }
 
 /// What a route counts.

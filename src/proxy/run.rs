@@ -93,13 +93,6 @@ async fn steer(source: &mut dyn Source) -> io::Result<Outcome> {
             return Ok(Outcome::Refused);
         }
     };
-    let resolver = match health::resolver() {
-        Ok(resolver) => resolver,
-        Err(why) => {
-            source.say(&format!("names cannot be looked up: {why}"));
-            return Ok(Outcome::Refused);
-        }
-    };
     let key = fresh_key()?;
     let Some(gateway) = source.load() else {
         return Ok(Outcome::Refused);
@@ -109,6 +102,13 @@ async fn steer(source: &mut dyn Source) -> io::Result<Outcome> {
         Ok(generation) => Arc::new(generation),
         Err(faults) => {
             source.tell(faults);
+            return Ok(Outcome::Refused);
+        }
+    };
+    let resolver = match health::resolver(&generation.gateway) {
+        Ok(resolver) => resolver,
+        Err(why) => {
+            source.say(&format!("error: names cannot be looked up: {why}"));
             return Ok(Outcome::Refused);
         }
     };
@@ -149,6 +149,14 @@ async fn steer(source: &mut dyn Source) -> io::Result<Outcome> {
                     Err(faults) => {
                         source.tell(faults);
                         source.say("reload refused: the spec cannot be served; the old one goes on");
+                        continue;
+                    }
+                };
+                let resolver = match health::resolver(&next.gateway) {
+                    Ok(resolver) => resolver,
+                    Err(why) => {
+                        source.say(&format!("error: names cannot be looked up: {why}"));
+                        source.say("reload refused: names cannot be looked up; the old spec goes on");
                         continue;
                     }
                 };

@@ -149,6 +149,9 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
     let guarded = guard_in(&scene, entry, &mut parts.headers, &mut known, tunnels).await;
     let (maker, mut answer) = match guarded {
         Err(refused) => (Maker::Proxy, *refused),
+        Ok(_) if is_too_large(route, &parts.headers) => {
+            (Maker::Proxy, plain(StatusCode::PAYLOAD_TOO_LARGE))
+        }
         Ok(counted) => match &route.action {
             Action::Redirect(to) => (
                 Maker::Proxy,
@@ -198,6 +201,14 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
     Ok(record.along(answer))
 }
 
+/// Whether a body says that it is larger than it may be; of others it is seen on their way.
+fn is_too_large(route: &crate::ir::Route, headers: &http::HeaderMap) -> bool {
+    let limit = route.body.value.map(|size| size.as_bytes());
+    limit
+        .zip(forward::length(headers))
+        .is_some_and(|(limit, length)| length > limit)
+}
+
 /// The guards; what is counted while the request is open.
 async fn guard_in(
     scene: &Scene,
@@ -212,10 +223,10 @@ async fn guard_in(
     if let Some(refused) = guard::refusal(route, &scene.head, headers, tunnels) {
         return Err(Box::new(refused));
     }
-    if let (Some(limit), Some(buckets)) = (&route.requests, &ready.buckets)
+    if let (Some(limit), Some((bucket, buckets))) = (&route.requests, &ready.buckets)
         && !super::table::contains(&limit.exempt.value, scene.head.client)
         && let Some(key) = Key::of(&limit.per.value, &scene.head, headers)
-        && let Err(wait) = buckets.take(key)
+        && let Err(wait) = buckets.take(key, *bucket)
     {
         ready.counters.limited("requests");
         let mut answer = plain(StatusCode::TOO_MANY_REQUESTS);

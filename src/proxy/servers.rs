@@ -195,6 +195,12 @@ impl Servers {
         }
         None
     }
+    /// Whether a server is well that was not tried, nor is this one.
+    pub(super) fn has_other(&self, tried: &[usize], this: usize) -> bool {
+        let now = clock::now();
+        let mut others = (0..self.list.len()).filter(|at| *at != this && !tried.contains(at));
+        others.any(|at| self.list[at].is_well(now))
+    }
 
     fn take(&self, at: usize) -> Option<Open> {
         let server = &self.list[at];

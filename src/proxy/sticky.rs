@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::hmac;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -10,6 +10,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use crate::ir::{SameSite, Secure, Stickiness, StickyCookie, Upstream};
 
 use super::head::{Head, cookie};
+use super::servers::Server;
 use super::{clock, hex};
 
 /// How many choices are remembered per upstream at most: then unused ones go, else any.
@@ -29,16 +30,23 @@ pub(super) enum Sticky {
         /// The cookie's name.
         name: String,
         /// What is remembered, by value.
-        memory: Memory<String>,
+        memory: Arc<Memory<String>>,
+        /// The servers as they are now.
+        servers: Vec<Arc<Server>>,
     },
     /// By the client's address.
-    Source(Memory<IpAddr>),
+    Source {
+        /// What is remembered, by address.
+        memory: Arc<Memory<IpAddr>>,
+        /// The servers as they are now.
+        servers: Vec<Arc<Server>>,
+    },
 }
 
 /// Choices that are forgotten when nobody uses them.
 pub(super) struct Memory<K> {
     ttl: u64,
-    choices: Mutex<HashMap<K, (usize, u64)>>,
+    choices: Mutex<HashMap<K, (Arc<Server>, u64)>>,
 }
 
 impl<K: std::hash::Hash + Eq + Clone> Memory<K> {
@@ -49,7 +57,7 @@ impl<K: std::hash::Hash + Eq + Clone> Memory<K> {
         }
     }
 
-    fn get(&self, key: &K) -> Option<usize> {
+    fn get(&self, key: &K, servers: &[Arc<Server>]) -> Option<usize> {
         let mut choices = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock::now();
         let (server, used) = choices.get_mut(key)?;
@@ -58,10 +66,10 @@ impl<K: std::hash::Hash + Eq + Clone> Memory<K> {
             return None;
         }
         *used = now;
-        Some(*server)
+        servers.iter().position(|it| Arc::ptr_eq(it, server))
     }
 
-    fn set(&self, key: K, server: usize) {
+    fn set(&self, key: K, server: &Arc<Server>) {
         let mut choices = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock::now();
         if choices.len() >= MOST {
@@ -72,13 +80,18 @@ impl<K: std::hash::Hash + Eq + Clone> Memory<K> {
                 any.map(|key| choices.remove(&key));
             }
         }
-        choices.insert(key, (server, now));
+        choices.insert(key, (Arc::clone(server), now));
     }
 }
 
 impl Sticky {
-    /// How an upstream keeps its clients; `key` authenticates cookies.
-    pub(super) fn new(upstream: &Upstream, key: &hmac::Key) -> Option<Self> {
+    /// How an upstream keeps its clients; `key` authenticates cookies. What `before` remembers is not forgotten.
+    pub(super) fn new(
+        upstream: &Upstream,
+        servers: &[Arc<Server>],
+        key: &hmac::Key,
+        before: Option<&Self>,
+    ) -> Option<Self> {
         Some(match upstream.stickiness.as_ref()? {
             Stickiness::Cookie(cookie) => Self::Cookie {
                 cookie: cookie.clone(),
@@ -93,9 +106,27 @@ impl Sticky {
             },
             Stickiness::AppCookie { name, ttl } => Self::App {
                 name: name.value.clone(),
-                memory: Memory::new(ttl.value),
+                memory: match before {
+                    Some(Self::App {
+                        name: known,
+                        memory,
+                        ..
+                    }) if *known == name.value && memory.ttl == ttl.value.as_millis() => {
+                        Arc::clone(memory)
+                    }
+                    _ => Arc::new(Memory::new(ttl.value)),
+                },
+                servers: servers.to_vec(),
             },
-            Stickiness::Source { ttl, .. } => Self::Source(Memory::new(ttl.value)),
+            Stickiness::Source { ttl, .. } => Self::Source {
+                memory: match before {
+                    Some(Self::Source { memory, .. }) if memory.ttl == ttl.value.as_millis() => {
+                        Arc::clone(memory)
+                    }
+                    _ => Arc::new(Memory::new(ttl.value)),
+                },
+                servers: servers.to_vec(),
+            },
         })
     }
 
@@ -109,8 +140,12 @@ impl Sticky {
                 let value = cookie(headers, &set.name.value)?;
                 values.iter().position(|known| known == value)
             }
-            Self::App { name, memory } => memory.get(&cookie(headers, name)?.to_owned()),
-            Self::Source(memory) => memory.get(&head.client),
+            Self::App {
+                name,
+                memory,
+                servers,
+            } => memory.get(&cookie(headers, name)?.to_owned(), servers),
+            Self::Source { memory, servers } => memory.get(&head.client, servers),
         }
     }
 
@@ -134,23 +169,27 @@ impl Sticky {
                     answer.append(header::SET_COOKIE, value);
                 }
             }
-            Self::App { name, memory } => {
+            Self::App {
+                name,
+                memory,
+                servers,
+            } => {
                 let given = answer.get_all(header::SET_COOKIE).iter().find_map(|line| {
                     let (known, rest) = line.to_str().ok()?.split_once('=')?;
                     let value = rest.split(';').next().unwrap_or_default().trim();
                     (known.trim() == name && !value.is_empty()).then(|| value.to_owned())
                 });
                 if let Some(value) = given {
-                    memory.set(value, server);
+                    memory.set(value, &servers[server]);
                 } else if let Some(sent) = sent
                     && kept.is_some_and(|kept| kept != server)
                 {
-                    memory.set(sent.to_owned(), server);
+                    memory.set(sent.to_owned(), &servers[server]);
                 }
             }
-            Self::Source(memory) => {
+            Self::Source { memory, servers } => {
                 if kept != Some(server) {
-                    memory.set(head.client, server);
+                    memory.set(head.client, &servers[server]);
                 }
             }
         }
@@ -160,7 +199,7 @@ impl Sticky {
     pub(super) fn sent(&self, headers: &HeaderMap) -> Option<String> {
         match self {
             Self::App { name, .. } => cookie(headers, name).map(str::to_owned),
-            Self::Cookie { .. } | Self::Source(_) => None,
+            Self::Cookie { .. } | Self::Source { .. } => None,
         }
     }
 }

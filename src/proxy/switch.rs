@@ -16,6 +16,7 @@ use crate::ir::Share;
 
 use super::answer::{Maker, bare, plain};
 use super::body::{Body, Tail, Upload};
+use super::client::Client;
 use super::clock;
 use super::connect::Unreached;
 use super::edge::Edge;
@@ -108,16 +109,18 @@ pub(super) async fn switch(
                 upstream.servers.note(server, false);
                 tried.push(server);
                 last = match unreached {
-                    Unreached::Refused => StatusCode::SERVICE_UNAVAILABLE,
                     Unreached::Late => StatusCode::GATEWAY_TIMEOUT,
-                    Unreached::Strange => StatusCode::BAD_GATEWAY,
+                    // Nothing was sent, and nobody is left who could take it.
+                    Unreached::Refused | Unreached::Strange => StatusCode::SERVICE_UNAVAILABLE,
                 };
                 continue;
             }
         };
         record.server(id, server);
+        upstream.requests.increment(1);
         let came = ask(&handshake, &mut sender, server, limit).await;
-        let again = |after| further > 0 && generation::retries(handshake.share, after);
+        let other = upstream.servers.has_other(&tried, server);
+        let again = |after| further > 0 && other && generation::retries(handshake.share, after);
         let mut answer = match came {
             Ok(answer) => answer,
             Err(late) => {
@@ -198,6 +201,7 @@ pub(super) async fn switch(
             from_server,
             over_h2,
             sender,
+            client: Rc::clone(&scene.client),
         };
         let held = (open, handshake.passage.counted);
         let ended = record.tunnel();
@@ -289,6 +293,8 @@ struct Joining {
     from_server: OnUpgrade,
     over_h2: bool,
     sender: http1::SendRequest<Upload>,
+    /// It counts as long as its tunnel is open.
+    client: Rc<Client>,
 }
 
 impl Joining {
@@ -298,6 +304,7 @@ impl Joining {
         let (server, early_down) = raw(server)?;
         let client = self.from_client.await.ok()?;
         let watch = self.watch;
+        let _counted = self.client;
         let _registered = self.worker.watch(&watch);
         if self.over_h2 {
             let client = TokioIo::new(client);

@@ -24,6 +24,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// The log is written before it is this long.
 const LOG: usize = 32 * 1024;
 
+/// How long tunnels may take to say goodbye at the very end, in milliseconds.
+const GOODBYE: u64 = 300;
+
 /// What a worker is told.
 pub(super) enum Order {
     /// Serve this spec from now on, on these sockets.
@@ -95,7 +98,7 @@ impl Worker {
         self.tunnels.borrow_mut().push(Rc::downgrade(watch));
         self.shared.tunnels.fetch_add(1, Relaxed);
         metrics::tunnel_opened();
-        if self.draining.get() {
+        if self.draining.get() && self.spread_time().is_some() {
             watch.end(End::Drain);
         }
         Registered {
@@ -165,34 +168,54 @@ impl Worker {
         self.spread(gone);
     }
 
-    /// Ends tunnels, spread over `runtime.drain.spread`.
+    fn spread_time(&self) -> Option<Duration> {
+        let runtime = &self.local().generation.gateway.runtime;
+        runtime.drain_spread.value.map(clock::of)
+    }
+
+    /// Ends tunnels, spread over `runtime.drain.spread`; without it they live on until the drain's end.
     fn spread(self: &Rc<Self>, tunnels: Vec<Rc<Watch>>) {
-        let spread = self.local().generation.gateway.runtime.drain_spread.value;
-        let Some(spread) = spread.map(clock::of) else {
-            for watch in tunnels {
-                watch.end(End::Drain);
-            }
-            return;
-        };
+        let runtime = &self.local().generation.gateway.runtime;
+        let limit = clock::of(runtime.drain_timeout.value);
+        let spread = self.spread_time();
         let count = tunnels.len().max(1) as u32;
         spawn_local(async move {
+            if spread.is_none() {
+                tokio::time::sleep(limit).await;
+            }
             for watch in tunnels {
                 watch.end(End::Drain);
-                tokio::time::sleep(spread / count).await;
+                if let Some(spread) = spread {
+                    tokio::time::sleep(spread / count).await;
+                }
             }
         });
+    }
+
+    fn open_tunnels(&self) -> Vec<Rc<Watch>> {
+        let tunnels = self.tunnels.borrow();
+        tunnels.iter().filter_map(Weak::upgrade).collect()
     }
 
     fn drain(self: &Rc<Self>) {
         self.draining.set(true);
         self.over.send_replace(true);
-        let tunnels = self
-            .tunnels
-            .borrow()
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect();
-        self.spread(tunnels);
+        let tunnels = self.open_tunnels();
+        // At the drain's end everything ends: nobody has to wait for that.
+        if self.spread_time().is_some() {
+            self.spread(tunnels);
+        }
+    }
+
+    /// Ends what is left, and gives it a moment to say so.
+    async fn end(&self) {
+        for watch in self.open_tunnels() {
+            watch.end(End::Drain);
+        }
+        let until = clock::now() + GOODBYE;
+        while !self.open_tunnels().is_empty() && clock::now() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
@@ -246,7 +269,10 @@ pub(super) fn run(
                         listening.stop();
                         worker.drain();
                     }
-                    Some(Order::End) | None => break,
+                    Some(Order::End) | None => {
+                        worker.end().await;
+                        break;
+                    }
                 },
                 _ = tick.tick() => {
                     worker.tick();

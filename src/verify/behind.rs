@@ -32,6 +32,7 @@ pub(super) fn names(gateway: &mut Gateway, places: &Places) -> io::Result<NameSe
         &mut rooms.haproxy.resolvers,
         &mut rooms.caddy.resolvers,
         &mut rooms.envoy.resolvers,
+        &mut rooms.proxy.resolvers,
     ] {
         match room {
             Some(resolvers) => resolvers.value.clone_from(&list),

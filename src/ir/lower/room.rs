@@ -146,9 +146,15 @@ impl Lower<'_> {
             ingress: self.ingress_room(all, spec, routes),
             gateway: self.gateway_room(all, spec, routes),
             worker: self.worker_room(all, spec, routes),
-            proxy: ProxyRoom {
-                room: common!(self, &all.proxy, routes),
-                storage: written(all.proxy.as_ref().and_then(|it| it.value.storage.as_ref())),
+            proxy: {
+                let it = all.proxy.as_ref().map(|it| &it.value);
+                let resolvers = it.and_then(|it| it.resolvers.as_ref());
+                self.check_resolvers(resolvers);
+                ProxyRoom {
+                    room: common!(self, &all.proxy, routes),
+                    storage: written(it.and_then(|it| it.storage.as_ref())),
+                    resolvers: resolvers.map(|list| Set::written(plain(list), list.at)),
+                }
             },
         }
     }

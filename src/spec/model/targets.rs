@@ -306,5 +306,8 @@ room! {
     ProxyRoom {
         /// The folder in which ACME certificates are kept. Default: the user's cache folder.
         storage: At<String>,
+        /// DNS servers for host names of servers. Default: the system's.
+        #[schemars(extend("examples" = [["127.0.0.53"]]))]
+        resolvers: At<Many<At<String>>>,
     }
 }

@@ -24,6 +24,7 @@ pub(super) struct Written<'a> {
     metrics: &'a Option<Metrics>,
     runtime: &'a Runtime,
     storage: &'a Option<Set<String>>,
+    resolvers: &'a Option<Set<Vec<String>>>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +44,7 @@ struct Parts {
     metrics: Option<Metrics>,
     runtime: Runtime,
     storage: Option<Set<String>>,
+    resolvers: Option<Set<Vec<String>>>,
 }
 
 impl<'a> Written<'a> {
@@ -60,6 +62,7 @@ impl<'a> Written<'a> {
             metrics: &gateway.metrics,
             runtime: &gateway.runtime,
             storage: &gateway.rooms.proxy.storage,
+            resolvers: &gateway.rooms.proxy.resolvers,
         }
     }
 }
@@ -84,6 +87,7 @@ pub fn read(text: &str) -> Option<Result<Gateway, String>> {
     Some(gateway.and_then(|parts| {
         let mut rooms = Rooms::unwritten();
         rooms.proxy.storage = parts.storage;
+        rooms.proxy.resolvers = parts.resolvers;
         Gateway::from_parts(Gateway {
             name: parts.name,
             listeners: parts.listeners,

@@ -1,7 +1,7 @@
 //! What the reference proxy does with each feature: everything, but for what is told here. Nothing is decided elsewhere.
 
 use crate::ir::Feature;
-use crate::targets::support::{exact, unsupported};
+use crate::targets::support::{approx, exact, unsupported};
 use crate::targets::{Seen, Support};
 
 /// The version that the tests run.
@@ -13,6 +13,10 @@ pub(super) fn support(feature: Feature) -> Support {
     match feature {
         ListenerHttp3 => {
             unsupported("clients speak HTTP/2 or HTTP/1.1: there is no listener on UDP").seen(SEEN)
+        }
+        DrainTimeout => {
+            approx("a reload ends no tunnel whose route stays: they live on until a stop")
+                .seen(SEEN)
         }
         TlsAcme => unsupported(
             "the certificate is made on the spot, and no client trusts it: no authority is asked",
@@ -136,7 +140,6 @@ pub(super) fn support(feature: Feature) -> Support {
         | RewriteMapLocation
         | ErrorPages
         | ErrorPagesServer
-        | DrainTimeout
         | DrainSpread
         | MaxConnections
         | Files
