@@ -18,7 +18,7 @@ use crate::ir::{Address, Protocol};
 use super::body::Upload;
 use super::generation::Generation;
 use super::servers::Server;
-use super::wire::Stream;
+use super::wire::{self, Stream};
 
 /// Something that sends requests to a server.
 pub(super) enum Sender {
@@ -41,13 +41,18 @@ pub(super) enum Unreached {
 
 struct Kept {
     sender: http1::SendRequest<Upload>,
+    /// How often the server's addresses had changed when it was dialled.
+    moved: u32,
     since: Instant,
 }
+
+/// A connection of HTTP/2, and how often the server's addresses had changed when it was dialled.
+type Shared = (http2::SendRequest<Upload>, u32);
 
 /// A worker's connections to every server of every upstream of a generation.
 pub(super) struct Pools {
     http1: Vec<Vec<RefCell<Vec<Kept>>>>,
-    http2: Vec<Vec<RefCell<Option<http2::SendRequest<Upload>>>>>,
+    http2: Vec<Vec<RefCell<Option<Shared>>>>,
 }
 
 /// Runs hyper's futures on this thread.
@@ -80,15 +85,16 @@ impl Pools {
     }
 
     /// A connection that was kept, the latest first.
-    fn reuse(&self, upstream: usize, server: usize, keep: Duration) -> Option<Sender> {
-        if let Some(sender) = self.http2[upstream][server].borrow().as_ref()
+    fn reuse(&self, upstream: usize, server: usize, keep: Duration, moved: u32) -> Option<Sender> {
+        if let Some((sender, then)) = self.http2[upstream][server].borrow().as_ref()
             && !sender.is_closed()
+            && *then == moved
         {
             return Some(Sender::Http2(sender.clone()));
         }
         let mut kept = self.http1[upstream][server].borrow_mut();
         while let Some(last) = kept.pop() {
-            if last.since.elapsed() < keep && last.sender.is_ready() {
+            if last.moved == moved && last.since.elapsed() < keep && last.sender.is_ready() {
                 return Some(Sender::Http1(last.sender));
             }
         }
@@ -101,13 +107,14 @@ impl Pools {
         generation: &Generation,
         upstream: usize,
         server: usize,
-        sender: http1::SendRequest<Upload>,
+        (sender, moved): (http1::SendRequest<Upload>, u32),
     ) {
         let most = generation.gateway.upstreams[upstream].keepalive.value;
         let mut kept = self.http1[upstream][server].borrow_mut();
         if !sender.is_closed() && (kept.len() as u64) < most.unwrap_or(0) {
             kept.push(Kept {
                 sender,
+                moved,
                 since: Instant::now(),
             });
         }
@@ -137,7 +144,8 @@ impl Pools {
     ) -> Result<(Sender, bool), Unreached> {
         let settings = &generation.gateway.upstreams[upstream];
         let keep = super::clock::of(settings.keepalive_timeout.value);
-        if let Some(sender) = self.reuse(upstream, server, keep) {
+        let moved = generation.upstreams[upstream].servers.list[server].moved();
+        if let Some(sender) = self.reuse(upstream, server, keep, moved) {
             return Ok((sender, false));
         }
         let http2 = settings.protocol.value == Protocol::Http2;
@@ -152,7 +160,7 @@ impl Pools {
                 spawn_local(async move {
                     let _ = connection.await;
                 });
-                *self.http2[upstream][server].borrow_mut() = Some(sender.clone());
+                *self.http2[upstream][server].borrow_mut() = Some((sender.clone(), moved));
                 Ok(Sender::Http2(sender))
             } else {
                 http1(generation, upstream, stream).await.map(Sender::Http1)
@@ -236,11 +244,7 @@ async fn dial(
     };
     let _ = tcp.set_nodelay(true);
     if let Some(after) = settings.tcp_keepalive.value {
-        let after = super::clock::of(after);
-        let keepalive = socket2::TcpKeepalive::new()
-            .with_time(after)
-            .with_interval(after);
-        let _ = socket2::SockRef::from(&tcp).set_tcp_keepalive(&keepalive);
+        wire::keep_alive(&tcp, after);
     }
     let Some(tls) = &ready.tls else {
         return Ok(Stream::Tcp(tcp));

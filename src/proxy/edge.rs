@@ -141,6 +141,7 @@ pub(super) struct Edge<T> {
     inner: T,
     pace: Arc<Pace>,
     framing: Framing,
+    most_lines: usize,
     /// Bytes after a head that asks for an upgrade: hyper must not take them for a next request.
     held: Vec<u8>,
     /// Bytes that may go on and did not fit.
@@ -150,12 +151,13 @@ pub(super) struct Edge<T> {
 }
 
 impl<T> Edge<T> {
-    /// Watches a connection whose heads may have `head_limit` bytes.
-    pub(super) fn new(inner: T, pace: Arc<Pace>, head_limit: usize) -> Self {
+    /// Watches a connection whose heads may have so many bytes, and so many lines.
+    pub(super) fn new(inner: T, pace: Arc<Pace>, (head_limit, most_lines): (usize, usize)) -> Self {
         Self {
             inner,
             pace,
             framing: Framing::new(head_limit),
+            most_lines,
             held: Vec::new(),
             ready: Vec::new(),
             linger: None,
@@ -182,7 +184,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Edge<T> {
             && let Some(bad) = this.framing.refused()
         {
             // hyper answers what it cannot read, with the status that fits, and closes.
-            this.ready = bad.bait().to_vec();
+            this.ready = bad.bait(this.most_lines);
         }
         if this.ready.is_empty() && this.framing.is_held() {
             if !this.pace.released.swap(false, Relaxed) {
@@ -235,7 +237,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Edge<T> {
             }
             if let (Some(bad), true) = (this.framing.refused(), at == 0 && this.ready.is_empty()) {
                 // Nothing good came before it: a read of no bytes would be the end.
-                this.ready = bad.bait().to_vec();
+                this.ready = bad.bait(this.most_lines);
             }
             if buf.filled().len() > before {
                 return Poll::Ready(Ok(()));

@@ -67,6 +67,8 @@ struct Reached {
     open: Open,
     sender: Sender,
     fresh: bool,
+    /// How often the server's addresses had changed.
+    moved: u32,
 }
 
 /// Passes a request on, and the answer back.
@@ -275,6 +277,7 @@ async fn reach(way: &mut Way<'_>) -> Result<Reached, StatusCode> {
             return Err(last);
         };
         let generation = &scene.local.generation;
+        let moved = way.upstream.servers.list[server].moved();
         match scene.local.pools.get(generation, id, server, connect).await {
             Ok((sender, fresh)) => {
                 return Ok(Reached {
@@ -282,6 +285,7 @@ async fn reach(way: &mut Way<'_>) -> Result<Reached, StatusCode> {
                     open,
                     sender,
                     fresh,
+                    moved,
                 });
             }
             Err(unreached) => {
@@ -319,6 +323,7 @@ struct Back {
     upstream: usize,
     server: usize,
     sender: hyper::client::conn::http1::SendRequest<Upload>,
+    moved: u32,
 }
 
 /// Sends a request and waits for the head of the answer.
@@ -334,6 +339,7 @@ async fn exchange(
         server,
         open,
         sender,
+        moved,
         ..
     } = reached;
     let (answer, back) = match sender {
@@ -349,6 +355,7 @@ async fn exchange(
                 upstream,
                 server,
                 sender,
+                moved,
             };
             (answer, Some(back))
         }
@@ -406,7 +413,8 @@ impl Tail for Done {
         if let Some(back) = self.back.take() {
             let generation = &back.local.generation;
             let pools = &back.local.pools;
-            pools.keep(generation, back.upstream, back.server, back.sender);
+            let kept = (back.sender, back.moved);
+            pools.keep(generation, back.upstream, back.server, kept);
         }
     }
 }

@@ -33,32 +33,13 @@ pub(super) enum Bad {
 }
 
 impl Bad {
-    /// Bytes that hyper answers with the status that fits, and then closes.
-    pub(super) fn bait(self) -> &'static [u8] {
-        const MALFORMED: &[u8] = b"\0\r\n\r\n";
-        const TOO_LARGE: &[u8] = {
-            const LINES: usize = 128;
-            const LINE: &[u8; 6] = b"a: b\r\n";
-            const START: &[u8; 16] = b"GET / HTTP/1.1\r\n";
-            const LENGTH: usize = START.len() + LINES * LINE.len() + 2;
-            const TEXT: [u8; LENGTH] = {
-                let mut text = [b'\n'; LENGTH];
-                let mut at = 0;
-                while at < LENGTH - 1 {
-                    text[at] = match at {
-                        ..16 => START[at],
-                        _ if at == LENGTH - 2 => b'\r',
-                        _ => LINE[(at - 16) % 6],
-                    };
-                    at += 1;
-                }
-                text
-            };
-            &TEXT
-        };
+    /// Bytes that hyper, which takes at most so many lines in a head, answers with the status that fits, and then closes.
+    pub(super) fn bait(self, lines: usize) -> Vec<u8> {
         match self {
-            Self::Malformed => MALFORMED,
-            Self::TooLarge => TOO_LARGE,
+            Self::Malformed => b"\0\r\n\r\n".to_vec(),
+            Self::TooLarge => {
+                format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(lines + 1)).into()
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ use super::client::Client;
 use super::connect::Here;
 use super::edge::{Edge, Pace};
 use super::serve::serve;
-use super::wire::Stream;
+use super::wire::{self, Stream};
 use super::worker::Worker;
 use super::{clock, metrics, tls};
 
@@ -33,6 +33,12 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The longest PROXY protocol header of version 1; one of version 2 says how long it is.
 const PROXY_HEADER: usize = 4096;
+
+/// How many lines hyper takes in a head.
+const LINES: usize = 100;
+
+/// The size of head for which that is enough.
+const USUAL_HEAD: usize = 36 * 1024;
 
 /// How long a listener rests when descriptors run out.
 const REST: Duration = Duration::from_millis(50);
@@ -157,11 +163,7 @@ async fn converse(
     let head = clock::of(listener.head_timeout.value);
     tcp.set_nodelay(true)?;
     if let Some(after) = listener.tcp_keepalive.value {
-        let after = clock::of(after);
-        let keepalive = socket2::TcpKeepalive::new()
-            .with_time(after)
-            .with_interval(after);
-        socket2::SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
+        wire::keep_alive(&tcp, after);
     }
     let mut from = peer.ip();
     if listener.proxy_protocol.value {
@@ -209,6 +211,12 @@ async fn first(
     let local = worker.local();
     let listener = local.generation.gateway.listener(id);
     let head_limit = usize::try_from(listener.head_limit.value.as_bytes()).unwrap_or(usize::MAX);
+    // hyper's own count is cheaper, and enough for a head of the usual size.
+    let most_lines = if head_limit > USUAL_HEAD {
+        head_limit / 128
+    } else {
+        LINES
+    };
     let pace = Pace::new();
     worker.pace(
         &pace,
@@ -231,13 +239,20 @@ async fn first(
             })
         }
     });
-    let connection = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    builder
         .max_buf_size(head_limit.saturating_add(64 * 1024))
         .max_header_size(head_limit.saturating_add(1024))
-        .pipeline_flush(true)
         .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .serve_connection(TokioIo::new(Edge::new(stream, pace, head_limit)), service)
+        .header_read_timeout(None);
+    if most_lines != LINES {
+        builder.max_headers(most_lines);
+    }
+    let connection = builder
+        .serve_connection(
+            TokioIo::new(Edge::new(stream, pace, (head_limit, most_lines))),
+            service,
+        )
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let mut over = worker.over();

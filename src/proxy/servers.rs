@@ -44,6 +44,8 @@ pub(super) struct Server {
     /// What its name stands for now.
     addresses: RwLock<Vec<SocketAddr>>,
     turn: AtomicU32,
+    /// How often its addresses have changed: connections of before are not used again.
+    moved: AtomicU32,
 }
 
 /// A request or tunnel that is open at a server.
@@ -73,6 +75,7 @@ impl Server {
             errors: Mutex::default(),
             addresses: RwLock::new(known),
             turn: AtomicU32::new(0),
+            moved: AtomicU32::new(0),
         }
     }
 
@@ -112,11 +115,21 @@ impl Server {
     }
 
     /// Notes what its name stands for.
-    pub(super) fn set_addresses(&self, addresses: Vec<SocketAddr>) {
-        *self
+    pub(super) fn set_addresses(&self, mut addresses: Vec<SocketAddr>) {
+        addresses.sort_unstable();
+        let mut known = self
             .addresses
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = addresses;
+            .unwrap_or_else(PoisonError::into_inner);
+        if *known != addresses {
+            *known = addresses;
+            self.moved.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// How often its addresses have changed.
+    pub(super) fn moved(&self) -> u32 {
+        self.moved.load(Relaxed)
     }
 
     fn is_same(&self, other: &crate::ir::Server) -> bool {

@@ -8,6 +8,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{client, server};
 
+/// Asks the system to notice when the other end is gone: after so long without a byte, in whole seconds.
+pub(super) fn keep_alive(tcp: &TcpStream, after: crate::ir::Dur) {
+    let after = std::time::Duration::from_secs(after.as_secs_ceil());
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(after)
+        .with_interval(after);
+    // A system that has other bounds keeps its own: no connection ends for that.
+    let _ = socket2::SockRef::from(tcp).set_tcp_keepalive(&keepalive);
+}
+
 /// A byte stream.
 pub(super) enum Stream {
     /// Plain TCP.
