@@ -170,10 +170,14 @@ pub(super) async fn forward(
                 }
                 upstream.servers.note(server, false);
                 let after = match failed {
-                    Failed::Late => RetryAfter::Timeout,
-                    Failed::Stale(_) | Failed::Broken => RetryAfter::Connect,
+                    Failed::Late => Some(RetryAfter::Timeout),
+                    Failed::Stale(_) => Some(RetryAfter::Connect),
+                    // The server has read it: nobody knows what it did.
+                    Failed::Broken => None,
                 };
-                if let Some(again) = again(&mut further, after, &mut way, server, &progress) {
+                let again =
+                    after.and_then(|it| again(&mut further, it, &mut way, server, &progress));
+                if let Some(again) = again {
                     upload = again;
                     continue;
                 }

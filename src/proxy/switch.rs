@@ -125,12 +125,7 @@ pub(super) async fn switch(
             Ok(answer) => answer,
             Err(late) => {
                 upstream.servers.note(server, false);
-                let after = if late {
-                    crate::ir::RetryAfter::Timeout
-                } else {
-                    crate::ir::RetryAfter::Connect
-                };
-                if again(after) {
+                if late && again(crate::ir::RetryAfter::Timeout) {
                     further -= 1;
                     tried.push(server);
                     continue;
