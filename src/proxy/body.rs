@@ -244,6 +244,8 @@ pub(super) struct Progress {
     pub(super) too_large: Cell<bool>,
     /// Whether it stood still for too long.
     pub(super) silent: Cell<bool>,
+    /// Whether it is no body by HTTP's rules, or the client has gone.
+    pub(super) malformed: Cell<bool>,
     /// When the last of it went.
     pub(super) at: Cell<Option<Instant>>,
     /// What went, for another try; `None` where it is too much, or nobody asked.
@@ -353,7 +355,10 @@ impl http_body::Body for Upload {
                 this.progress.done.set(from.is_end_stream());
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(Some(Err(error))) => {
+                this.progress.malformed.set(true);
+                Poll::Ready(Some(Err(error.into())))
+            }
             Poll::Ready(None) => {
                 this.progress.done.set(true);
                 Poll::Ready(None)

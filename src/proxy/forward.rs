@@ -168,6 +168,10 @@ pub(super) async fn forward(
                 if progress.silent.get() {
                     return refused(StatusCode::REQUEST_TIMEOUT);
                 }
+                // No fault of the server's.
+                if progress.malformed.get() {
+                    return refused(StatusCode::BAD_REQUEST);
+                }
                 upstream.servers.note(server, false);
                 let after = match failed {
                     Failed::Late => Some(RetryAfter::Timeout),

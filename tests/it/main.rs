@@ -29,6 +29,7 @@ mod pre_commit;
 mod present;
 #[path = "../support/programs.rs"]
 mod programs;
+mod proxy;
 mod readme;
 mod rehearse;
 mod routes;
