@@ -152,6 +152,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("ingress", "upstream.split"),
     ("gateway", "host.regex"),
     ("gateway", "upstream.backup"),
+    // Its file is the gateway, whatever the program does with it.
+    ("proxy", "listener.http3"),
 ];
 
 /// What a target does by itself, and cannot be told otherwise.
