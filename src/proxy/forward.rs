@@ -326,12 +326,17 @@ struct Keep {
 }
 
 /// A connection that goes back to its pool.
-struct Back {
-    local: Rc<Local>,
-    upstream: usize,
-    server: usize,
-    sender: hyper::client::conn::http1::SendRequest<Upload>,
-    moved: u32,
+pub(super) struct Back {
+    /// The thread's connections.
+    pub(super) local: Rc<Local>,
+    /// The upstream.
+    pub(super) upstream: usize,
+    /// Its server.
+    pub(super) server: usize,
+    /// The connection.
+    pub(super) sender: hyper::client::conn::http1::SendRequest<Upload>,
+    /// How often the server's addresses had changed when it was dialled.
+    pub(super) moved: u32,
 }
 
 /// Sends a request and waits for the head of the answer.
@@ -408,10 +413,13 @@ async fn in_time<T>(
 }
 
 /// What ends with an answer's body.
-struct Done {
-    _open: Open,
-    _counted: Option<Counted>,
-    back: Option<Back>,
+pub(super) struct Done {
+    /// It is open at the server.
+    pub(super) _open: Open,
+    /// It counts for the route.
+    pub(super) _counted: Option<Counted>,
+    /// The connection goes back once the body is complete.
+    pub(super) back: Option<Back>,
 }
 
 impl Tail for Done {

@@ -15,12 +15,12 @@ use tokio::time::timeout;
 use crate::ir::Share;
 
 use super::answer::{Maker, bare, plain};
-use super::body::{Body, Tail, Upload};
+use super::body::{Body, Upload};
 use super::client::Client;
 use super::clock;
 use super::connect::Unreached;
 use super::edge::Edge;
-use super::forward::{Passage, uri};
+use super::forward::{Back, Done, Passage, uri};
 use super::generation;
 use super::limit::Counted;
 use super::log::Record;
@@ -98,6 +98,7 @@ pub(super) async fn switch(
         let Some((server, open)) = opened else {
             return (Maker::Proxy, plain(last));
         };
+        let moved = upstream.servers.list[server].moved();
         let mut sender = match scene
             .local
             .pools
@@ -156,7 +157,7 @@ pub(super) async fn switch(
             );
         }
         if status != StatusCode::SWITCHING_PROTOCOLS {
-            return refusal(handshake, answer, server, open);
+            return refusal(handshake, answer, server, open, (sender, moved));
         }
         let agreed = agrees(&answer, &token);
         if !agreed {
@@ -249,6 +250,7 @@ fn refusal(
     answer: Response<hyper::body::Incoming>,
     server: usize,
     open: Open,
+    (sender, moved): (http1::SendRequest<Upload>, u32),
 ) -> (Maker, Response<Body>) {
     let scene = handshake.scene;
     let (mut parts, incoming) = answer.into_parts();
@@ -262,22 +264,20 @@ fn refusal(
     );
     parts.version = Version::HTTP_11;
     let idle = scene.local.generation.routes[handshake.passage.entry.route.index()].idle;
-    let tail = Held {
+    let back = Back {
+        local: Rc::clone(&scene.local),
+        upstream: handshake.share.upstream.value.index(),
+        server,
+        sender,
+        moved,
+    };
+    let tail = Done {
         _open: open,
         _counted: handshake.passage.counted,
+        back: Some(back),
     };
     let body = Body::passing(incoming, idle).with_tail(Box::new(tail));
     (Maker::Server, Response::from_parts(parts, body))
-}
-
-struct Held {
-    _open: Open,
-    _counted: Option<Counted>,
-}
-
-impl Tail for Held {
-    fn sent(&mut self, _bytes: usize) {}
-    fn complete(&mut self) {}
 }
 
 /// Two connections that are about to be one tunnel.
