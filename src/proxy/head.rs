@@ -64,9 +64,8 @@ impl Head {
         {
             return Err(StatusCode::BAD_REQUEST);
         }
-        if !uri.path().starts_with('/')
-            && !(request.method() == Method::OPTIONS && uri.path() == "*")
-        {
+        let whole_server = request.method() == Method::OPTIONS && uri.path() == "*";
+        if !whole_server && !uri.path().starts_with('/') {
             return Err(StatusCode::BAD_REQUEST);
         }
         let named = headers.get(header::HOST);

@@ -126,9 +126,11 @@ pub(super) fn prepare(
     let generation = &scene.local.generation;
     let route = generation.gateway.route(passage.entry.route);
     let ready = &generation.routes[passage.entry.route.index()];
-    let asked = (!ready.request.is_empty() && ready.request.asks_for_headers())
-        .then(|| headers.clone())
-        .unwrap_or_default();
+    let asked = if ready.request.asks_for_headers() {
+        headers.clone()
+    } else {
+        HeaderMap::new()
+    };
     remove_hop_by_hop(headers);
     headers.remove(header::EXPECT);
     headers.remove(header::HOST);

@@ -35,11 +35,6 @@ impl Changes {
         )
     }
 
-    /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether a value asks for a header of the request.
     pub(super) fn asks_for_headers(&self) -> bool {
         self.0.iter().any(|(_, change)| {
