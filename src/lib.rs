@@ -42,6 +42,7 @@ pub mod compile;
 pub mod diag;
 pub mod emit;
 pub mod ir;
+pub mod meaning;
 pub mod names;
 #[cfg(all(unix, feature = "proxy"))]
 pub mod proxy;

@@ -426,15 +426,20 @@ pub(super) struct DiffArgs {
     /// How differences are written
     #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
     pub(super) format: DiffFormat,
+    /// Write to the terminal at once, not through a pager
+    #[arg(long)]
+    pub(super) no_pager: bool,
 }
 
 /// How differences are written.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum DiffFormat {
-    /// Unified, coloured
+    /// The meaning, then unified and coloured
     Human,
-    /// For a comment on a pull request
+    /// For a comment on a pull request, at most 60 kB
     Markdown,
+    /// One JSON object
+    Json,
 }
 
 #[derive(clap::Args, Debug)]

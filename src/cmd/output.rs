@@ -1,8 +1,9 @@
 //! How data leaves: standard output in one piece, files whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use super::fault::{Fault, shown, words};
 
@@ -15,6 +16,33 @@ pub(super) fn print(text: &str) -> Result<(), Fault> {
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .map_err(|why| Fault::stdout(&why))
+}
+
+/// Writes to standard output; on a terminal through `PAGER`, or `less` where that is not set, so that the beginning is seen first.
+pub(super) fn page(text: &str, pager: bool) -> Result<(), Fault> {
+    if !pager || text.is_empty() || !io::stdout().is_terminal() {
+        return print(text);
+    }
+    let command = std::env::var("PAGER").unwrap_or_else(|_| "less".to_owned());
+    let mut words = command.split_whitespace();
+    let Some(program) = words.next() else {
+        return print(text);
+    };
+    let mut pager = Command::new(program);
+    pager.args(words).stdin(Stdio::piped());
+    if std::env::var_os("LESS").is_none() {
+        // Colours as they are, gone where it fits on the screen, and left on it.
+        pager.env("LESS", "FRX");
+    }
+    let Ok(mut running) = pager.spawn() else {
+        return print(text);
+    };
+    if let Some(mut input) = running.stdin.take() {
+        // Who leaves the pager early has seen enough.
+        let _ = input.write_all(text.as_bytes());
+    }
+    let _ = running.wait();
+    Ok(())
 }
 
 /// Writes files below a folder, all of them or none: each first as a temporary file beside its place, synced, and renamed only

@@ -12,6 +12,7 @@ pub mod loss;
 pub mod matrix;
 pub mod nginx;
 pub mod proxy;
+pub mod rollout;
 pub mod support;
 pub mod traefik;
 pub mod worker;
@@ -23,6 +24,7 @@ use crate::emit::Page;
 use crate::ir::{Dur, Feature, Gateway, RawPlace, Room, Version};
 
 pub use loss::{Finding, Verdicts, judge, report};
+pub use rollout::{Changed, Open, Rollout};
 pub use support::{Note, Seen, Support, Verdict};
 
 /// Every target, in the order of the matrix.
@@ -91,6 +93,9 @@ pub trait Target: Sync {
     fn raw_places(&self) -> &'static [RawPlace] {
         &RawPlace::ALL
     }
+
+    /// What it does to open connections to put changed files into force.
+    fn rollout(&self, changed: &Changed<'_>) -> Rollout;
 
     /// What the platform would refuse, such as more rules than it takes: an error that nobody can accept, or a warning where a deployment can mend it.
     fn limits(&self, gateway: &Gateway, verdicts: &Verdicts<'_>) -> Report {

@@ -40,6 +40,12 @@ impl Cli {
         self
     }
 
+    /// Further arguments without spaces in them.
+    pub(crate) fn args(mut self, args: &str) -> Cli {
+        self.args.extend(args.split_whitespace().map(str::to_owned));
+        self
+    }
+
     pub(crate) fn env(mut self, name: &str, value: &str) -> Cli {
         self.env.push((name.to_owned(), value.to_owned()));
         self

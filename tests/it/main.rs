@@ -7,6 +7,7 @@ mod bless;
 mod caddy;
 mod cli;
 mod cli_commands;
+mod cli_diff;
 mod cli_files;
 mod cli_help;
 mod cli_render;

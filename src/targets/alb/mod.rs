@@ -18,7 +18,7 @@ mod support_upstream;
 mod transform;
 mod weights;
 
-use super::{Env, Layout, Support, Target, Verdicts};
+use super::{Changed, Env, Layout, Rollout, Support, Target, Verdicts, rollout};
 use crate::diag::Report;
 use crate::emit::Page;
 use crate::emit::lang::cloudformation::{CLOUDFORMATION_JSON, CLOUDFORMATION_YAML};
@@ -60,6 +60,12 @@ impl Target for Alb {
 
     fn limits(&self, gateway: &Gateway, verdicts: &Verdicts<'_>) -> Report {
         limits::limits(gateway, verdicts)
+    }
+
+    fn rollout(&self, _changed: &Changed<'_>) -> Rollout {
+        rollout::kept(
+            "a deployment of the template: a change of rules ends no connection; what becomes of those to a server that is taken out is not promised",
+        )
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {

@@ -4,7 +4,7 @@ mod facts;
 mod plan;
 mod support;
 
-use super::{Env, Support, Target, Verdicts};
+use super::{Changed, Env, Rollout, Support, Target, Verdicts, rollout};
 use crate::emit::Page;
 use crate::emit::lang::caddy::CADDY;
 use crate::ir::{Feature, Gateway, Room, Version};
@@ -40,6 +40,13 @@ impl Target for Caddy {
             guard,
             Feature::LimitRequests | Feature::LimitConnections | Feature::LimitListenerConnections
         )
+    }
+
+    fn rollout(&self, changed: &Changed<'_>) -> Rollout {
+        rollout::drained(format!(
+            "`caddy reload`: open tunnels live on under the old routes for at most {}, then end together with 1001",
+            changed.drain()
+        ))
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {

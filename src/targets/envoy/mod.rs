@@ -4,7 +4,7 @@ mod facts;
 mod plan;
 mod support;
 
-use super::{Env, Support, Target, Verdicts};
+use super::{Changed, Env, Rollout, Support, Target, Verdicts, rollout};
 use crate::emit::Page;
 use crate::emit::lang::envoy::ENVOY;
 use crate::ir::{Feature, Gateway, Room, Version};
@@ -33,6 +33,13 @@ impl Target for Envoy {
 
     fn support(&self, feature: Feature) -> Support {
         support::support(feature)
+    }
+
+    fn rollout(&self, changed: &Changed<'_>) -> Rollout {
+        rollout::drained(format!(
+            "a hot restart (`--restart-epoch`): open tunnels live on in the old process for at most {}; any other restart ends them at once",
+            changed.drain()
+        ))
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {

@@ -5,7 +5,7 @@ mod order;
 mod plan;
 mod support;
 
-use super::{Env, Layout, Support, Target, Verdicts};
+use super::{Changed, Env, Layout, Rollout, Support, Target, Verdicts, rollout};
 use crate::emit::Page;
 use crate::emit::lang::kubernetes::KUBERNETES;
 use crate::ir::{Feature, Gateway, GatewayImplementation, RawPlace, Room, Version};
@@ -43,6 +43,12 @@ impl Target for GatewayApi {
     fn raw_places(&self) -> &'static [RawPlace] {
         // A route is several rules of several resources: a field of theirs has no one place.
         &[RawPlace::Top]
+    }
+
+    fn rollout(&self, _changed: &Changed<'_>) -> Rollout {
+        rollout::kept(
+            "`kubectl apply`: open tunnels live on under the old routes with Traefik; with Envoy a change of a listener drains it",
+        )
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {

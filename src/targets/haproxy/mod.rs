@@ -4,7 +4,7 @@ mod facts;
 mod plan;
 mod support;
 
-use super::{Env, Support, Target, Verdicts};
+use super::{Changed, Env, Rollout, Support, Target, Verdicts, rollout};
 use crate::emit::Page;
 use crate::emit::lang::haproxy::HAPROXY;
 use crate::ir::{Feature, Gateway, Room, Version};
@@ -32,6 +32,13 @@ impl Target for Haproxy {
 
     fn support(&self, feature: Feature) -> Support {
         support::support(feature)
+    }
+
+    fn rollout(&self, changed: &Changed<'_>) -> Rollout {
+        rollout::drained(format!(
+            "a reload: open tunnels live on under the old routes for at most {}, then end together without a close frame",
+            changed.drain()
+        ))
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {

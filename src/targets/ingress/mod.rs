@@ -6,10 +6,10 @@ mod rewrite;
 mod sites;
 mod support;
 
-use super::{Env, Layout, Support, Target, Verdicts};
+use super::{Changed, Env, Layout, Rollout, Support, Target, Verdicts, rollout};
 use crate::emit::Page;
 use crate::emit::lang::kubernetes::KUBERNETES;
-use crate::ir::{Feature, Gateway, RawPlace, Room, Version};
+use crate::ir::{Feature, Gateway, IngressController, RawPlace, Room, Version};
 
 /// Ingress resources of `networking.k8s.io/v1`.
 #[derive(Debug)]
@@ -44,6 +44,17 @@ impl Target for Ingress {
     fn raw_places(&self) -> &'static [RawPlace] {
         // Annotations of an Ingress or a Service; a listener has no resource.
         &[RawPlace::Top, RawPlace::Upstream, RawPlace::Route]
+    }
+
+    fn rollout(&self, changed: &Changed<'_>) -> Rollout {
+        match changed.new.rooms.ingress.controller.value {
+            IngressController::Traefik => {
+                rollout::kept("`kubectl apply`: open tunnels live on under the old routes")
+            }
+            IngressController::Nginx | IngressController::Haproxy => rollout::drained(
+                "`kubectl apply`: the controller may reload, and ends old tunnels after its own drain time",
+            ),
+        }
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {

@@ -3,7 +3,7 @@
 mod plan;
 mod support;
 
-use super::{Env, Layout, Support, Target, Verdicts};
+use super::{Changed, Env, Layout, Rollout, Support, Target, Verdicts, rollout};
 use crate::emit::Page;
 use crate::emit::lang::nginx::NGINX;
 use crate::ir::{Feature, Gateway, Room, Version};
@@ -31,6 +31,13 @@ impl Target for Nginx {
 
     fn support(&self, feature: Feature) -> Support {
         support::support(feature)
+    }
+
+    fn rollout(&self, changed: &Changed<'_>) -> Rollout {
+        rollout::drained(format!(
+            "`nginx -s reload`: open tunnels live on under the old routes for at most {}, then end together without a close frame",
+            changed.drain()
+        ))
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {

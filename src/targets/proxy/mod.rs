@@ -4,7 +4,7 @@ mod file;
 mod plan;
 mod support;
 
-use super::{Env, Support, Target, Verdicts};
+use super::{Changed, Env, Rollout, Support, Target, Verdicts, rollout};
 use crate::emit::Page;
 use crate::emit::lang::json::JSON;
 use crate::ir::{Feature, Gateway, RawPlace, Room, Version};
@@ -39,6 +39,30 @@ impl Target for Proxy {
     /// The file is no configuration language: it holds the gateway and nothing else.
     fn raw_places(&self) -> &'static [RawPlace] {
         &[]
+    }
+
+    fn rollout(&self, changed: &Changed<'_>) -> Rollout {
+        let stays = |name: &str| changed.new.routes.iter().any(|route| route.name == name);
+        let gone = changed
+            .old
+            .routes
+            .iter()
+            .filter(|route| !stays(&route.name));
+        let gone: Vec<String> = gone.map(|route| format!("`{}`", route.name)).collect();
+        if changed.old.runtime.workers.value != changed.new.runtime.workers.value {
+            return rollout::cut(
+                "the number of workers is set at the start: a restart ends every tunnel with 1001",
+            );
+        }
+        if gone.is_empty() {
+            rollout::kept("`SIGHUP`: open tunnels live on under their routes")
+        } else {
+            rollout::drained(format!(
+                "`SIGHUP`: tunnels of {} end with 1001 within {}, all others live on",
+                gone.join(", "),
+                changed.new.runtime.drain_timeout.value
+            ))
+        }
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, _env: &Env<'_>) -> Vec<Page> {

@@ -4,7 +4,7 @@ pub(super) mod facts;
 mod plan;
 mod support;
 
-use super::{Env, Layout, Support, Target, Verdicts};
+use super::{Changed, Env, Layout, Rollout, Support, Target, Verdicts, rollout};
 use crate::emit::Page;
 use crate::emit::lang::traefik::TRAEFIK;
 use crate::ir::{Feature, Gateway, RawPlace, Room, Version};
@@ -41,6 +41,21 @@ impl Target for Traefik {
     fn raw_places(&self) -> &'static [RawPlace] {
         // A route is several routers, an upstream several services: an entry of theirs has no one place.
         &[RawPlace::Top, RawPlace::Listener]
+    }
+
+    fn rollout(&self, changed: &Changed<'_>) -> Rollout {
+        if changed
+            .files
+            .iter()
+            .any(|name| name.ends_with("traefik.yml"))
+        {
+            rollout::cut(format!(
+                "`traefik.yml` is read at the start: a restart gives open tunnels at most {}, then ends them together without a close frame",
+                changed.drain()
+            ))
+        } else {
+            rollout::kept("read while it runs: open tunnels live on under the old routes")
+        }
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {

@@ -5,7 +5,7 @@ mod limits;
 mod plan;
 mod support;
 
-use super::{Env, Support, Target, Verdicts};
+use super::{Changed, Env, Rollout, Support, Target, Verdicts, rollout};
 use crate::diag::Report;
 use crate::emit::Page;
 use crate::emit::lang::js::{JS, JSONC};
@@ -88,6 +88,12 @@ impl Target for Worker {
 
     fn limits(&self, gateway: &Gateway, _verdicts: &Verdicts<'_>) -> Report {
         limits::limits(gateway)
+    }
+
+    fn rollout(&self, _changed: &Changed<'_>) -> Rollout {
+        rollout::kept(
+            "`wrangler deploy`: open tunnels stay with their server until Cloudflare ends them",
+        )
     }
 
     fn render(&self, gateway: &Gateway, verdicts: &Verdicts<'_>, env: &Env<'_>) -> Vec<Page> {
