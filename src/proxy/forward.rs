@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::{sleep_until, timeout};
 
@@ -104,10 +104,12 @@ pub(super) async fn forward(
         .as_ref()
         .and_then(|sticky| sticky.sent(&parts.headers));
     let limit = route.body.value.map_or(u64::MAX, |size| size.as_bytes());
-    let target = outgoing::target(scene, &passage);
+    let Some(target) = outgoing::target(scene, &passage) else {
+        return refused(StatusCode::BAD_REQUEST);
+    };
     outgoing::prepare(scene, &passage, share, &mut parts.headers);
     let mut further = match &share.retries.value {
-        Some(retries) if is_idempotent(&parts.method) => retries.attempts,
+        Some(retries) if is_idempotent(&scene.head.method) => retries.attempts,
         _ => 0,
     };
     if let Some(upgrade) = upgrade {
@@ -141,9 +143,12 @@ pub(super) async fn forward(
             &reached.sender,
             share,
             reached.server,
-            (&parts.method, &target, &parts.headers),
+            (&scene.head.method, &target, &parts.headers),
             upload,
         );
+        let Some(request) = request else {
+            return refused(StatusCode::BAD_REQUEST);
+        };
         let (server, fresh) = (reached.server, reached.fresh);
         let came = exchange(
             reached,
@@ -191,6 +196,11 @@ pub(super) async fn forward(
                 });
             }
         };
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            // Nobody asked for that: what follows would be no HTTP.
+            upstream.servers.note(server, false);
+            return refused(StatusCode::BAD_GATEWAY);
+        }
         let status = answer.status().as_u16();
         upstream.servers.note(server, !matches!(status, 502..=504));
         let after = RetryAfter::Status(status);
@@ -453,10 +463,4 @@ pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
     headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value: &HeaderValue| value.to_str().ok()?.parse().ok())
-}
-
-/// The URI of a request to a server.
-pub(super) fn uri(target: &str) -> Uri {
-    // Put together from a path that was a URI's before: what does not fit any more is the root.
-    target.parse().unwrap_or_else(|_| Uri::from_static("/"))
 }

@@ -267,7 +267,8 @@ struct Head {
 impl Head {
     fn request_line(&mut self, line: &[u8]) -> Option<()> {
         self.old = line.ends_with(b" HTTP/1.0");
-        Some(())
+        // §3.2: a target has no fragment; some readers cut it off, others do not.
+        (!line.contains(&b'#')).then_some(())
     }
 
     fn field(&mut self, line: &[u8]) -> Option<()> {
@@ -404,6 +405,7 @@ mod tests {
     fn what_two_readers_could_read_differently_is_refused() {
         for bad in [
             "GET / HTTP/1.1\nHost: a\r\n\r\n",
+            "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\n\n",
             "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",

@@ -75,12 +75,9 @@ impl Head {
             (None, None) => "",
         };
         // Two names for one thing, read by two programs.
-        if let (Some(authority), Some(host)) = (uri.authority(), named)
-            && !authority
-                .as_str()
-                .as_bytes()
-                .eq_ignore_ascii_case(host.as_bytes())
-        {
+        let same =
+            |host: &http::HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+        if !headers.get_all(header::HOST).iter().all(same) {
             return Err(StatusCode::BAD_REQUEST);
         }
         let host = host(authority).ok_or(StatusCode::BAD_REQUEST)?;
@@ -90,7 +87,13 @@ impl Head {
                 .is_some_and(|length| length != "0");
         let upgrade = match over_h2 {
             Some(token) => Some(token),
-            None if h2 || has_body || !asks_to_upgrade(headers) => None,
+            // RFC 9110 §7.8: HTTP/1.0 has no upgrade.
+            None if request.version() != Version::HTTP_11
+                || has_body
+                || !asks_to_upgrade(headers) =>
+            {
+                None
+            }
             None => joined(headers, &header::UPGRADE)
                 .and_then(|token| {
                     Some(
@@ -145,6 +148,11 @@ impl Head {
         self.upgrade.as_deref() == Some("websocket")
     }
 
+    /// Whether it is an extended `CONNECT` (RFC 8441): a 2xx would be a tunnel to its client.
+    pub(super) fn connects(&self) -> bool {
+        self.version == Version::HTTP_2 && self.upgrade.is_some()
+    }
+
     /// The request's id: 128 random bits in hexadecimal.
     pub(super) fn id(&self) -> &str {
         self.id.get_or_init(|| {
@@ -180,8 +188,14 @@ impl Head {
     }
 }
 
+/// The longest host with its port: no name of the DNS is longer.
+const LONGEST_HOST: usize = 255 + ":65535".len();
+
 /// The host of `Host` or `:authority`: lower case, no port, no trailing dot. `None` if it is none.
 fn host(authority: &str) -> Option<String> {
+    if authority.len() > LONGEST_HOST {
+        return None;
+    }
     let bare = match authority.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']')?;
@@ -196,7 +210,8 @@ fn host(authority: &str) -> Option<String> {
         },
     };
     let bare = bare.strip_suffix('.').unwrap_or(bare);
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte);
+    // Encoded ones would be another name to whoever decodes them.
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte);
     bare.bytes().all(fits).then(|| bare.to_ascii_lowercase())
 }
 
@@ -297,6 +312,8 @@ mod tests {
             ("a@b", None),
             ("[::1", None),
             ("a:123456", None),
+            ("a%41", None),
+            (&"a.".repeat(140), None),
         ] {
             assert_eq!(host(authority).as_deref(), name, "{authority}");
         }

@@ -34,11 +34,11 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The longest PROXY protocol header of version 1; one of version 2 says how long it is.
 const PROXY_HEADER: usize = 4096;
 
-/// How many lines hyper takes in a head.
-const LINES: usize = 100;
+/// The shortest line of a head: a name of one letter, and no value.
+const LINE: usize = b"a:\r\n".len();
 
-/// The size of head for which that is enough.
-const USUAL_HEAD: usize = 36 * 1024;
+/// The most lines of a head, whatever its size may be: beyond this hyper's map of headers would be full.
+const LINES: usize = 16 * 1024;
 
 /// How long a listener rests when descriptors run out.
 const REST: Duration = Duration::from_millis(50);
@@ -211,12 +211,8 @@ async fn first(
     let local = worker.local();
     let listener = local.generation.gateway.listener(id);
     let head_limit = usize::try_from(listener.head_limit.value.as_bytes()).unwrap_or(usize::MAX);
-    // hyper's own count is cheaper, and enough for a head of the usual size.
-    let most_lines = if head_limit > USUAL_HEAD {
-        head_limit / 128
-    } else {
-        LINES
-    };
+    // The contract bounds a head's size: as many lines as fit may come.
+    let most_lines = (head_limit / LINE).min(LINES);
     let pace = Pace::new();
     worker.pace(
         &pace,
@@ -243,11 +239,9 @@ async fn first(
     builder
         .max_buf_size(head_limit.saturating_add(64 * 1024))
         .max_header_size(head_limit.saturating_add(1024))
+        .max_headers(most_lines)
         .timer(TokioTimer::new())
         .header_read_timeout(None);
-    if most_lines != LINES {
-        builder.max_headers(most_lines);
-    }
     let connection = builder
         .serve_connection(
             TokioIo::new(Edge::new(stream, pace, (head_limit, most_lines))),

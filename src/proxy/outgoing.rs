@@ -1,20 +1,25 @@
 //! What a server sees of a request, and what the client sees of the server's answer.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Version};
+use http::uri::Scheme;
+use http::{Method, Request, Uri, Version};
 
 use crate::ir::{Capture, Entry, HostHeader, PathMatch, PathRewrite, Rewrite, Share};
 use crate::request::query;
 
 use super::body::Upload;
 use super::connect::Sender;
-use super::forward::{Passage, uri};
+use super::forward::Passage;
 use super::serve::Scene;
 use super::table::contains;
 use super::value::remove_hop_by_hop;
 
-/// Path and query towards the server.
-pub(super) fn target(scene: &Scene, passage: &Passage<'_>) -> String {
+/// Path and query towards the server; `None` where they are no URI any more: another path in their place would pass other guards.
+pub(super) fn target(scene: &Scene, passage: &Passage<'_>) -> Option<Uri> {
+    written_target(scene, passage).parse().ok()
+}
+
+fn written_target(scene: &Scene, passage: &Passage<'_>) -> String {
     let gateway = &scene.local.generation.gateway;
     let route = gateway.route(passage.entry.route);
     let own = scene.head.query();
@@ -134,9 +139,7 @@ pub(super) fn prepare(
     remove_hop_by_hop(headers);
     headers.remove(header::EXPECT);
     headers.remove(header::HOST);
-    if scene.head.version == Version::HTTP_2 {
-        join_cookies(headers);
-    }
+    join_cookies(headers);
     forwarded(scene, route.forwarded.value, headers);
     for (name, value) in &passage.known.pass {
         headers.remove(name);
@@ -149,7 +152,7 @@ pub(super) fn prepare(
         .apply(headers, &scene.head, &asked, passage.known, scene.port());
 }
 
-/// HTTP/2 clients send each cookie on its own line; servers of HTTP/1.1 read one (RFC 9113 §8.2.3).
+/// HTTP/2 clients send each cookie on its own line; servers of HTTP/1.1 read one (RFC 9113 §8.2.3), and it must be the guards'.
 fn join_cookies(headers: &mut HeaderMap) {
     let mut lines = headers.get_all(header::COOKIE).iter();
     if lines.next().is_some() && lines.next().is_some() {
@@ -216,22 +219,22 @@ pub(super) fn host(scene: &Scene, share: &Share, server: usize) -> String {
     }
 }
 
-/// A request as a connection sends it.
+/// A request as a connection sends it; `None` where its host is none that the server's protocol can say.
 pub(super) fn request(
     scene: &Scene,
     sender: &Sender,
     share: &Share,
     server: usize,
-    (method, target, headers): (&Method, &str, &HeaderMap),
+    (method, target, headers): (&Method, &Uri, &HeaderMap),
     body: Upload,
-) -> Request<Upload> {
+) -> Option<Request<Upload>> {
     let mut request = Request::new(body);
     *request.method_mut() = method.clone();
     *request.headers_mut() = headers.clone();
     let host = host(scene, share, server);
     match sender {
         Sender::Http1(_) => {
-            *request.uri_mut() = uri(target);
+            *request.uri_mut() = target.clone();
             if let Ok(host) = HeaderValue::from_str(&host) {
                 request.headers_mut().insert(header::HOST, host);
             }
@@ -240,12 +243,19 @@ pub(super) fn request(
             let tls = scene.local.generation.upstreams[share.upstream.value.index()]
                 .tls
                 .is_some();
-            let scheme = if tls { "https" } else { "http" };
             *request.version_mut() = Version::HTTP_2;
-            *request.uri_mut() = uri(&format!("{scheme}://{host}{target}"));
+            *request.uri_mut() = absolute(tls, &host, target)?;
         }
     }
-    request
+    Some(request)
+}
+
+/// A target with the scheme and the host that HTTP/2 has in fields of their own; `None` where the host fits into none.
+pub(super) fn absolute(tls: bool, host: &str, target: &Uri) -> Option<Uri> {
+    let mut parts = target.clone().into_parts();
+    parts.scheme = Some(if tls { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = Some(host.parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// Maps what a server says of its own paths back to what the client sees.

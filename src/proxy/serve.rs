@@ -152,6 +152,13 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
         Ok(_) if is_too_large(route, &parts.headers) => {
             (Maker::Proxy, plain(StatusCode::PAYLOAD_TOO_LARGE))
         }
+        Ok(_)
+            if scene.head.connects()
+                && !tunnels
+                && !matches!(route.action, Action::Redirect(_)) =>
+        {
+            (Maker::Proxy, plain(StatusCode::NOT_IMPLEMENTED))
+        }
         Ok(counted) => match &route.action {
             Action::Redirect(to) => (
                 Maker::Proxy,

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Uri, Version};
 use hyper::client::conn::http1;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -20,7 +20,7 @@ use super::client::Client;
 use super::clock;
 use super::connect::Unreached;
 use super::edge::Edge;
-use super::forward::{Back, Done, Passage, uri};
+use super::forward::{Back, Done, Passage};
 use super::generation;
 use super::limit::Counted;
 use super::log::Record;
@@ -43,7 +43,7 @@ pub(super) struct Handshake<'a> {
     /// The client's connection, once hyper lets go of it.
     pub(super) upgrade: Option<OnUpgrade>,
     /// Path and query.
-    pub(super) target: String,
+    pub(super) target: Uri,
     /// What the server sees.
     pub(super) headers: HeaderMap,
     /// The server that the client had.
@@ -156,6 +156,10 @@ pub(super) async fn switch(
                 answer.headers_mut(),
             );
         }
+        if over_h2 && status.is_success() {
+            // RFC 8441 §4: the client would take the server's page for frames.
+            return (Maker::Proxy, plain(StatusCode::BAD_GATEWAY));
+        }
         if status != StatusCode::SWITCHING_PROTOCOLS {
             return refusal(handshake, answer, server, open, (sender, moved));
         }
@@ -219,11 +223,8 @@ async fn ask(
     limit: Duration,
 ) -> Result<Response<hyper::body::Incoming>, bool> {
     let mut request = Request::new(Upload::empty());
-    *request.method_mut() = match handshake.scene.head.version {
-        Version::HTTP_2 => Method::GET,
-        _ => handshake.scene.head.method.clone(),
-    };
-    *request.uri_mut() = uri(&handshake.target);
+    *request.method_mut() = handshake.scene.head.method.clone();
+    *request.uri_mut() = handshake.target.clone();
     *request.headers_mut() = handshake.headers.clone();
     let host = outgoing::host(handshake.scene, handshake.share, server);
     if let Ok(host) = HeaderValue::from_str(&host) {

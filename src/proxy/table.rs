@@ -31,6 +31,8 @@ struct Group {
     exact: HashMap<Box<str>, Vec<Entry>>,
     regexes: Vec<(Regex, Entry)>,
     prefixes: HashMap<Box<str>, Vec<Entry>>,
+    /// The length of the longest prefix: a longer one of a path is nobody's, however many segments the path has.
+    longest: usize,
     /// By listener: whether any entry is served there.
     served: Vec<bool>,
 }
@@ -98,11 +100,14 @@ impl Table {
                         .entry(path.as_str().into())
                         .or_default()
                         .push(*entry),
-                    PathMatch::Prefix(path) => group
-                        .prefixes
-                        .entry(path.as_str().into())
-                        .or_default()
-                        .push(*entry),
+                    PathMatch::Prefix(path) => {
+                        group.longest = group.longest.max(path.len());
+                        let prefixes = &mut group.prefixes;
+                        prefixes
+                            .entry(path.as_str().into())
+                            .or_default()
+                            .push(*entry);
+                    }
                     PathMatch::Regex(text) => {
                         // Lowering has compiled every regex once.
                         if let Some(regex) = matcher(text) {
@@ -216,8 +221,8 @@ impl Table {
             return Some(entry);
         }
         // Longest first: `/a/b/c` is below `/a/b/`, `/a/b`, `/a/`, `/a` and `/`.
-        let mut end = path.len();
-        while let Some(slash) = path[..end].rfind('/') {
+        let mut end = path.len().min(group.longest + 1);
+        while let Some(slash) = memchr::memrchr(b'/', &path.as_bytes()[..end]) {
             for prefix in [&path[..=slash], &path[..slash]] {
                 if prefix.len() < path.len()
                     && let Some(entry) = fits(group.prefixes.get(prefix))

@@ -158,7 +158,42 @@ pub(super) fn bracketed(host: &str) -> String {
     }
 }
 
-/// Takes away what belongs to one connection only (RFC 9110 §7.6.1): the usual headers and those that `Connection` names.
+/// Headers of one connection (RFC 9110 §7.6.1), or of one proxy (§11.7), and one that servers have taken for a setting of their own.
+const HOP_BY_HOP: [HeaderName; 11] = [
+    header::CONNECTION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::TRAILER,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("proxy"),
+];
+
+/// Headers that are meant for the last recipient: whoever names one in `Connection` wants a request or an answer to be taken for another one.
+const END_TO_END: [HeaderName; 16] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::ORIGIN,
+    header::RANGE,
+    header::CACHE_CONTROL,
+    header::SET_COOKIE,
+    header::LOCATION,
+    header::VARY,
+    header::WWW_AUTHENTICATE,
+    header::FORWARDED,
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-request-id"),
+];
+
+/// Takes away what belongs to one connection only: the usual headers and those that `Connection` names.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(header::CONNECTION) {
         let named: Vec<HeaderName> = headers
@@ -169,21 +204,15 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
             .filter_map(|name| HeaderName::try_from(name.trim()).ok())
             .collect();
         for name in named {
-            // A length that a client calls its own connection's would hide where its body ends.
-            if name != header::CONTENT_LENGTH && name != header::HOST {
+            let kept = name.as_str().starts_with("x-forwarded-")
+                || name.as_str().starts_with("sec-")
+                || END_TO_END.contains(&name);
+            if !kept {
                 headers.remove(name);
             }
         }
-        headers.remove(header::CONNECTION);
     }
-    for name in [
-        header::TE,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        header::TRAILER,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-    ] {
+    for name in &HOP_BY_HOP {
         headers.remove(name);
     }
 }

@@ -1,7 +1,7 @@
 //! Another service decides: a subrequest whose 2xx lets the request through; where it is silent nobody passes.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Response, StatusCode};
+use http::{Method, Response, StatusCode, Uri};
 use tokio::time::timeout;
 
 use crate::ir::{Forward, UpstreamId};
@@ -9,7 +9,6 @@ use crate::proxy::answer::plain;
 use crate::proxy::body::{Body, Upload};
 use crate::proxy::clock;
 use crate::proxy::connect::Sender;
-use crate::proxy::forward::uri;
 use crate::proxy::outgoing;
 use crate::proxy::serve::Scene;
 use crate::proxy::value::{self, remove_hop_by_hop};
@@ -118,6 +117,7 @@ impl Authority {
                 headers.insert(name, value);
             }
         }
+        let target: Uri = self.path.parse().ok()?;
         let mut tried = Vec::new();
         loop {
             let (server, _open) = upstream.servers.open(None, None, &tried)?;
@@ -136,23 +136,21 @@ impl Authority {
             *request.headers_mut() = headers.clone();
             let answer = match sender {
                 Sender::Http1(mut sender) => {
-                    *request.uri_mut() = uri(&self.path);
+                    *request.uri_mut() = target.clone();
                     if let Ok(host) = HeaderValue::from_str(&host) {
                         request.headers_mut().insert(header::HOST, host);
                     }
                     sender.send_request(request).await
                 }
                 Sender::Http2(mut sender) => {
-                    let scheme = if upstream.tls.is_some() {
-                        "https"
-                    } else {
-                        "http"
-                    };
-                    *request.uri_mut() = uri(&format!("{scheme}://{host}{}", self.path));
+                    *request.uri_mut() =
+                        outgoing::absolute(upstream.tls.is_some(), &host, &target)?;
                     sender.send_request(request).await
                 }
             };
             match answer {
+                // A switch that nobody asked for is no answer.
+                Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => return None,
                 Ok(answer) => return Some(answer),
                 // A kept connection may have been closed meanwhile; the question may be asked twice.
                 Err(_) if !fresh => {}

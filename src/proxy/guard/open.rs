@@ -9,6 +9,9 @@ use crate::proxy::body::Body;
 use crate::proxy::head::{Head, joined};
 use crate::proxy::table::contains;
 
+/// What a route without `methods` is told to allow, where a method is refused all the same.
+const USUAL: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// Refuses a request, or answers a preflight.
 pub(in crate::proxy) fn refusal(
     route: &Route,
@@ -32,15 +35,17 @@ pub(in crate::proxy) fn refusal(
     {
         return Some(Cors(cors).preflight(headers));
     }
-    if let Some(methods) = &route.methods
-        && !methods
-            .value
-            .iter()
-            .any(|method| method == head.method.as_str())
-    {
+    let named = route.methods.as_ref().map(|methods| &methods.value);
+    let allowed = match named {
+        Some(methods) => methods.iter().any(|method| method == head.method.as_str()),
+        // A server that mirrors requests would show a page what its browser hides from it.
+        None => head.method != Method::TRACE,
+    };
+    if !allowed {
         let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED);
-        if let Ok(allowed) = HeaderValue::from_str(&methods.value.join(", ")) {
-            answer.headers_mut().insert(header::ALLOW, allowed);
+        let told = named.map_or_else(|| USUAL.to_owned(), |methods| methods.join(", "));
+        if let Ok(told) = HeaderValue::from_str(&told) {
+            answer.headers_mut().insert(header::ALLOW, told);
         }
         return Some(answer);
     }
