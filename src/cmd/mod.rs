@@ -42,6 +42,9 @@ enum Status {
     Findings,
     /// The spec or the call is wrong.
     Wrong,
+    /// A signal ended what was not done, this one.
+    #[cfg(all(unix, feature = "proxy"))]
+    Ended(u8),
 }
 
 /// Runs the call that the arguments ask for.
@@ -60,6 +63,9 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Status::Clean => 0,
         Status::Findings => 1,
         Status::Wrong => 2,
+        // What a shell says of a program that the signal ended by itself.
+        #[cfg(all(unix, feature = "proxy"))]
+        Status::Ended(signal) => 128 + signal,
     })
 }
 

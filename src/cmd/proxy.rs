@@ -36,6 +36,7 @@ pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
     match proxy::run(&mut served) {
         Ok(Outcome::Drained) => Ok(Status::Clean),
         Ok(Outcome::Cut) => Ok(Status::Findings),
+        Ok(Outcome::Ended(signal)) => Ok(Status::Ended(signal)),
         Ok(Outcome::Refused) => Ok(Status::Wrong),
         Err(error) => Err(cannot(error)),
     }

@@ -1,5 +1,6 @@
 //! Who is at the other end: the connection's address, the client's behind trusted proxies, its certificate.
 
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub(super) struct Client {
     pub(super) tls: bool,
     /// The subject of its certificate.
     pub(super) subject: Option<Arc<str>>,
+    /// Tunnels that are open over it.
+    pub(super) tunnels: Cell<u32>,
     /// It is counted as long as anything of it is open.
     pub(super) _counted: Counted,
     /// What it is doing; none over HTTP/2.

@@ -116,6 +116,11 @@ impl Pace {
         )
     }
 
+    /// Whether not one byte has come yet.
+    pub(super) fn is_silent(&self) -> bool {
+        self.read.load(Relaxed) == 0
+    }
+
     fn is_over(&self) -> bool {
         self.over.load(Relaxed)
     }

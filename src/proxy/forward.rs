@@ -1,6 +1,6 @@
 //! To a server and back: which one, within which times, what it sees of the request and what the client sees of its answer.
 
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use http::header::{self, HeaderMap, HeaderValue};
@@ -337,8 +337,8 @@ struct Keep {
 
 /// A connection that goes back to its pool.
 pub(super) struct Back {
-    /// The thread's connections.
-    pub(super) local: Rc<Local>,
+    /// The thread's connections, unless a reload has let go of them.
+    pub(super) local: Weak<Local>,
     /// The upstream.
     pub(super) upstream: usize,
     /// Its server.
@@ -374,7 +374,7 @@ async fn exchange(
                     None => Failed::Broken,
                 })?;
             let back = Back {
-                local: Rc::clone(&scene.local),
+                local: Rc::downgrade(&scene.local),
                 upstream,
                 server,
                 sender,
@@ -436,11 +436,12 @@ impl Tail for Done {
     fn sent(&mut self, _bytes: usize) {}
 
     fn complete(&mut self) {
-        if let Some(back) = self.back.take() {
-            let generation = &back.local.generation;
-            let pools = &back.local.pools;
+        if let Some(back) = self.back.take()
+            && let Some(local) = back.local.upgrade()
+        {
             let kept = (back.sender, back.moved);
-            pools.keep(generation, back.upstream, back.server, kept);
+            let pools = &local.pools;
+            pools.keep(&local.generation, back.upstream, back.server, kept);
         }
     }
 }

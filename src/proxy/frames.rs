@@ -40,6 +40,15 @@ impl Walk {
         self.closed
     }
 
+    /// How many bytes are still missing until the frame under way ends, as far as is known.
+    pub(super) fn wanted(&self) -> usize {
+        match (self.left, self.have) {
+            (0, 0 | 1) => 2 - usize::from(self.have),
+            (0, have) => usize::from(self.length() - have),
+            (left, _) => usize::try_from(left).unwrap_or(usize::MAX),
+        }
+    }
+
     /// How many whole messages went by.
     pub(super) fn messages(&self) -> u64 {
         self.messages

@@ -1,6 +1,6 @@
 //! A spec as it is served: everything that requests need, made once and swapped whole at a reload.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use super::servers::Servers;
 use super::sticky::Sticky;
 use super::table::Table;
 use super::tls::{self, Towards};
-use super::tunnel::Rules;
 use super::value::Changes;
+use super::watch::Rules;
 use super::{clock, metrics};
 
 /// A spec as it is served.
@@ -39,6 +39,25 @@ pub(super) struct Generation {
     pub(super) auth: Vec<guard::Known>,
     /// Key sets to fetch.
     pub(super) fetched: Vec<Fetched>,
+    /// Names of routes that take tunnels.
+    tunnels: HashSet<String>,
+    _held: Held,
+}
+
+/// A spec that is held is counted.
+struct Held;
+
+impl Held {
+    fn new() -> Self {
+        metrics::generations().increment(1);
+        Self
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        metrics::generations().decrement(1);
+    }
 }
 
 /// A listener, ready.
@@ -172,8 +191,20 @@ impl Generation {
             routes,
             auth,
             fetched,
+            tunnels: gateway
+                .routes
+                .iter()
+                .filter(|route| route.websocket.is_some())
+                .map(|route| route.name.clone())
+                .collect(),
             gateway,
+            _held: Held::new(),
         })
+    }
+
+    /// Whether a route of this name takes tunnels.
+    pub(super) fn has_tunnels(&self, route: &str) -> bool {
+        self.tunnels.contains(route)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Accepting clients: how many, who they say they are to a PROXY protocol, TLS, and which HTTP they speak.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,20 +12,22 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, spawn_local};
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
-use crate::ir::ListenerId;
+use crate::ir::{Listener, ListenerId};
 
 use super::client::Client;
 use super::connect::Here;
+use super::door::Door;
 use super::edge::{Edge, Pace};
 use super::serve::serve;
 use super::wire::{self, Stream};
-use super::worker::Worker;
+use super::worker::{Local, Worker};
 use super::{clock, metrics, tls};
 
 /// The start of HTTP/2 on a plain connection (RFC 9113 §3.4).
@@ -40,6 +42,9 @@ const LINE: usize = b"a:\r\n".len();
 /// The most lines of a head, whatever its size may be: beyond this hyper's map of headers would be full.
 const LINES: usize = 16 * 1024;
 
+/// How long a connection that was accepted last may take to its first request when no more are taken.
+const LATE_COMER: Duration = Duration::from_secs(1);
+
 /// How long a listener rests when descriptors run out.
 const REST: Duration = Duration::from_millis(50);
 
@@ -53,47 +58,66 @@ pub(super) struct Socket {
     pub(super) socket: Arc<std::net::TcpListener>,
     /// Connections that are open.
     pub(super) open: Arc<AtomicU32>,
+    /// Whether the listener is the one that was there before: what its connections agreed on still holds.
+    pub(super) stays: bool,
 }
+
+/// The door through which connections come in now.
+type Entrance = Rc<RefCell<Rc<Door>>>;
 
 /// What a worker listens on.
 #[derive(Default)]
 pub(super) struct Listening {
-    tasks: HashMap<SocketAddr, (JoinHandle<()>, Rc<Cell<ListenerId>>)>,
+    tasks: HashMap<SocketAddr, (JoinHandle<()>, Entrance)>,
 }
 
 impl Listening {
-    /// Listens on these sockets and no others; those that stay are not touched.
-    pub(super) fn serve(&mut self, worker: &Rc<Worker>, sockets: &[Socket]) {
-        self.tasks.retain(|address, (task, _)| {
+    /// Listens on these sockets and no others; those that stay are not touched. Connections of a listener that is gone, or is another
+    /// one now, finish by `last` what is under way.
+    pub(super) fn serve(
+        &mut self,
+        worker: &Rc<Worker>,
+        sockets: &[Socket],
+        last: &Rc<Local>,
+        until: Instant,
+    ) {
+        self.tasks.retain(|address, (task, door)| {
             let stays = sockets.iter().any(|socket| socket.address == *address);
             if !stays {
                 task.abort();
+                door.borrow().close(Some(Rc::clone(last)), until);
             }
             stays
         });
         for socket in sockets {
-            if let Some((_, listener)) = self.tasks.get(&socket.address) {
-                listener.set(socket.listener);
+            if let Some((_, door)) = self.tasks.get(&socket.address) {
+                if socket.stays {
+                    door.borrow().stays(socket.listener);
+                } else {
+                    let other = door.replace(Door::new(socket.listener));
+                    other.close(Some(Rc::clone(last)), until);
+                }
                 continue;
             }
-            let listener = Rc::new(Cell::new(socket.listener));
             let own = socket.socket.try_clone().and_then(TcpListener::from_std);
             let Ok(own) = own else { continue };
+            let door = Rc::new(RefCell::new(Door::new(socket.listener)));
             let accepting = accept(
                 Rc::clone(worker),
                 own,
-                Rc::clone(&listener),
+                Rc::clone(&door),
                 Arc::clone(&socket.open),
             );
             let task = spawn_local(accepting);
-            self.tasks.insert(socket.address, (task, listener));
+            self.tasks.insert(socket.address, (task, door));
         }
     }
 
-    /// Listens no more.
-    pub(super) fn stop(&mut self) {
-        for (_, (task, _)) in self.tasks.drain() {
+    /// Listens no more: connections finish what is under way.
+    pub(super) fn stop(&mut self, until: Instant) {
+        for (_, (task, door)) in self.tasks.drain() {
             task.abort();
+            door.borrow().close(None, until);
         }
     }
 }
@@ -112,23 +136,18 @@ impl Drop for Counted {
     }
 }
 
-async fn accept(
-    worker: Rc<Worker>,
-    socket: TcpListener,
-    listener: Rc<Cell<ListenerId>>,
-    open: Arc<AtomicU32>,
-) {
+async fn accept(worker: Rc<Worker>, socket: TcpListener, door: Entrance, open: Arc<AtomicU32>) {
     loop {
         let (stream, peer) = match socket.accept().await {
             Ok(accepted) => accepted,
             // A client that is gone already, or no descriptor left: the next one may do better.
             Err(_) => {
-                tokio::time::sleep(REST).await;
+                sleep(REST).await;
                 continue;
             }
         };
-        let id = listener.get();
-        let local = worker.local();
+        let door = Rc::clone(&door.borrow());
+        let (local, id) = door.local(&worker);
         let gateway = &local.generation.gateway;
         let most = gateway.runtime.max_connections.value;
         let own = gateway.listener(id).connections.value.unwrap_or(u64::MAX);
@@ -145,21 +164,63 @@ async fn accept(
         let worker = Rc::clone(&worker);
         spawn_local(async move {
             // What ends here ends a connection, nothing else.
-            let _ = converse(worker, stream, peer, id, counted).await;
+            let _ = converse(worker, stream, peer, door, counted).await;
         });
     }
 }
 
+/// What is known of a connection before its first request.
+struct Opened {
+    stream: Stream,
+    http2: bool,
+    from: IpAddr,
+    subject: Option<Arc<str>>,
+}
+
 async fn converse(
     worker: Rc<Worker>,
-    mut tcp: TcpStream,
+    tcp: TcpStream,
     peer: SocketAddr,
-    id: ListenerId,
+    door: Rc<Door>,
     counted: Counted,
 ) -> io::Result<()> {
-    let local = worker.local();
+    let (local, id) = door.local(&worker);
+    let tls = local.generation.listeners[id.index()].tls.clone();
+    let encrypted = tls.is_some();
     let listener = local.generation.gateway.listener(id);
-    let ready = &local.generation.listeners[id.index()];
+    let opened = tokio::select! {
+        opened = open(tcp, peer, listener, tls) => opened?,
+        () = late(&door) => return Ok(()),
+    };
+    drop(local);
+    let client = Client {
+        peer: opened.from.to_canonical(),
+        tls: encrypted,
+        subject: opened.subject,
+        tunnels: Cell::new(0),
+        _counted: counted,
+        pace: None,
+    };
+    if opened.http2 {
+        second(worker, opened.stream, client, door).await
+    } else {
+        first(worker, opened.stream, client, door).await
+    }
+}
+
+/// Waits until nobody has to wait any more for who has said nothing yet.
+async fn late(door: &Door) {
+    door.closed().await;
+    sleep(LATE_COMER).await;
+}
+
+/// Finds out who is there, and what they speak.
+async fn open(
+    mut tcp: TcpStream,
+    peer: SocketAddr,
+    listener: &Listener,
+    tls: Option<Arc<ServerConfig>>,
+) -> io::Result<Opened> {
     let head = clock::of(listener.head_timeout.value);
     tcp.set_nodelay(true)?;
     if let Some(after) = listener.tcp_keepalive.value {
@@ -170,14 +231,13 @@ async fn converse(
         let told = timeout(head, proxied(&mut tcp)).await??;
         from = told.unwrap_or(from);
     }
-    let (stream, http2, subject) = match &ready.tls {
+    let (stream, http2, subject) = match tls {
         None => {
             let http2 = listener.http2.value && timeout(head, speaks_http2(&tcp)).await??;
             (Stream::Tcp(tcp), http2, None)
         }
         Some(config) => {
-            let acceptor = TlsAcceptor::from(Arc::clone(config));
-            let stream = timeout(head, acceptor.accept(tcp)).await??;
+            let stream = timeout(head, TlsAcceptor::from(config).accept(tcp)).await??;
             let (_, session) = stream.get_ref();
             let http2 = session.alpn_protocol() == Some(b"h2");
             let subject = session
@@ -186,19 +246,12 @@ async fn converse(
             (Stream::FromClient(Box::new(stream)), http2, subject)
         }
     };
-    let client = Client {
-        peer: from.to_canonical(),
-        tls: ready.tls.is_some(),
+    Ok(Opened {
+        stream,
+        http2,
+        from,
         subject,
-        _counted: counted,
-        pace: None,
-    };
-    drop(local);
-    if http2 {
-        second(worker, stream, client, id).await
-    } else {
-        first(worker, stream, client, id).await
-    }
+    })
 }
 
 /// Speaks HTTP/1.1.
@@ -206,9 +259,9 @@ async fn first(
     worker: Rc<Worker>,
     stream: Stream,
     mut client: Client,
-    id: ListenerId,
+    door: Rc<Door>,
 ) -> io::Result<()> {
-    let local = worker.local();
+    let (local, id) = door.local(&worker);
     let listener = local.generation.gateway.listener(id);
     let head_limit = usize::try_from(listener.head_limit.value.as_bytes()).unwrap_or(usize::MAX);
     // The contract bounds a head's size: as many lines as fit may come.
@@ -223,10 +276,10 @@ async fn first(
     client.pace = Some(Arc::clone(&pace));
     let client = Rc::new(client);
     let service = service_fn(|request| {
-        let (worker, client) = (Rc::clone(&worker), Rc::clone(&client));
+        let (worker, client, door) = (Rc::clone(&worker), Rc::clone(&client), Rc::clone(&door));
         async move {
             let pace = client.pace.clone();
-            let answer = serve(worker, client, id, request).await;
+            let answer = serve(worker, client, &door, request).await;
             answer.map(|answer| {
                 answer.map(|body| match pace {
                     Some(pace) => body.followed_by(Box::new(Rested(pace))),
@@ -244,21 +297,30 @@ async fn first(
         .header_read_timeout(None);
     let connection = builder
         .serve_connection(
-            TokioIo::new(Edge::new(stream, pace, (head_limit, most_lines))),
+            TokioIo::new(Edge::new(
+                stream,
+                Arc::clone(&pace),
+                (head_limit, most_lines),
+            )),
             service,
         )
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let mut over = worker.over();
-    let going = worker.is_draining();
-    if going {
-        connection.as_mut().graceful_shutdown();
-    }
-    tokio::select! {
+    let until = tokio::select! {
         done = &mut connection => return done.map_err(io::Error::other),
-        _ = over.changed(), if !going => connection.as_mut().graceful_shutdown(),
+        until = door.closed() => until,
+    };
+    connection.as_mut().graceful_shutdown();
+    let silent = async {
+        sleep(LATE_COMER).await;
+        if !pace.is_silent() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        done = timeout_at(until, &mut connection) => done?.map_err(io::Error::other),
+        () = silent => Ok(()),
     }
-    connection.await.map_err(io::Error::other)
 }
 
 /// The answer is gone: the time until the next request begins.
@@ -281,9 +343,9 @@ async fn second(
     worker: Rc<Worker>,
     stream: Stream,
     client: Client,
-    id: ListenerId,
+    door: Rc<Door>,
 ) -> io::Result<()> {
-    let local = worker.local();
+    let (local, id) = door.local(&worker);
     let listener = local.generation.gateway.listener(id);
     let head_limit = u32::try_from(listener.head_limit.value.as_bytes()).unwrap_or(u32::MAX);
     let head = listener.head_timeout.value.as_millis();
@@ -303,31 +365,33 @@ async fn second(
     let rested = Rc::new(Cell::new(0_u64));
     let opened = clock::now();
     let service = service_fn(|request| {
-        let (worker, client) = (Rc::clone(&worker), Rc::clone(&client));
+        let (worker, client, door) = (Rc::clone(&worker), Rc::clone(&client), Rc::clone(&door));
         let busy = Busy::new(&open, &rested);
         async move {
-            let answer = serve(worker, client, id, request).await;
+            let answer = serve(worker, client, &door, request).await;
             answer.map(|answer| answer.map(|body| body.followed_by(Box::new(busy))))
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
-    let mut over = worker.over();
-    let mut going = worker.is_draining();
-    if going {
-        connection.as_mut().graceful_shutdown();
-    }
+    let mut going = false;
+    let mut until = None;
     let mut tick = interval(Duration::from_millis(
         (head.min(keepalive) / 4).clamp(50, 1000),
     ));
     loop {
         tokio::select! {
             done = &mut connection => return done.map_err(io::Error::other),
-            _ = over.changed(), if !going => {
+            closed = door.closed(), if until.is_none() => {
+                until = Some(closed);
                 going = true;
                 connection.as_mut().graceful_shutdown();
             }
             _ = tick.tick() => {
+                // Tunnels end by their own times.
+                if client.tunnels.get() == 0 && until.is_some_and(|until| Instant::now() >= until) {
+                    return Ok(());
+                }
                 if open.get() > 0 {
                     continue;
                 }
@@ -389,7 +453,7 @@ async fn speaks_http2(tcp: &TcpStream) -> io::Result<bool> {
             return Ok(true);
         }
         // More is on its way: what was seen stays readable.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -406,7 +470,7 @@ async fn proxied(tcp: &mut TcpStream) -> io::Result<Option<IpAddr>> {
             ppp::HeaderResult::V1(Ok(header)) => (header.header.len(), of_first(&header)),
             ppp::HeaderResult::V2(Ok(header)) => (header.len(), of_second(&header)),
             result if ppp::PartialResult::is_incomplete(&result) && seen < start.len() => {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                sleep(Duration::from_millis(5)).await;
                 continue;
             }
             _ => return Err(unfit()),

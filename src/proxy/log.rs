@@ -7,15 +7,49 @@ use std::time::{Instant, SystemTime};
 use http::header::{self, HeaderMap};
 use http::{Response, StatusCode, Version};
 
-use crate::ir::{Log, LogField, LogFormat, RouteId, UpstreamId};
+use crate::ir::{Gateway, LogField, LogFormat, RouteId, UpstreamId};
 
 use super::body::{Body, Tail};
 use super::serve::Scene;
 use super::tunnel::Carried;
-use super::worker::{Local, Worker};
+use super::worker::Worker;
 
 /// What a secret is replaced by.
 const REDACTED: &str = "REDACTED";
+
+/// What lines are written with: no more than that, for a tunnel's line may outlive the spec by far.
+#[derive(PartialEq)]
+pub(super) struct Names {
+    form: Option<(LogFormat, Vec<LogField>)>,
+    routes: Vec<String>,
+    upstreams: Vec<(String, Vec<String>)>,
+}
+
+impl Names {
+    /// Those of a spec; those of `before` where they are the same.
+    pub(super) fn new(gateway: &Gateway, before: Option<&Rc<Self>>) -> Rc<Self> {
+        let names = Self {
+            form: gateway
+                .log
+                .as_ref()
+                .map(|log| (log.format.value, log.fields.value.clone())),
+            routes: gateway.routes.iter().map(|it| it.name.clone()).collect(),
+            upstreams: gateway
+                .upstreams
+                .iter()
+                .map(|upstream| {
+                    let servers = upstream.servers.iter();
+                    let servers = servers.map(|server| server.address.value.to_string());
+                    (upstream.name.clone(), servers.collect())
+                })
+                .collect(),
+        };
+        match before {
+            Some(before) if **before == names => Rc::clone(before),
+            _ => Rc::new(names),
+        }
+    }
+}
 
 /// What the log will say of a request.
 pub(super) struct Record {
@@ -26,7 +60,7 @@ pub(super) struct Record {
 /// The facts of a line. Dropped, it is written.
 struct Told {
     worker: Rc<Worker>,
-    local: Rc<Local>,
+    names: Rc<Names>,
     pace: Option<std::sync::Arc<super::edge::Pace>>,
     since: Instant,
     route: Option<RouteId>,
@@ -69,7 +103,7 @@ impl Record {
         };
         let told = Told {
             worker: Rc::clone(&scene.worker),
-            local: Rc::clone(&scene.local),
+            names: Rc::clone(&scene.local.names),
             pace: scene.client.pace.clone(),
             since: head.since,
             route,
@@ -181,10 +215,10 @@ impl Drop for Told {
             self.bytes_out = self.bytes_out.max(written);
         }
         let worker = Rc::clone(&self.worker);
-        let local = Rc::clone(&self.local);
-        if let Some(log) = &local.generation.gateway.log {
-            worker.log(|line| match log.format.value {
-                LogFormat::Json => self.json(log, line),
+        let names = Rc::clone(&self.names);
+        if let Some((format, fields)) = &names.form {
+            worker.log(|line| match format {
+                LogFormat::Json => self.json(fields, line),
                 LogFormat::Common => self.common(line),
             });
         }
@@ -192,15 +226,14 @@ impl Drop for Told {
 }
 
 impl Told {
-    fn json(&self, log: &Log, line: &mut Vec<u8>) {
-        let gateway = &self.local.generation.gateway;
+    fn json(&self, fields: &[LogField], line: &mut Vec<u8>) {
         let mut object = serde_json::Map::new();
-        for field in &log.fields.value {
+        for field in fields {
             let name = match serde_json::to_value(field) {
                 Ok(serde_json::Value::String(name)) => name,
                 _ => continue,
             };
-            object.insert(name, self.field(gateway, *field));
+            object.insert(name, self.field(*field));
         }
         if let Some(carried) = &self.carried {
             object.insert("closed".to_owned(), carried.end.word().into());
@@ -212,7 +245,7 @@ impl Told {
         line.push(b'\n');
     }
 
-    fn field(&self, gateway: &crate::ir::Gateway, field: LogField) -> serde_json::Value {
+    fn field(&self, field: LogField) -> serde_json::Value {
         match field {
             LogField::Time => now().into(),
             LogField::ClientIp => self.client.clone().into(),
@@ -226,11 +259,11 @@ impl Told {
             LogField::Status => self.status.as_u16().into(),
             LogField::Route => self
                 .route
-                .map_or("", |route| &gateway.route(route).name)
+                .map_or("", |route| &self.names.routes[route.index()])
                 .into(),
             LogField::Upstream => self
                 .upstream
-                .map_or("", |upstream| &gateway.upstream(upstream).name)
+                .map_or("", |upstream| &self.names.upstreams[upstream.index()].0)
                 .into(),
             LogField::Server => self.server_name().into(),
             LogField::Duration => {
@@ -248,8 +281,7 @@ impl Told {
         let Some((upstream, server)) = self.upstream.zip(self.server) else {
             return String::new();
         };
-        let servers = &self.local.generation.upstreams[upstream.index()].servers;
-        servers.list[server].address.to_string()
+        self.names.upstreams[upstream.index()].1[server].clone()
     }
 
     fn common(&self, line: &mut Vec<u8>) {

@@ -65,6 +65,10 @@ pub(super) fn install() -> Result<PrometheusHandle, String> {
         "wsgen_connections_open",
         "Client connections that are open."
     );
+    describe_gauge!(
+        "wsgen_generations",
+        "Specs that are held: more than one while something of an older one is under way."
+    );
     Ok(handle)
 }
 
@@ -158,4 +162,9 @@ pub(super) fn health(upstream: &str, server: &str, healthy: bool) {
 /// How many client connections are open.
 pub(super) fn connections() -> Gauge {
     gauge!("wsgen_connections_open")
+}
+
+/// How many specs are held.
+pub(super) fn generations() -> Gauge {
+    gauge!("wsgen_generations")
 }

@@ -3,11 +3,14 @@
 
 mod admin;
 mod answer;
+mod bind;
 mod body;
 mod client;
 mod clock;
 mod compress;
 mod connect;
+mod door;
+mod drain;
 mod edge;
 mod fault;
 mod forward;
@@ -26,12 +29,14 @@ mod outgoing;
 mod run;
 mod serve;
 mod servers;
+mod serving;
 mod sticky;
 mod switch;
 mod table;
 mod tls;
 mod tunnel;
 mod value;
+mod watch;
 mod wire;
 mod worker;
 

@@ -1,32 +1,19 @@
-//! The process: sockets bound, one thread per core, then signals: reload, drain, end.
+//! The process: it starts, listens to signals, and ends: reload, drain, end.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::thread::JoinHandle;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
-use socket2::{Domain, Protocol, Socket as Raw, Type};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
-use crate::ir::{Gateway, Listener, Loc, Workers};
+use crate::ir::Gateway;
 
-use super::admin::{self, Admin};
 use super::fault::Fault;
 use super::generation::Generation;
-use super::listen::Socket;
-use super::worker::{self, Order, Shared};
-use super::{clock, health, metrics};
-
-/// How many clients may wait to be accepted.
-const BACKLOG: i32 = 4096;
+use super::serving::Serving;
+use super::{admin, clock, metrics};
 
 /// How often a drain looks whether it is done.
 const LOOK: Duration = Duration::from_millis(50);
@@ -46,8 +33,10 @@ pub trait Source {
 pub enum Outcome {
     /// Everything was finished.
     Drained,
-    /// Something was left at the drain's end, or a second signal came.
+    /// Something was left at the drain's end.
     Cut,
+    /// A second signal came, this one.
+    Ended(u8),
     /// Nothing was served.
     Refused,
 }
@@ -79,13 +68,10 @@ fn fresh_key() -> io::Result<hmac::Key> {
         .map_err(|_| io::Error::other("no random key"))
 }
 
-struct Thread {
-    orders: UnboundedSender<Order>,
-    joined: JoinHandle<io::Result<()>>,
-}
-
 async fn steer(source: &mut dyn Source) -> io::Result<Outcome> {
     clock::now();
+    // Before anything else: a signal that comes early must not end the process unheard.
+    let mut signals = Signals::new()?;
     let recorder = match metrics::install() {
         Ok(recorder) => recorder,
         Err(why) => {
@@ -93,133 +79,18 @@ async fn steer(source: &mut dyn Source) -> io::Result<Outcome> {
             return Ok(Outcome::Refused);
         }
     };
-    let key = fresh_key()?;
-    let Some(gateway) = source.load() else {
+    let Some(mut serving) = Serving::start(source, fresh_key()?, recorder)? else {
         return Ok(Outcome::Refused);
     };
-    let first = Generation::new(gateway, None, &key);
-    let mut generation = match first {
-        Ok(generation) => Arc::new(generation),
-        Err(faults) => {
-            source.tell(faults);
-            return Ok(Outcome::Refused);
-        }
-    };
-    let resolver = match health::resolver(&generation.gateway) {
-        Ok(resolver) => resolver,
-        Err(why) => {
-            source.say(&format!("error: names cannot be looked up: {why}"));
-            return Ok(Outcome::Refused);
-        }
-    };
-    let mut bound = Bound::default();
-    let sockets = match bound.bind(&generation.gateway) {
-        Ok(sockets) => Arc::new(sockets),
-        Err(faults) => {
-            source.tell(faults);
-            return Ok(Outcome::Refused);
-        }
-    };
-    let shared = Arc::new(Shared::default());
-    let threads = start(&generation, &sockets, &shared)?;
-    let mut checks = health::start(&generation, &resolver);
-    let admin = Rc::new(Admin {
-        metrics: recorder,
-        generation: RefCell::new(Arc::clone(&generation)),
-        ready: Cell::new(true),
-    });
-    let mut own = bound
-        .admin
-        .take()
-        .map(|socket| admin::serve(&admin, socket))
-        .transpose()?;
-    account(&generation.gateway, source);
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    loop {
-        tokio::select! {
-            _ = hangup.recv() => {
-                let Some(gateway) = source.load() else {
-                    source.say("reload refused: the spec has errors; the old one goes on");
-                    continue;
-                };
-                let next = match Generation::new(gateway, Some(&generation), &key) {
-                    Ok(next) => Arc::new(next),
-                    Err(faults) => {
-                        source.tell(faults);
-                        source.say("reload refused: the spec cannot be served; the old one goes on");
-                        continue;
-                    }
-                };
-                let resolver = match health::resolver(&next.gateway) {
-                    Ok(resolver) => resolver,
-                    Err(why) => {
-                        source.say(&format!("error: names cannot be looked up: {why}"));
-                        source.say("reload refused: names cannot be looked up; the old spec goes on");
-                        continue;
-                    }
-                };
-                let sockets = match bound.bind(&next.gateway) {
-                    Ok(sockets) => Arc::new(sockets),
-                    Err(faults) => {
-                        source.tell(faults);
-                        source.say("reload refused: a listener cannot be bound; the old spec goes on");
-                        continue;
-                    }
-                };
-                for thread in &threads {
-                    let _ = thread.orders.send(Order::Serve(Arc::clone(&next), Arc::clone(&sockets)));
-                }
-                for check in checks.drain(..) {
-                    check.abort();
-                }
-                checks = health::start(&next, &resolver);
-                *admin.generation.borrow_mut() = Arc::clone(&next);
-                if let Some(socket) = bound.admin.take() {
-                    if let Some(own) = own.take() {
-                        own.abort();
-                    }
-                    own = Some(admin::serve(&admin, socket)?);
-                }
-                generation = next;
-                source.say("reloaded");
-            }
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-        }
+    account(&serving.generation.gateway, source);
+    while let Sign::Reload = signals.next().await {
+        serving.reload(source)?;
     }
-    admin.ready.set(false);
-    let limit = clock::of(generation.gateway.runtime.drain_timeout.value);
-    source.say(&format!(
-        "draining, for at most {}",
-        generation.gateway.runtime.drain_timeout.value
-    ));
-    for thread in &threads {
-        let _ = thread.orders.send(Order::Drain);
-    }
-    drop(bound);
-    let end = Instant::now() + limit;
-    let open = || shared.connections.load(Relaxed) + shared.tunnels.load(Relaxed);
-    let mut outcome = Outcome::Drained;
-    while open() > 0 {
-        if Instant::now() >= end {
-            outcome = Outcome::Cut;
-            break;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            _ = terminate.recv() => { outcome = Outcome::Cut; break; }
-            _ = interrupt.recv() => { outcome = Outcome::Cut; break; }
-        }
-    }
-    for thread in &threads {
-        let _ = thread.orders.send(Order::End);
-    }
-    for thread in threads {
-        // A thread that panicked has said so.
-        let _ = thread.joined.join();
-    }
+    let limit = serving.generation.gateway.runtime.drain_timeout.value;
+    source.say(&format!("draining, for at most {limit}"));
+    serving.drain();
+    let outcome = drained(&serving, &mut signals, clock::of(limit)).await;
+    serving.end();
     source.say(match outcome {
         Outcome::Drained => "drained",
         _ => "ended with connections open",
@@ -227,137 +98,52 @@ async fn steer(source: &mut dyn Source) -> io::Result<Outcome> {
     Ok(outcome)
 }
 
-fn start(
-    generation: &Arc<Generation>,
-    sockets: &Arc<Vec<Socket>>,
-    shared: &Arc<Shared>,
-) -> io::Result<Vec<Thread>> {
-    let count = match generation.gateway.runtime.workers.value {
-        Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
-        Workers::Count(count) => usize::from(count),
-    };
-    (0..count)
-        .map(|at| {
-            let (orders, received) = unbounded_channel();
-            let _ = orders.send(Order::Serve(Arc::clone(generation), Arc::clone(sockets)));
-            let (generation, shared) = (Arc::clone(generation), Arc::clone(shared));
-            let joined = std::thread::Builder::new()
-                .name(format!("worker-{at}"))
-                .spawn(move || worker::run(generation, shared, received))?;
-            Ok(Thread { orders, joined })
-        })
-        .collect()
-}
-
-/// What is bound. A socket whose address stays is kept over a reload.
-#[derive(Default)]
-struct Bound {
-    sockets: HashMap<SocketAddr, (Arc<std::net::TcpListener>, Arc<AtomicU32>)>,
-    own: Option<SocketAddr>,
-    /// A socket for metrics that is new.
-    admin: Option<std::net::TcpListener>,
-}
-
-impl Bound {
-    /// Binds what a spec asks for. Where one cannot be bound, nothing changes.
-    fn bind(&mut self, gateway: &Gateway) -> Result<Vec<Socket>, Vec<Fault>> {
-        let mut faults = Vec::new();
-        let mut next = HashMap::new();
-        let mut sockets = Vec::new();
-        for listener in &gateway.listeners {
-            let address = address(listener);
-            let socket = match self.sockets.get(&address) {
-                Some((socket, open)) => (Arc::clone(socket), Arc::clone(open)),
-                None => match open(address, listener.address.value.is_none()) {
-                    Ok(socket) => (Arc::new(socket), Arc::default()),
-                    Err(error) => {
-                        faults.push(unbound(&error, address, listener.port.loc()));
-                        continue;
-                    }
-                },
-            };
-            sockets.push(Socket {
-                listener: listener.id,
-                address,
-                socket: Arc::clone(&socket.0),
-                open: Arc::clone(&socket.1),
-            });
-            next.insert(address, socket);
-        }
-        let own = gateway.metrics.as_ref().map(|metrics| {
-            (
-                SocketAddr::new(metrics.address.value, metrics.port.value),
-                metrics.port.loc(),
-            )
-        });
-        let mut admin = None;
-        if let Some((address, at)) = own
-            && self.own != Some(address)
-        {
-            match open(address, false) {
-                Ok(socket) => admin = Some(socket),
-                Err(error) => faults.push(unbound(&error, address, at)),
+/// Waits until nothing is open; a second signal, or the drain's end, ends the wait.
+async fn drained(serving: &Serving, signals: &mut Signals, limit: Duration) -> Outcome {
+    let end = Instant::now() + limit;
+    while serving.open() > 0 {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            sign = signals.next() => if let Sign::Stop(number) = sign {
+                return Outcome::Ended(number);
             }
         }
-        if !faults.is_empty() {
-            return Err(faults);
+        if Instant::now() >= end {
+            return Outcome::Cut;
         }
-        self.sockets = next;
-        self.own = own.map(|(address, _)| address);
-        self.admin = admin;
-        Ok(sockets)
     }
+    Outcome::Drained
 }
 
-/// Where a listener is bound: every address is both IPv4's and IPv6's.
-fn address(listener: &Listener) -> SocketAddr {
-    let ip = listener
-        .address
-        .value
-        .unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-    SocketAddr::new(ip, listener.port.value)
+/// What a signal asks for.
+enum Sign {
+    /// SIGHUP: read the spec anew.
+    Reload,
+    /// SIGTERM or SIGINT, by number.
+    Stop(u8),
 }
 
-fn open(address: SocketAddr, every: bool) -> io::Result<std::net::TcpListener> {
-    let bound = socket(address, every);
-    match bound {
-        // A machine without IPv6.
-        Err(error)
-            if every
-                && error.kind() != io::ErrorKind::AddrInUse
-                && error.kind() != io::ErrorKind::PermissionDenied =>
-        {
-            let v4 = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), address.port());
-            socket(v4, false)
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Sign {
+        tokio::select! {
+            _ = self.hangup.recv() => Sign::Reload,
+            _ = self.terminate.recv() => Sign::Stop(15),
+            _ = self.interrupt.recv() => Sign::Stop(2),
         }
-        bound => bound,
-    }
-}
-
-fn socket(address: SocketAddr, every: bool) -> io::Result<std::net::TcpListener> {
-    let socket = Raw::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    if every {
-        socket.set_only_v6(false)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-fn unbound(error: &io::Error, address: SocketAddr, at: Loc) -> Fault {
-    let fault = Fault::new(at, format!("{address} cannot be bound: {error}"));
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => fault.help(
-            "ports below 1024 are the system's: run with `--local`, which moves them up by 8000, or let the service manager give the right",
-        ),
-        io::ErrorKind::AddrInUse => fault.help("another program listens there: stop it, or write another port"),
-        _ => fault,
     }
 }
 

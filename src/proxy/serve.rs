@@ -6,11 +6,12 @@ use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use crate::ir::{Action, Entry, ListenerId, UnknownHost};
+use crate::ir::{Action, Entry, UnknownHost};
 
 use super::answer::{self, Maker, plain};
 use super::body::Body;
 use super::client::Client;
+use super::door::Door;
 use super::forward::{self, Passage};
 use super::guard::{self, Cors};
 use super::head::Head;
@@ -63,13 +64,13 @@ impl Scene {
 pub(super) async fn serve(
     worker: Rc<Worker>,
     client: Rc<Client>,
-    listener: ListenerId,
+    door: &Door,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Closed> {
     if let Some(pace) = &client.pace {
         pace.busy();
     }
-    let local = worker.local();
+    let (local, listener) = door.local(&worker);
     let settings = local.generation.gateway.listener(listener);
     let asked_to_upgrade = client.pace.is_some() && request.headers().contains_key(header::UPGRADE);
     let head = match Head::read(&request, &client, settings) {

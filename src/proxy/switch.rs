@@ -27,8 +27,9 @@ use super::log::Record;
 use super::outgoing;
 use super::serve::Scene;
 use super::servers::Open;
-use super::tunnel::{Carried, Tunnel, Watch};
+use super::tunnel::{Carried, Tunnel};
 use super::value::remove_hop_by_hop;
+use super::watch::Watch;
 use super::wire::Stream;
 use super::worker::Worker;
 
@@ -266,7 +267,7 @@ fn refusal(
     parts.version = Version::HTTP_11;
     let idle = scene.local.generation.routes[handshake.passage.entry.route.index()].idle;
     let back = Back {
-        local: Rc::clone(&scene.local),
+        local: Rc::downgrade(&scene.local),
         upstream: handshake.share.upstream.value.index(),
         server,
         sender,
@@ -300,7 +301,7 @@ impl Joining {
         let (server, early_down) = raw(server)?;
         let client = self.from_client.await.ok()?;
         let watch = self.watch;
-        let _counted = self.client;
+        let _over = OpenOver::new(self.client);
         let _registered = self.worker.watch(&watch);
         if self.over_h2 {
             let client = TokioIo::new(client);
@@ -320,6 +321,22 @@ impl Joining {
             }
             (client, server) => run(client, server, (&early_up, &early_down), watch).await,
         })
+    }
+}
+
+/// A tunnel that is open over a client's connection, which counts as long.
+struct OpenOver(Rc<Client>);
+
+impl OpenOver {
+    fn new(client: Rc<Client>) -> Self {
+        client.tunnels.set(client.tunnels.get() + 1);
+        Self(client)
+    }
+}
+
+impl Drop for OpenOver {
+    fn drop(&mut self) {
+        self.0.tunnels.set(self.0.tunnels.get() - 1);
     }
 }
 

@@ -1,18 +1,19 @@
 //! What a connection becomes after 101: bytes both ways until somebody ends it. It alone owns the idle limit, the age, the counters and
 //! the close codes. An idle tunnel owns no buffer: bytes are read into the thread's and written on in the same breath.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::clock;
 use super::frames::{self, To, Walk};
 use super::limit::{Bucket, Tokens};
+use super::watch::{End, Order, Watch};
 
 /// How much is read at once: the largest message that costs one read and one write.
 const SCRATCH: usize = 64 * 1024;
@@ -27,140 +28,6 @@ thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
 }
 
-/// Why a tunnel ended.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum End {
-    /// The client ended it.
-    Client,
-    /// The server ended it.
-    Server,
-    /// No byte for too long.
-    Idle,
-    /// Its time was up.
-    Age,
-    /// A message was too long.
-    TooLong,
-    /// Too many messages.
-    TooMany,
-    /// The proxy stops, or its route is gone.
-    Drain,
-    /// A connection broke.
-    Broken,
-}
-
-impl End {
-    /// The word in logs and metrics.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Server => "server",
-            Self::Idle => "idle",
-            Self::Age => "max_duration",
-            Self::TooLong => "max_message",
-            Self::TooMany => "messages",
-            Self::Drain => "drain",
-            Self::Broken => "broken",
-        }
-    }
-
-    /// The close code that both sides get (RFC 6455 §7.4.1).
-    const fn code(self) -> u16 {
-        match self {
-            Self::TooLong => 1009,
-            Self::TooMany => 1008,
-            Self::Client | Self::Server | Self::Broken => 1000,
-            Self::Idle | Self::Age | Self::Drain => 1001,
-        }
-    }
-}
-
-/// A tunnel's rules. Times are milliseconds; 0 is none.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Rules {
-    /// Without a byte for this long it ends.
-    pub(super) idle: u64,
-    /// After this long it ends.
-    pub(super) age: u64,
-    /// A side that is silent for this long gets a ping.
-    pub(super) ping: u64,
-    /// The longest message.
-    pub(super) longest: Option<u64>,
-    /// How many messages a client may send.
-    pub(super) messages: Option<Bucket>,
-    /// Whether it carries WebSocket frames.
-    pub(super) frames: bool,
-}
-
-/// What the sweep knows of a tunnel, and the sweep's orders to it.
-pub(super) struct Watch {
-    opened: u64,
-    from_client: Cell<u64>,
-    from_server: Cell<u64>,
-    pinged: Cell<u64>,
-    rules: Rules,
-    order: Cell<Option<Order>>,
-    waker: Cell<Option<Waker>>,
-    /// The route's name and whose it is: what a reload asks.
-    pub(super) route: Rc<str>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
-    End(End),
-    Ping { client: bool, server: bool },
-}
-
-impl Watch {
-    /// A tunnel that has just been opened.
-    pub(super) fn new(rules: Rules, route: Rc<str>) -> Self {
-        let now = clock::now();
-        Self {
-            opened: now,
-            from_client: Cell::new(now),
-            from_server: Cell::new(now),
-            pinged: Cell::new(0),
-            rules,
-            order: Cell::new(None),
-            waker: Cell::new(None),
-            route,
-        }
-    }
-
-    /// Looks whether its time is up.
-    pub(super) fn sweep(&self, now: u64) {
-        let rules = &self.rules;
-        let last = self.from_client.get().max(self.from_server.get());
-        if rules.age != 0 && now.saturating_sub(self.opened) >= rules.age {
-            self.end(End::Age);
-        } else if rules.idle != 0 && now.saturating_sub(last) >= rules.idle {
-            self.end(End::Idle);
-        } else if rules.ping != 0 {
-            let silent =
-                |since: u64| now.saturating_sub(since.max(self.pinged.get())) >= rules.ping;
-            let client = silent(self.from_client.get());
-            let server = silent(self.from_server.get());
-            if client || server {
-                self.pinged.set(now);
-                self.give(Order::Ping { client, server });
-            }
-        }
-    }
-
-    /// Ends it.
-    pub(super) fn end(&self, end: End) {
-        if !matches!(self.order.get(), Some(Order::End(_))) {
-            self.give(Order::End(end));
-        }
-    }
-
-    fn give(&self, order: Order) {
-        self.order.set(Some(order));
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
 /// One direction.
 #[derive(Default)]
 struct Way {
@@ -172,6 +39,30 @@ struct Way {
     ended: bool,
     /// The receiver knows.
     shut: bool,
+    /// The receiver has had a goodbye: what the sender still says is not for it.
+    said: bool,
+}
+
+impl Way {
+    /// Whether the sender has said its last.
+    fn is_over(&self) -> bool {
+        self.ended || self.walk.is_closed()
+    }
+
+    /// What comes is not for the receiver any more; a goodbye is, where what it had so far ended between two frames.
+    fn break_off(&mut self, goodbye: Option<u16>, to: To) {
+        self.said = true;
+        if let Some(code) = goodbye {
+            frames::close(code, to, &mut self.pending);
+        }
+    }
+
+    /// The receiver is gone.
+    fn lose(&mut self) {
+        self.said = true;
+        self.shut = true;
+        self.pending = Vec::new();
+    }
 }
 
 /// Both directions of a tunnel, as a future that ends with it.
@@ -184,7 +75,6 @@ pub(super) struct Tunnel<C, S> {
     watch: Rc<Watch>,
     /// Why it ends, and until when it may say so.
     ending: Option<(End, u64)>,
-    said: bool,
 }
 
 /// What a tunnel has carried.
@@ -220,58 +110,71 @@ where
             server,
             up: Way::default(),
             down: Way::default(),
-            tokens: watch.rules.messages.map(Bucket::fill),
+            tokens: watch.rules().messages.map(Bucket::fill),
             watch,
             ending: None,
-            said: false,
         };
         tunnel.take_up(early_up);
-        tunnel.up.pending.extend_from_slice(early_up);
+        if tunnel.ending.is_none() {
+            tunnel.up.pending.extend_from_slice(early_up);
+        }
         tunnel.take_down(early_down);
-        tunnel.down.pending.extend_from_slice(early_down);
+        if !tunnel.down.said {
+            tunnel.down.pending.extend_from_slice(early_down);
+        }
         tunnel
     }
 
     fn take_up(&mut self, bytes: &[u8]) {
         let now = clock::now();
-        self.watch.from_client.set(now);
+        self.watch.heard_client(now);
         self.up.bytes += bytes.len() as u64;
-        if !self.watch.rules.frames {
+        let rules = *self.watch.rules();
+        if !rules.frames {
             return;
         }
+        let clean = self.up.walk.is_between_frames();
         let seen = self.up.walk.read(bytes);
-        if self
-            .watch
-            .rules
-            .longest
-            .is_some_and(|most| seen.longest > most)
-        {
-            self.ending.get_or_insert((End::TooLong, now + GOODBYE));
+        if rules.longest.is_some_and(|most| seen.longest > most) && self.ending.is_none() {
+            self.up
+                .break_off(clean.then(|| End::TooLong.code()), To::Server);
+            self.end(End::TooLong);
         }
-        if let (Some(tokens), Some(bucket)) = (&mut self.tokens, self.watch.rules.messages) {
+        if let (Some(tokens), Some(bucket)) = (&mut self.tokens, rules.messages) {
+            let mut over = false;
             for _ in 0..seen.began {
-                if tokens.take(bucket).is_err() {
-                    self.ending.get_or_insert((End::TooMany, now + GOODBYE));
-                }
+                over |= tokens.take(bucket).is_err();
+            }
+            if over && self.ending.is_none() {
+                self.up
+                    .break_off(clean.then(|| End::TooMany.code()), To::Server);
+                self.end(End::TooMany);
             }
         }
     }
 
     fn take_down(&mut self, bytes: &[u8]) {
         let now = clock::now();
-        self.watch.from_server.set(now);
+        self.watch.heard_server(now);
         self.down.bytes += bytes.len() as u64;
-        if !self.watch.rules.frames {
+        let rules = *self.watch.rules();
+        if !rules.frames {
             return;
         }
+        let clean = self.down.walk.is_between_frames();
         let seen = self.down.walk.read(bytes);
-        if self
-            .watch
-            .rules
-            .longest
-            .is_some_and(|most| seen.longest > most)
-        {
-            self.ending.get_or_insert((End::TooLong, now + GOODBYE));
+        if rules.longest.is_some_and(|most| seen.longest > most) && self.ending.is_none() {
+            self.down
+                .break_off(clean.then(|| End::TooLong.code()), To::Client);
+            self.end(End::TooLong);
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        if self.ending.is_none() {
+            let until = clock::now() + GOODBYE;
+            self.ending = Some((end, until));
+            self.watch.parts(until);
         }
     }
 
@@ -346,57 +249,42 @@ where
 
     /// Says goodbye to both sides, each between two frames, and waits a little for theirs.
     fn part(&mut self, end: End, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<()> {
-        if !self.said {
-            if !self.watch.rules.frames {
-                self.said = true;
-            } else if let End::TooLong | End::TooMany = end {
-                // The frames that broke the rule did not go on: what went before ended between two frames, or it never will.
-                self.say(end, true);
-            } else if self.down.walk.is_between_frames() || self.down.walk.is_closed() {
-                self.say(end, self.up.walk.is_between_frames());
-            } else {
-                // A message is on its way to the client: it gets the rest first.
-                let moved = self.carry_down(cx, buffer);
-                match moved {
-                    Ok(true) => cx.waker().wake_by_ref(),
-                    Ok(false) if !self.down.ended => {}
-                    Ok(false) | Err(_) => return Poll::Ready(()),
-                }
+        let frames = self.watch.rules().frames;
+        let code = frames.then(|| end.code());
+        let mut rounds = 0;
+        while leave(
+            &mut self.server,
+            &mut self.client,
+            &mut self.down,
+            (code, To::Client),
+            cx,
+            buffer,
+        ) | leave(
+            &mut self.client,
+            &mut self.server,
+            &mut self.up,
+            (code, To::Server),
+            cx,
+            buffer,
+        ) {
+            rounds += 1;
+            if rounds == ROUNDS {
+                cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
         }
-        for (stream, way) in [(0, &mut self.down), (1, &mut self.up)] {
-            if way.shut {
-                continue;
-            }
-            let done = if stream == 0 {
-                finish(&mut self.client, way, cx)
-            } else {
-                finish(&mut self.server, way, cx)
-            };
-            if done.is_err() {
-                way.shut = true;
-            }
+        // Who has said goodbye too, or speaks no frames, hears nothing more.
+        let (up, down) = (self.up.is_over() || !frames, self.down.is_over() || !frames);
+        if up {
+            finish(&mut self.client, &mut self.down, cx);
         }
-        // What still comes is let go: an answer to unread bytes would take the goodbye away.
-        loop {
-            match read(&mut self.client, buffer, cx) {
-                Ok(Some(1..)) => {}
-                Ok(None) => return Poll::Pending,
-                Ok(Some(0)) if !self.down.shut => return Poll::Pending,
-                Ok(Some(_)) | Err(_) => return Poll::Ready(()),
-            }
+        if down {
+            finish(&mut self.server, &mut self.up, cx);
         }
-    }
-
-    fn say(&mut self, end: End, server_too: bool) {
-        self.said = true;
-        if !self.down.walk.is_closed() {
-            frames::close(end.code(), To::Client, &mut self.down.pending);
+        if self.up.shut && self.down.shut && self.up.is_over() {
+            return Poll::Ready(());
         }
-        if server_too && !self.up.walk.is_closed() {
-            frames::close(end.code(), To::Server, &mut self.up.pending);
-        }
+        Poll::Pending
     }
 
     fn carried(&self, end: End) -> Carried {
@@ -411,9 +299,7 @@ where
 
     fn follow(&mut self, order: Order) {
         match order {
-            Order::End(end) => {
-                self.ending.get_or_insert((end, clock::now() + GOODBYE));
-            }
+            Order::End(end) => self.end(end),
             Order::Ping { client, server } => {
                 if client && self.down.walk.is_between_frames() {
                     frames::ping(To::Client, &mut self.down.pending);
@@ -435,7 +321,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Carried> {
         let this = self.get_mut();
-        if let Some(order) = this.watch.order.take() {
+        if let Some(order) = this.watch.order() {
             this.follow(order);
         }
         BUFFER.with_borrow_mut(|buffer| {
@@ -459,7 +345,7 @@ where
             {
                 return Poll::Ready(this.carried(end));
             }
-            this.watch.waker.set(Some(cx.waker().clone()));
+            this.watch.wait(cx.waker());
             Poll::Pending
         })
     }
@@ -511,21 +397,52 @@ fn send<W: AsyncWrite + Unpin>(
     write(to, &bytes, pending, cx)
 }
 
-/// Writes what is left and shuts the direction.
-fn finish<W: AsyncWrite + Unpin>(
-    to: &mut W,
+/// A direction whose tunnel ends: the frame under way gets through, then our goodbye follows, and what the sender still says is let
+/// go: an answer to unread bytes would take the goodbye away. Whether something moved.
+fn leave<S: AsyncRead + Unpin, R: AsyncWrite + Unpin>(
+    sender: &mut S,
+    receiver: &mut R,
     way: &mut Way,
+    (code, to): (Option<u16>, To),
     cx: &mut Context<'_>,
-) -> io::Result<()> {
-    if !way.pending.is_empty() && !send(to, &mut way.pending, cx)? {
-        return Ok(());
+    buffer: &mut [u8],
+) -> bool {
+    if !way.said && (code.is_none() || way.walk.is_between_frames() || way.is_over()) {
+        let fits = way.walk.is_between_frames() && !way.shut;
+        way.break_off(code.filter(|_| fits), to);
     }
-    match Pin::new(to).poll_shutdown(cx) {
-        Poll::Ready(done) => {
-            done?;
-            way.shut = true;
+    if !way.pending.is_empty() && !way.shut && send(receiver, &mut way.pending, cx).is_err() {
+        way.lose();
+    }
+    if way.ended || !(way.said || way.pending.is_empty()) {
+        return false;
+    }
+    let most = if way.said {
+        buffer.len()
+    } else {
+        way.walk.wanted().min(buffer.len())
+    };
+    match read(sender, &mut buffer[..most], cx) {
+        Ok(None) => false,
+        Ok(Some(0)) | Err(_) => {
+            way.ended = true;
+            true
         }
-        Poll::Pending => {}
+        Ok(Some(came)) => {
+            way.bytes += came as u64;
+            way.walk.read(&buffer[..came]);
+            if !way.said && write(receiver, &buffer[..came], &mut way.pending, cx).is_err() {
+                way.lose();
+            }
+            true
+        }
     }
-    Ok(())
+}
+
+/// Shuts a direction once what was kept for it is written.
+fn finish<W: AsyncWrite + Unpin>(to: &mut W, way: &mut Way, cx: &mut Context<'_>) {
+    if way.said && way.pending.is_empty() && !way.shut {
+        // Who cannot be told is gone.
+        way.shut = Pin::new(to).poll_shutdown(cx).is_ready();
+    }
 }

@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::task::LocalSet;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::connect::Pools;
 use super::edge::Pace;
 use super::generation::Generation;
 use super::listen::{self, Socket};
-use super::tunnel::{End, Watch};
-use super::{clock, metrics};
+use super::log::Names;
+use super::watch::{End, Watch};
+use super::{clock, drain, metrics};
 
 /// How often times are looked at, and the log is written.
 const TICK: Duration = Duration::from_millis(100);
@@ -52,6 +53,18 @@ pub(super) struct Local {
     pub(super) generation: Arc<Generation>,
     /// Connections to servers.
     pub(super) pools: Pools,
+    /// What the log's lines are written with.
+    pub(super) names: Rc<Names>,
+}
+
+impl Local {
+    fn new(generation: Arc<Generation>, before: Option<&Self>) -> Rc<Self> {
+        Rc::new(Self {
+            pools: Pools::new(&generation),
+            names: Names::new(&generation.gateway, before.map(|before| &before.names)),
+            generation,
+        })
+    }
 }
 
 /// A thread.
@@ -63,7 +76,6 @@ pub(super) struct Worker {
     clients: RefCell<Vec<(std::sync::Weak<Pace>, u64, u64)>>,
     log: RefCell<Vec<u8>>,
     draining: Cell<bool>,
-    over: tokio::sync::watch::Sender<bool>,
 }
 
 /// A tunnel that is counted.
@@ -83,23 +95,15 @@ impl Worker {
         Rc::clone(&self.local.borrow())
     }
 
-    /// Whether it takes no more connections.
-    pub(super) fn is_draining(&self) -> bool {
-        self.draining.get()
-    }
-
-    /// Tells when connections are to end after their answer.
-    pub(super) fn over(&self) -> tokio::sync::watch::Receiver<bool> {
-        self.over.subscribe()
-    }
-
     /// Watches a tunnel.
     pub(super) fn watch(&self, watch: &Rc<Watch>) -> Registered {
         self.tunnels.borrow_mut().push(Rc::downgrade(watch));
         self.shared.tunnels.fetch_add(1, Relaxed);
         metrics::tunnel_opened();
-        if self.draining.get() && self.spread_time().is_some() {
-            watch.end(End::Drain);
+        let local = self.local();
+        let generation = &local.generation;
+        if self.draining.get() || !generation.has_tunnels(&watch.route) {
+            drain::late(watch, &generation.gateway.runtime, clock::now());
         }
         Registered {
             shared: Arc::clone(&self.shared),
@@ -147,49 +151,21 @@ impl Worker {
             });
     }
 
-    /// A new spec: tunnels whose route is gone end.
-    fn serve(self: &Rc<Self>, generation: &Arc<Generation>) {
-        *self.local.borrow_mut() = Rc::new(Local {
-            pools: Pools::new(generation),
-            generation: Arc::clone(generation),
-        });
-        let routes = &generation.gateway.routes;
-        let gone: Vec<Rc<Watch>> = self
-            .tunnels
-            .borrow()
-            .iter()
-            .filter_map(Weak::upgrade)
-            .filter(|watch| {
-                !routes
-                    .iter()
-                    .any(|route| *route.name == *watch.route && route.websocket.is_some())
-            })
-            .collect();
-        self.spread(gone);
-    }
-
-    fn spread_time(&self) -> Option<Duration> {
-        let runtime = &self.local().generation.gateway.runtime;
-        runtime.drain_spread.value.map(clock::of)
-    }
-
-    /// Ends tunnels, spread over `runtime.drain.spread`; without it they live on until the drain's end.
-    fn spread(self: &Rc<Self>, tunnels: Vec<Rc<Watch>>) {
-        let runtime = &self.local().generation.gateway.runtime;
-        let limit = clock::of(runtime.drain_timeout.value);
-        let spread = self.spread_time();
-        let count = tunnels.len().max(1) as u32;
-        spawn_local(async move {
-            if spread.is_none() {
-                tokio::time::sleep(limit).await;
+    /// A new spec: tunnels whose route is gone end. What was served until now.
+    fn serve(&self, generation: &Arc<Generation>) -> Rc<Local> {
+        let next = Local::new(Arc::clone(generation), Some(&self.local()));
+        let last = self.local.replace(next);
+        let (stay, gone): (Vec<_>, Vec<_>) = self
+            .open_tunnels()
+            .into_iter()
+            .partition(|watch| generation.has_tunnels(&watch.route));
+        if !self.draining.get() {
+            for watch in stay {
+                watch.stay();
             }
-            for watch in tunnels {
-                watch.end(End::Drain);
-                if let Some(spread) = spread {
-                    tokio::time::sleep(spread / count).await;
-                }
-            }
-        });
+        }
+        drain::spread(&gone, &generation.gateway.runtime, clock::now());
+        last
     }
 
     fn open_tunnels(&self) -> Vec<Rc<Watch>> {
@@ -197,14 +173,17 @@ impl Worker {
         tunnels.iter().filter_map(Weak::upgrade).collect()
     }
 
-    fn drain(self: &Rc<Self>) {
+    fn drain(&self) {
         self.draining.set(true);
-        self.over.send_replace(true);
-        let tunnels = self.open_tunnels();
-        // At the drain's end everything ends: nobody has to wait for that.
-        if self.spread_time().is_some() {
-            self.spread(tunnels);
-        }
+        let local = self.local();
+        let runtime = &local.generation.gateway.runtime;
+        drain::spread(&self.open_tunnels(), runtime, clock::now());
+    }
+
+    /// Until when what ends now may go on.
+    fn until(&self) -> Instant {
+        let local = self.local();
+        Instant::now() + clock::of(local.generation.gateway.runtime.drain_timeout.value)
     }
 
     /// Ends what is left, and gives it a moment to say so.
@@ -241,18 +220,13 @@ pub(super) fn run(
         .build()?;
     let local = LocalSet::new();
     local.block_on(&runtime, async move {
-        let (over, _) = tokio::sync::watch::channel(false);
         let worker = Rc::new(Worker {
-            local: RefCell::new(Rc::new(Local {
-                pools: Pools::new(&generation),
-                generation,
-            })),
+            local: RefCell::new(Local::new(generation, None)),
             shared,
             tunnels: RefCell::default(),
             clients: RefCell::default(),
             log: RefCell::default(),
             draining: Cell::new(false),
-            over,
         });
         let mut listening = listen::Listening::default();
         let mut tick = interval(TICK);
@@ -262,11 +236,11 @@ pub(super) fn run(
             tokio::select! {
                 order = orders.recv() => match order {
                     Some(Order::Serve(generation, sockets)) => {
-                        worker.serve(&generation);
-                        listening.serve(&worker, &sockets);
+                        let last = worker.serve(&generation);
+                        listening.serve(&worker, &sockets, &last, worker.until());
                     }
                     Some(Order::Drain) => {
-                        listening.stop();
+                        listening.stop(worker.until());
                         worker.drain();
                     }
                     Some(Order::End) | None => {

@@ -3,6 +3,7 @@
 mod hostile;
 mod http1;
 mod http2;
+mod life;
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};

@@ -1,0 +1,205 @@
+//! What is served now: a spec is made ready as a whole, at the start and at every reload, or refused as a whole.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use crate::ir::{Gateway, Workers};
+
+use super::admin::{self, Admin};
+use super::bind::Bound;
+use super::fault::Fault;
+use super::generation::Generation;
+use super::health::{self, Resolver};
+use super::listen::Socket;
+use super::run::Source;
+use super::worker::{self, Order, Shared};
+
+/// Everything that runs.
+pub(super) struct Serving {
+    /// The spec.
+    pub(super) generation: Arc<Generation>,
+    /// What all threads share.
+    pub(super) shared: Arc<Shared>,
+    key: hmac::Key,
+    bound: Bound,
+    threads: Vec<Thread>,
+    checks: Vec<JoinHandle<()>>,
+    admin: Rc<Admin>,
+    admin_task: Option<JoinHandle<()>>,
+}
+
+struct Thread {
+    orders: UnboundedSender<Order>,
+    joined: std::thread::JoinHandle<io::Result<()>>,
+}
+
+/// A spec for which everything has been done that can fail.
+struct Ready {
+    generation: Arc<Generation>,
+    resolver: Resolver,
+    sockets: Arc<Vec<Socket>>,
+}
+
+impl Ready {
+    /// Makes a spec ready; where something is in the way, it is told, and nothing has changed.
+    fn new(
+        source: &mut dyn Source,
+        before: Option<&Generation>,
+        key: &hmac::Key,
+        bound: &mut Bound,
+    ) -> Option<Self> {
+        let gateway = source.load()?;
+        let told = |faults: Vec<Fault>| source.tell(faults);
+        let generation = Generation::new(gateway, before, key).map_err(told).ok()?;
+        let resolver = health::resolver(&generation.gateway)
+            .map_err(|why| source.say(&format!("error: names cannot be looked up: {why}")))
+            .ok()?;
+        let told = |faults: Vec<Fault>| source.tell(faults);
+        let before = before.map(|before| &before.gateway);
+        let sockets = bound.bind(&generation.gateway, before).map_err(told).ok()?;
+        Some(Self {
+            generation: Arc::new(generation),
+            resolver,
+            sockets: Arc::new(sockets),
+        })
+    }
+}
+
+impl Serving {
+    /// Starts; `None` where the spec cannot be served, which has been told.
+    ///
+    /// # Errors
+    /// What the system refuses a thread with.
+    pub(super) fn start(
+        source: &mut dyn Source,
+        key: hmac::Key,
+        metrics: PrometheusHandle,
+    ) -> io::Result<Option<Self>> {
+        let mut bound = Bound::default();
+        let Some(ready) = Ready::new(source, None, &key, &mut bound) else {
+            return Ok(None);
+        };
+        let shared = Arc::new(Shared::default());
+        let threads = threads(&ready, &shared)?;
+        let admin = Rc::new(Admin {
+            metrics,
+            generation: RefCell::new(Arc::clone(&ready.generation)),
+            ready: Cell::new(true),
+        });
+        let mut serving = Self {
+            checks: health::start(&ready.generation, &ready.resolver),
+            generation: ready.generation,
+            shared,
+            key,
+            bound,
+            threads,
+            admin,
+            admin_task: None,
+        };
+        serving.open_admin()?;
+        Ok(Some(serving))
+    }
+
+    /// Reads the spec anew and serves it; whether it did. Else the old one goes on.
+    ///
+    /// # Errors
+    /// The socket for metrics cannot be used.
+    pub(super) fn reload(&mut self, source: &mut dyn Source) -> io::Result<bool> {
+        let before = Some(&*self.generation);
+        let Some(ready) = Ready::new(source, before, &self.key, &mut self.bound) else {
+            source.say("reload refused: the old spec goes on");
+            return Ok(false);
+        };
+        for thread in &self.threads {
+            let (generation, sockets) = (Arc::clone(&ready.generation), Arc::clone(&ready.sockets));
+            // A thread that panicked has said so.
+            let _ = thread.orders.send(Order::Serve(generation, sockets));
+        }
+        for check in self.checks.drain(..) {
+            check.abort();
+        }
+        self.checks = health::start(&ready.generation, &ready.resolver);
+        *self.admin.generation.borrow_mut() = Arc::clone(&ready.generation);
+        self.open_admin()?;
+        let (old, new) = (&self.generation.gateway, &ready.generation.gateway);
+        if old.runtime.workers.value != new.runtime.workers.value {
+            source.say("note: `runtime.workers` takes effect at the next start");
+        }
+        self.generation = ready.generation;
+        source.say("reloaded");
+        Ok(true)
+    }
+
+    /// Answers where metrics are asked for now, and nowhere else.
+    fn open_admin(&mut self) -> io::Result<()> {
+        let fresh = self.bound.admin.take();
+        let asked = self.admin.generation.borrow().gateway.metrics.is_some();
+        if (fresh.is_some() || !asked)
+            && let Some(task) = self.admin_task.take()
+        {
+            task.abort();
+        }
+        if let Some(socket) = fresh {
+            self.admin_task = Some(admin::serve(&self.admin, socket)?);
+        }
+        Ok(())
+    }
+
+    /// Takes no more connections, and says so to who asks whether it is ready.
+    pub(super) fn drain(&mut self) {
+        self.admin.ready.set(false);
+        self.order(|| Order::Drain);
+        self.bound = Bound::default();
+    }
+
+    /// Client connections and tunnels that are open.
+    pub(super) fn open(&self) -> u32 {
+        use std::sync::atomic::Ordering::Relaxed;
+        self.shared.connections.load(Relaxed) + self.shared.tunnels.load(Relaxed)
+    }
+
+    /// Ends what is left.
+    pub(super) fn end(self) {
+        self.order(|| Order::End);
+        for thread in self.threads {
+            // A thread that panicked has said so.
+            let _ = thread.joined.join();
+        }
+    }
+
+    fn order(&self, order: impl Fn() -> Order) {
+        for thread in &self.threads {
+            let _ = thread.orders.send(order());
+        }
+    }
+}
+
+fn threads(ready: &Ready, shared: &Arc<Shared>) -> io::Result<Vec<Thread>> {
+    (0..count(&ready.generation.gateway))
+        .map(|at| {
+            let (orders, received) = unbounded_channel();
+            let generation = Arc::clone(&ready.generation);
+            let order = Order::Serve(Arc::clone(&generation), Arc::clone(&ready.sockets));
+            let _ = orders.send(order);
+            let shared = Arc::clone(shared);
+            let joined = std::thread::Builder::new()
+                .name(format!("worker-{at}"))
+                .spawn(move || worker::run(generation, shared, received))?;
+            Ok(Thread { orders, joined })
+        })
+        .collect()
+}
+
+fn count(gateway: &Gateway) -> usize {
+    match gateway.runtime.workers.value {
+        Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
+        Workers::Count(count) => usize::from(count),
+    }
+}
