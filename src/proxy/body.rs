@@ -38,6 +38,8 @@ pub(super) trait Tail {
     fn sent(&mut self, bytes: usize);
     /// The body is complete. It is dropped afterwards; dropped alone, it was not.
     fn complete(&mut self);
+    /// The body broke off.
+    fn broke(&mut self, _why: &(dyn Error + 'static)) {}
 }
 
 struct Both(Box<dyn Tail>, Box<dyn Tail>);
@@ -51,6 +53,11 @@ impl Tail for Both {
     fn complete(&mut self) {
         self.0.complete();
         self.1.complete();
+    }
+
+    fn broke(&mut self, why: &(dyn Error + 'static)) {
+        self.0.broke(why);
+        self.1.broke(why);
     }
 }
 
@@ -143,7 +150,10 @@ impl http_body::Body for Body {
                     tail.complete();
                     this.tail = None;
                 }
-                Poll::Ready(Some(Err(_))) => this.tail = None,
+                Poll::Ready(Some(Err(why))) => {
+                    tail.broke(&**why);
+                    this.tail = None;
+                }
                 Poll::Pending => {}
             }
         }

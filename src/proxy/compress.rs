@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::{Body as _, Frame};
 
@@ -44,6 +44,32 @@ pub(super) fn compress(mut answer: Response<Body>, gzip: bool) -> Response<Body>
             encoder: Some(GzEncoder::new(Vec::new(), Compression::new(5))),
         })
     })
+}
+
+/// Whether a client takes gzip (RFC 9110 §12.5.3): by its name, else by `*`, with a weight above 0.
+pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let (mut named, mut any) = (None, None);
+    let lines = headers.get_all(header::ACCEPT_ENCODING).iter();
+    for word in lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+    {
+        let mut parts = word.split(';').map(str::trim);
+        let coding = parts.next().unwrap_or_default();
+        let weight = parts
+            .filter_map(|part| part.split_once('='))
+            .find_map(|(name, weight)| {
+                let fits = name.trim().eq_ignore_ascii_case("q");
+                fits.then(|| weight.trim().parse::<f32>().unwrap_or(0.0))
+            });
+        let taken = weight.is_none_or(|weight| weight > 0.0);
+        if coding == "*" {
+            any = Some(taken);
+        } else if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
+            named = Some(taken);
+        }
+    }
+    named.or(any).unwrap_or(false)
 }
 
 fn fits(answer: &Response<Body>) -> bool {

@@ -1,10 +1,14 @@
 //! Connections to servers: dialled within their time, kept for the next request, one pool per worker.
 
-use std::cell::RefCell;
-use std::future::Future;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -13,9 +17,10 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::ir::{Address, Protocol};
+use crate::ir::{Address, Protocol, Size};
 
 use super::body::Upload;
+use super::fault::causes;
 use super::generation::Generation;
 use super::servers::Server;
 use super::wire::{self, Stream};
@@ -25,18 +30,38 @@ pub(super) enum Sender {
     /// A connection of its own.
     Http1(http1::SendRequest<Upload>),
     /// A share of one.
-    Http2(http2::SendRequest<Upload>),
+    Http2(http2::SendRequest<Upload>, Stream2),
 }
 
 /// Why there is no connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Unreached {
     /// Refused, or the name is not known: nothing was sent.
-    Refused,
+    Refused(String),
     /// Not in time.
     Late,
     /// The server is not who it should be, or speaks something else.
-    Strange,
+    Strange(String),
+}
+
+impl Unreached {
+    /// What the client gets where nobody else is left.
+    pub(super) const fn status(&self) -> StatusCode {
+        match self {
+            // Nothing was sent.
+            Self::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Late => StatusCode::GATEWAY_TIMEOUT,
+            Self::Strange(_) => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// What the log says.
+    pub(super) fn why(self) -> String {
+        match self {
+            Self::Refused(why) | Self::Strange(why) => why,
+            Self::Late => "not connected in time".to_owned(),
+        }
+    }
 }
 
 struct Kept {
@@ -46,13 +71,60 @@ struct Kept {
     since: Instant,
 }
 
-/// A connection of HTTP/2, and how often the server's addresses had changed when it was dialled.
-type Shared = (http2::SendRequest<Upload>, u32);
+/// A connection of HTTP/2.
+struct Shared {
+    sender: http2::SendRequest<Upload>,
+    /// How often the server's addresses had changed when it was dialled.
+    moved: u32,
+    streams: Rc<Streams>,
+}
+
+type Connection2 = http2::Connection<TokioIo<Stream>, Upload, Here>;
+
+/// The requests on a connection of HTTP/2.
+struct Streams {
+    open: Cell<usize>,
+    /// When the last one ended.
+    since: Cell<Instant>,
+    /// It knows how many the server takes at once; none at its end.
+    connection: RefCell<Option<Connection2>>,
+}
+
+/// A request on a connection of HTTP/2, until its answer is complete.
+pub(super) struct Stream2(Rc<Streams>);
+
+impl Shared {
+    fn open(&self) -> Sender {
+        self.streams.open.update(|open| open + 1);
+        Sender::Http2(self.sender.clone(), Stream2(Rc::clone(&self.streams)))
+    }
+
+    fn has_room(&self) -> bool {
+        let connection = self.streams.connection.borrow();
+        let open = self.streams.open.get();
+        connection
+            .as_ref()
+            .is_some_and(|it| open < it.current_max_send_streams())
+    }
+
+    fn is_fresh(&self, keep: Duration) -> bool {
+        let streams = &self.streams;
+        let used = streams.open.get() > 0 || streams.since.get().elapsed() < keep;
+        used && !self.sender.is_closed()
+    }
+}
+
+impl Drop for Stream2 {
+    fn drop(&mut self) {
+        self.0.open.update(|open| open.saturating_sub(1));
+        self.0.since.set(Instant::now());
+    }
+}
 
 /// A worker's connections to every server of every upstream of a generation.
 pub(super) struct Pools {
     http1: Vec<Vec<RefCell<Vec<Kept>>>>,
-    http2: Vec<Vec<RefCell<Option<Shared>>>>,
+    http2: Vec<Vec<RefCell<Vec<Shared>>>>,
 }
 
 /// Runs hyper's futures on this thread.
@@ -86,11 +158,12 @@ impl Pools {
 
     /// A connection that was kept, the latest first.
     fn reuse(&self, upstream: usize, server: usize, keep: Duration, moved: u32) -> Option<Sender> {
-        if let Some((sender, then)) = self.http2[upstream][server].borrow().as_ref()
-            && !sender.is_closed()
-            && *then == moved
+        let shared = self.http2[upstream][server].borrow();
+        let mut shared = shared.iter();
+        if let Some(shared) =
+            shared.find(|it| it.moved == moved && it.is_fresh(keep) && it.has_room())
         {
-            return Some(Sender::Http2(sender.clone()));
+            return Some(shared.open());
         }
         let mut kept = self.http1[upstream][server].borrow_mut();
         while let Some(last) = kept.pop() {
@@ -122,9 +195,13 @@ impl Pools {
 
     /// Closes connections that nobody has used for too long.
     pub(super) fn sweep(&self, generation: &Generation) {
-        for (upstream, servers) in generation.gateway.upstreams.iter().zip(&self.http1) {
+        let http1 = self.http1.iter().zip(&self.http2);
+        for (upstream, (http1, http2)) in generation.gateway.upstreams.iter().zip(http1) {
             let most = super::clock::of(upstream.keepalive_timeout.value);
-            for kept in servers {
+            for shared in http2 {
+                shared.borrow_mut().retain(|shared| shared.is_fresh(most));
+            }
+            for kept in http1 {
                 kept.borrow_mut()
                     .retain(|kept| kept.since.elapsed() < most && !kept.sender.is_closed());
             }
@@ -152,16 +229,12 @@ impl Pools {
         let sender = timeout(connect, async {
             let stream = dial(generation, upstream, server, http2).await?;
             if http2 {
-                let (sender, connection) = http2::Builder::new(Here)
-                    .timer(hyper_util::rt::TokioTimer::new())
-                    .handshake(TokioIo::new(stream))
-                    .await
-                    .map_err(|_| Unreached::Strange)?;
-                spawn_local(async move {
-                    let _ = connection.await;
-                });
-                *self.http2[upstream][server].borrow_mut() = Some((sender.clone(), moved));
-                Ok(Sender::Http2(sender))
+                let shared = second(settings.response_head.value, stream, moved).await?;
+                let sender = shared.open();
+                if settings.keepalive.value.unwrap_or(0) > 0 {
+                    self.http2[upstream][server].borrow_mut().push(shared);
+                }
+                Ok(sender)
             } else {
                 http1(generation, upstream, stream).await.map(Sender::Http1)
             }
@@ -206,11 +279,40 @@ async fn http1(
         .max_header_size(head)
         .handshake(TokioIo::new(stream))
         .await
-        .map_err(|_| Unreached::Strange)?;
+        .map_err(|why| Unreached::Strange(causes(&why)))?;
     spawn_local(async move {
         let _ = connection.with_upgrades().await;
     });
     Ok(sender)
+}
+
+/// A connection of HTTP/2, which lives until nobody can send on it any more.
+async fn second(head: Size, stream: Stream, moved: u32) -> Result<Shared, Unreached> {
+    let (sender, connection) = http2::Builder::new(Here)
+        .timer(hyper_util::rt::TokioTimer::new())
+        .max_header_list_size(u32::try_from(head.as_bytes()).unwrap_or(u32::MAX))
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|why| Unreached::Strange(causes(&why)))?;
+    let streams = Rc::new(Streams {
+        open: Cell::new(0),
+        since: Cell::new(Instant::now()),
+        connection: RefCell::new(Some(connection)),
+    });
+    let driven = Rc::clone(&streams);
+    spawn_local(poll_fn(move |cx| {
+        let mut connection = driven.connection.borrow_mut();
+        let Some(running) = connection.as_mut() else {
+            return Poll::Ready(());
+        };
+        // What waits for it hears of its end only when it is gone.
+        Pin::new(running).poll(cx).map(|_| *connection = None)
+    }));
+    Ok(Shared {
+        sender,
+        moved,
+        streams,
+    })
 }
 
 /// A stream to a server, encrypted where the upstream says so.
@@ -229,7 +331,8 @@ async fn dial(
             return stream.map(Stream::Unix).map_err(|error| refused(&error));
         }
         Address::Ip { .. } | Address::Name { .. } => {
-            let to = server.next_address().ok_or(Unreached::Refused)?;
+            let unknown = || Unreached::Refused("its name has no address".to_owned());
+            let to = server.next_address().ok_or_else(unknown)?;
             let socket = if to.is_ipv4() {
                 TcpSocket::new_v4()
             } else {
@@ -253,22 +356,26 @@ async fn dial(
         Some(name) => name.clone(),
         None => match &server.address {
             Address::Name { host, .. } => {
-                ServerName::try_from(host.clone()).map_err(|_| Unreached::Strange)?
+                let name = ServerName::try_from(host.clone());
+                name.map_err(|why| Unreached::Strange(why.to_string()))?
             }
             Address::Ip { ip, .. } => ServerName::IpAddress((*ip).into()),
-            Address::Unix { .. } => return Err(Unreached::Strange),
+            Address::Unix { .. } => {
+                let why = "a socket of a file has no name to be certified";
+                return Err(Unreached::Strange(why.to_owned()));
+            }
         },
     };
     let config = if http2 { &tls.own } else { &tls.http1 };
     let stream = TlsConnector::from(config.clone()).connect(name, tcp).await;
     stream
         .map(|stream| Stream::ToServer(Box::new(stream)))
-        .map_err(|_| Unreached::Strange)
+        .map_err(|why| Unreached::Strange(format!("TLS: {}", causes(&why))))
 }
 
 fn refused(error: &io::Error) -> Unreached {
     match error.kind() {
         io::ErrorKind::TimedOut => Unreached::Late,
-        _ => Unreached::Refused,
+        _ => Unreached::Refused(error.to_string()),
     }
 }

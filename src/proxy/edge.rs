@@ -24,6 +24,9 @@ pub(super) struct Pace {
     head_since: AtomicU64,
     /// When the last answer was done and nothing of the next request had come.
     idle_since: AtomicU64,
+    /// Since when the client takes nothing of an answer, and for how long it may.
+    stands_since: AtomicU64,
+    most: AtomicU64,
     /// Set by the sweep: reads end.
     over: AtomicBool,
     /// Set where an upgrade was refused: HTTP goes on.
@@ -43,6 +46,8 @@ pub(super) enum Late {
     Head,
     /// No next request came.
     Idle,
+    /// An answer stands still.
+    Answer,
 }
 
 impl Pace {
@@ -81,9 +86,16 @@ impl Pace {
             Some(Late::Head)
         } else if past(self.idle_since.load(Relaxed), keepalive) {
             Some(Late::Idle)
+        } else if past(self.stands_since.load(Relaxed), self.most.load(Relaxed)) {
+            Some(Late::Answer)
         } else {
             None
         }
+    }
+
+    /// How long the client may take nothing of an answer, in milliseconds.
+    pub(super) fn answers_within(&self, most: u64) {
+        self.most.store(most, Relaxed);
     }
 
     /// Ends the connection at its next read, and wakes it for that.
@@ -125,10 +137,25 @@ impl Pace {
         self.over.load(Relaxed)
     }
 
-    fn wrote(&self, written: &Poll<io::Result<usize>>) {
-        if let Poll::Ready(Ok(bytes)) = written {
-            self.written.fetch_add(*bytes as u64, Relaxed);
+    fn wrote(&self, written: &Poll<io::Result<usize>>, cx: &Context<'_>) {
+        match written {
+            Poll::Ready(Ok(bytes)) => {
+                self.written.fetch_add(*bytes as u64, Relaxed);
+                self.stands_since.store(0, Relaxed);
+            }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                if self.stands_since.load(Relaxed) == 0 {
+                    self.stands_since.store(clock::now(), Relaxed);
+                }
+                self.wait(cx);
+            }
         }
+    }
+
+    /// Whether the client has taken nothing for too long.
+    fn is_given_up(&self) -> bool {
+        self.is_over() && self.stands_since.load(Relaxed) != 0
     }
 
     fn wait(&self, cx: &Context<'_>) {
@@ -265,8 +292,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.pace.is_given_up() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         let written = Pin::new(&mut this.inner).poll_write(cx, bytes);
-        this.pace.wrote(&written);
+        this.pace.wrote(&written, cx);
         written
     }
 
@@ -304,8 +334,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<T> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.pace.is_given_up() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         let written = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
-        this.pace.wrote(&written);
+        this.pace.wrote(&written, cx);
         written
     }
 

@@ -1,4 +1,7 @@
-//! What keeps a spec from being served on this machine: a port in use, a file that cannot be read, a key that does not fit.
+//! What keeps a spec from being served on this machine: a port in use, a file that cannot be read, a key that does not fit; and what an error
+//! says.
+
+use std::error::Error;
 
 use crate::diag::Report;
 use crate::ir::Loc;
@@ -42,4 +45,20 @@ impl Fault {
             told.help(help);
         }
     }
+}
+
+/// An error and what it comes from.
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        // Some say what they come from themselves.
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use tokio::time::{sleep_until, timeout};
 
 use crate::ir::{Entry, HashKey, RetryAfter, Route, Share};
@@ -13,7 +14,8 @@ use crate::ir::{Entry, HashKey, RetryAfter, Route, Share};
 use super::answer::{Maker, plain};
 use super::body::{Body, Progress, Tail, Upload};
 use super::clock;
-use super::connect::{Sender, Unreached};
+use super::connect::{Sender, Stream2};
+use super::fault::causes;
 use super::generation::{self, Upstream};
 use super::head::{Head, cookie, joined};
 use super::limit::Counted;
@@ -132,7 +134,7 @@ pub(super) async fn forward(
     }
     let mut upload = Upload::new(body, limit, ready.idle, Rc::clone(&progress));
     loop {
-        let reached = match reach(&mut way).await {
+        let reached = match reach(&mut way, record).await {
             Ok(reached) => reached,
             Err(status) => return refused(status),
         };
@@ -178,29 +180,28 @@ pub(super) async fn forward(
                     return refused(StatusCode::BAD_REQUEST);
                 }
                 upstream.servers.note(server, false);
-                let after = match failed {
-                    Failed::Late => Some(RetryAfter::Timeout),
-                    Failed::Stale(_) => Some(RetryAfter::Connect),
+                let (after, status, why) = match failed {
+                    Failed::Late => {
+                        let why = "no answer in time".to_owned();
+                        (Some(RetryAfter::Timeout), StatusCode::GATEWAY_TIMEOUT, why)
+                    }
+                    Failed::Stale(_) => {
+                        let why = "the connection ended before the request was sent".to_owned();
+                        (Some(RetryAfter::Connect), StatusCode::BAD_GATEWAY, why)
+                    }
                     // The server has read it: nobody knows what it did.
-                    Failed::Broken => None,
+                    Failed::Broken(why) => (None, StatusCode::BAD_GATEWAY, why),
                 };
+                record.failed(why);
                 let again =
                     after.and_then(|it| again(&mut further, it, &mut way, server, &progress));
                 if let Some(again) = again {
                     upload = again;
                     continue;
                 }
-                return refused(match failed {
-                    Failed::Late => StatusCode::GATEWAY_TIMEOUT,
-                    Failed::Stale(_) | Failed::Broken => StatusCode::BAD_GATEWAY,
-                });
+                return refused(status);
             }
         };
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            // Nobody asked for that: what follows would be no HTTP.
-            upstream.servers.note(server, false);
-            return refused(StatusCode::BAD_GATEWAY);
-        }
         let status = answer.status().as_u16();
         upstream.servers.note(server, !matches!(status, 502..=504));
         let after = RetryAfter::Status(status);
@@ -225,6 +226,7 @@ pub(super) async fn forward(
             _open: keep.open,
             _counted: passage.counted,
             back: keep.back,
+            _stream: keep.stream,
         };
         let body = Body::passing(incoming, ready.idle).with_tail(Box::new(tail));
         return (Maker::Server, Response::from_parts(parts, body));
@@ -285,7 +287,7 @@ fn key(upstream: &Upstream, head: &Head, headers: &HeaderMap, path: &str) -> Opt
 }
 
 /// A connection to a server that was not tried yet. One that refuses is skipped: nothing was sent.
-async fn reach(way: &mut Way<'_>) -> Result<Reached, StatusCode> {
+async fn reach(way: &mut Way<'_>, record: &mut Record) -> Result<Reached, StatusCode> {
     let scene = way.scene;
     let id = way.share.upstream.value.index();
     let connect = clock::of(way.share.connect.value);
@@ -309,11 +311,9 @@ async fn reach(way: &mut Way<'_>) -> Result<Reached, StatusCode> {
             Err(unreached) => {
                 way.upstream.servers.note(server, false);
                 way.tried.push(server);
-                last = match unreached {
-                    Unreached::Late => StatusCode::GATEWAY_TIMEOUT,
-                    // Nothing was sent, and nobody is left who could take it.
-                    Unreached::Refused | Unreached::Strange => StatusCode::SERVICE_UNAVAILABLE,
-                };
+                last = unreached.status();
+                record.server(way.share.upstream.value, server);
+                record.failed(unreached.why());
             }
         }
     }
@@ -326,13 +326,14 @@ enum Failed {
     /// The head did not come in time.
     Late,
     /// The server broke off, or said something that is no HTTP.
-    Broken,
+    Broken(String),
 }
 
 /// What goes on after the head of an answer.
 struct Keep {
     open: Open,
     back: Option<Back>,
+    stream: Option<Stream2>,
 }
 
 /// A connection that goes back to its pool.
@@ -365,14 +366,15 @@ async fn exchange(
         moved,
         ..
     } = reached;
-    let (answer, back) = match sender {
+    let broken = |mut error: TrySendError<Request<Upload>>| match error.take_message() {
+        Some(unsent) => Failed::Stale(Box::new(unsent)),
+        None => Failed::Broken(causes(&error.into_error())),
+    };
+    let (answer, back, stream) = match sender {
         Sender::Http1(mut sender) => {
             let answer = in_time(sender.try_send_request(request), progress, limit)
                 .await?
-                .map_err(|mut error| match error.take_message() {
-                    Some(unsent) => Failed::Stale(Box::new(unsent)),
-                    None => Failed::Broken,
-                })?;
+                .map_err(broken)?;
             let back = Back {
                 local: Rc::downgrade(&scene.local),
                 upstream,
@@ -380,19 +382,36 @@ async fn exchange(
                 sender,
                 moved,
             };
-            (answer, Some(back))
+            (answer, Some(back), None)
         }
-        Sender::Http2(mut sender) => {
+        Sender::Http2(mut sender, stream) => {
             let answer = in_time(sender.try_send_request(request), progress, limit)
                 .await?
-                .map_err(|mut error| match error.take_message() {
-                    Some(unsent) => Failed::Stale(Box::new(unsent)),
-                    None => Failed::Broken,
-                })?;
-            (answer, None)
+                .map_err(broken)?;
+            (answer, None, Some(stream))
         }
     };
-    Ok((answer, Keep { open, back }))
+    if let Some(why) = strange(&answer) {
+        return Err(Failed::Broken(why.to_owned()));
+    }
+    Ok((answer, Keep { open, back, stream }))
+}
+
+/// What makes an answer none that could be passed on, if something does.
+pub(super) fn strange(answer: &Response<Incoming>) -> Option<&'static str> {
+    let headers = answer.headers();
+    let coded = headers.contains_key(header::TRANSFER_ENCODING);
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    // RFC 9112 §6.3: two lengths that readers could choose from; §7: a coding that was not asked for.
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        Some("an upgrade that was not asked for")
+    } else if coded && headers.contains_key(header::CONTENT_LENGTH) {
+        Some("an answer with both Content-Length and Transfer-Encoding")
+    } else if codings.any(|it| !it.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        Some("an answer with a transfer coding other than chunked")
+    } else {
+        None
+    }
 }
 
 /// Waits for an answer: the time counts from the request's last byte.
@@ -430,6 +449,8 @@ pub(super) struct Done {
     pub(super) _counted: Option<Counted>,
     /// The connection goes back once the body is complete.
     pub(super) back: Option<Back>,
+    /// It has its place on a connection.
+    pub(super) _stream: Option<Stream2>,
 }
 
 impl Tail for Done {

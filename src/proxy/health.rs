@@ -8,7 +8,7 @@ use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use http::header::{self, HeaderValue};
 use http_body_util::Empty;
-use hyper::client::conn::http1;
+use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream};
@@ -16,8 +16,9 @@ use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
-use crate::ir::{Address, Check, Gateway, Health};
+use crate::ir::{Address, Check, Gateway, Health, Protocol};
 
+use super::connect::Here;
 use super::generation::Generation;
 use super::guard;
 use super::servers::Server;
@@ -160,8 +161,7 @@ async fn is_well(
     server: &Server,
     health: &Health,
 ) -> bool {
-    let port = health.port.as_ref().map(|port| port.value);
-    let Some(stream) = connect(generation, upstream, server, port).await else {
+    let Some(stream) = connect(generation, upstream, server, health).await else {
         return false;
     };
     let own = |host: &Option<String>| {
@@ -178,7 +178,11 @@ async fn is_well(
             method,
             status,
         } => {
-            let answered = ask(stream, method, path, &own(host), false).await;
+            let http2 = generation.gateway.upstreams[upstream].protocol.value == Protocol::Http2;
+            let answered = match http2 {
+                true => ask_http2(stream, method, path, &own(host)).await,
+                false => ask(stream, method, path, &own(host), false).await,
+            };
             answered.is_some_and(|answered| {
                 status
                     .iter()
@@ -195,7 +199,7 @@ async fn connect(
     generation: &Generation,
     upstream: usize,
     server: &Server,
-    port: Option<u16>,
+    health: &Health,
 ) -> Option<Stream> {
     let tcp = match &server.address {
         Address::Unix { path } => {
@@ -203,8 +207,8 @@ async fn connect(
         }
         Address::Ip { .. } | Address::Name { .. } => {
             let mut to = server.next_address()?;
-            if let Some(port) = port {
-                to.set_port(port);
+            if let Some(port) = &health.port {
+                to.set_port(port.value);
             }
             TcpStream::connect(to).await.ok()?
         }
@@ -218,11 +222,33 @@ async fn connect(
         (None, Address::Ip { ip, .. }) => ServerName::IpAddress((*ip).into()),
         (None, Address::Unix { .. }) => return None,
     };
-    let stream = TlsConnector::from(Arc::clone(&tls.http1))
+    let settings = &generation.gateway.upstreams[upstream];
+    let handshake = matches!(health.check.value, Check::WebSocket { .. });
+    let config = match settings.protocol.value {
+        Protocol::Http2 if !handshake => &tls.own,
+        _ => &tls.http1,
+    };
+    let stream = TlsConnector::from(Arc::clone(config))
         .connect(name, tcp)
         .await
         .ok()?;
     Some(Stream::ToServer(Box::new(stream)))
+}
+
+/// The status that a server of HTTP/2 answers a check with.
+async fn ask_http2(stream: Stream, method: &str, path: &str, host: &str) -> Option<u16> {
+    let (mut sender, connection) = http2::handshake(Here, TokioIo::new(stream)).await.ok()?;
+    let running = spawn_local(async move {
+        let _ = connection.await;
+    });
+    let mut request = http::Request::new(Empty::<bytes::Bytes>::new());
+    *request.method_mut() = method.parse().ok()?;
+    *request.uri_mut() = format!("http://{host}{path}").parse().ok()?;
+    let agent = HeaderValue::from_static("wsgen-health");
+    request.headers_mut().insert(header::USER_AGENT, agent);
+    let answer = sender.send_request(request).await.ok();
+    running.abort();
+    Some(answer?.status().as_u16())
 }
 
 /// The status that a server answers a check with.

@@ -1,5 +1,6 @@
 //! The access log: a line per request, one for a tunnel when it ends, secrets replaced before anything is written.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
@@ -10,6 +11,8 @@ use http::{Response, StatusCode, Version};
 use crate::ir::{Gateway, LogField, LogFormat, RouteId, UpstreamId};
 
 use super::body::{Body, Tail};
+use super::compress;
+use super::fault::causes;
 use super::serve::Scene;
 use super::tunnel::Carried;
 use super::worker::Worker;
@@ -80,12 +83,14 @@ struct Told {
     bytes_in: u64,
     bytes_out: u64,
     carried: Option<Carried>,
+    /// What went wrong with a server.
+    error: Option<String>,
 }
 
 impl Record {
     /// Notes what has to be known before the request changes.
     pub(super) fn new(scene: &Scene, route: Option<RouteId>, headers: &HeaderMap) -> Self {
-        let gzip = accepts_gzip(headers);
+        let gzip = compress::accepts_gzip(headers);
         let gateway = &scene.local.generation.gateway;
         let on = route.is_none_or(|route| gateway.route(route).log.value);
         let Some(log) = gateway.log.as_ref().filter(|_| on) else {
@@ -128,6 +133,7 @@ impl Record {
                 .sum(),
             bytes_out: 0,
             carried: None,
+            error: None,
         };
         Self {
             told: Some(Box::new(told)),
@@ -152,6 +158,13 @@ impl Record {
         if let Some(told) = &mut self.told {
             told.upstream = Some(upstream);
             told.server = Some(server);
+        }
+    }
+
+    /// What went wrong with a server; the last of it is told.
+    pub(super) fn failed(&mut self, why: impl Into<String>) {
+        if let Some(told) = &mut self.told {
+            told.error = Some(why.into());
         }
     }
 
@@ -205,6 +218,10 @@ impl Tail for Line {
     }
 
     fn complete(&mut self) {}
+
+    fn broke(&mut self, why: &(dyn Error + 'static)) {
+        self.0.error = Some(causes(why));
+    }
 }
 
 impl Drop for Told {
@@ -234,6 +251,9 @@ impl Told {
                 _ => continue,
             };
             object.insert(name, self.field(*field));
+        }
+        if let Some(error) = &self.error {
+            object.insert("error".to_owned(), error.as_str().into());
         }
         if let Some(carried) = &self.carried {
             object.insert("closed".to_owned(), carried.end.word().into());
@@ -366,20 +386,6 @@ const fn protocol(version: Version) -> &'static str {
         Version::HTTP_3 => "HTTP/3.0",
         _ => "HTTP/1.1",
     }
-}
-
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT_ENCODING).iter().any(|line| {
-        line.to_str().is_ok_and(|line| {
-            line.split(',').any(|word| {
-                let mut parts = word.split(';').map(str::trim);
-                parts
-                    .next()
-                    .is_some_and(|name| name.eq_ignore_ascii_case("gzip"))
-                    && !parts.any(|part| part == "q=0" || part == "q=0.0")
-            })
-        })
-    })
 }
 
 /// Days since 1970 as year, month and day (Howard Hinnant's civil_from_days).

@@ -4,7 +4,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::Scheme;
 use http::{Method, Request, Uri, Version};
 
-use crate::ir::{Capture, Entry, HostHeader, PathMatch, PathRewrite, Rewrite, Share};
+use crate::ir::{Capture, Entry, HostHeader, PathMatch, PathRewrite, Protocol, Rewrite, Share};
 use crate::request::query;
 
 use super::body::Upload;
@@ -125,7 +125,7 @@ fn rewritten(scene: &Scene, passage: &Passage<'_>, change: &PathRewrite) -> Stri
 pub(super) fn prepare(
     scene: &Scene,
     passage: &Passage<'_>,
-    _share: &Share,
+    share: &Share,
     headers: &mut HeaderMap,
 ) {
     let generation = &scene.local.generation;
@@ -136,7 +136,13 @@ pub(super) fn prepare(
     } else {
         HeaderMap::new()
     };
+    let trailers = takes_trailers(headers);
     remove_hop_by_hop(headers);
+    let upstream = generation.gateway.upstream(share.upstream.value);
+    if trailers && upstream.protocol.value == Protocol::Http2 {
+        // RFC 9110 §10.1.4: it is for each connection anew; gRPC's servers ask for it.
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
     headers.remove(header::EXPECT);
     headers.remove(header::HOST);
     join_cookies(headers);
@@ -150,6 +156,13 @@ pub(super) fn prepare(
     ready
         .request
         .apply(headers, &scene.head, &asked, passage.known, scene.port());
+}
+
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::TE).iter();
+    lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .any(|word| word.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
 /// HTTP/2 clients send each cookie on its own line; servers of HTTP/1.1 read one (RFC 9113 §8.2.3), and it must be the guards'.
@@ -239,7 +252,7 @@ pub(super) fn request(
                 request.headers_mut().insert(header::HOST, host);
             }
         }
-        Sender::Http2(_) => {
+        Sender::Http2(..) => {
             let tls = scene.local.generation.upstreams[share.upstream.value.index()]
                 .tls
                 .is_some();
@@ -280,7 +293,8 @@ pub(super) fn back(
         _ => return,
     };
     let mapped = |path: &str| -> Option<String> {
-        if !PathMatch::is_prefix(inner, path) {
+        let end = path.find(['?', '#']).unwrap_or(path.len());
+        if !PathMatch::is_prefix(inner, &path[..end]) {
             return None;
         }
         let rest = path.strip_prefix(inner.trim_end_matches('/'))?;

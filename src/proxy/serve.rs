@@ -133,6 +133,9 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
     };
     let route = generation.gateway.route(entry.route);
     let ready = &generation.routes[entry.route.index()];
+    if let Some(pace) = &scene.client.pace {
+        pace.answers_within(u64::try_from(ready.idle.as_millis()).unwrap_or(u64::MAX));
+    }
     let (mut parts, body) = request.into_parts();
     // Read before they are changed.
     let origin = parts.headers.get(header::ORIGIN).cloned();
@@ -192,7 +195,8 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
     }
     let headers = answer.headers_mut();
     if let Some(cors) = &route.cors
-        && !headers.contains_key(header::ACCESS_CONTROL_ALLOW_METHODS)
+        // A preflight has its answer already.
+        && (maker == Maker::Server || !headers.contains_key(header::ACCESS_CONTROL_ALLOW_METHODS))
     {
         Cors(cors).answer(origin.as_ref(), headers);
     }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode, Uri, Version};
 use hyper::client::conn::http1;
@@ -18,8 +19,8 @@ use super::answer::{Maker, bare, plain};
 use super::body::{Body, Upload};
 use super::client::Client;
 use super::clock;
-use super::connect::Unreached;
 use super::edge::Edge;
+use super::fault::causes;
 use super::forward::{Back, Done, Passage};
 use super::generation;
 use super::limit::Counted;
@@ -32,6 +33,9 @@ use super::value::remove_hop_by_hop;
 use super::watch::Watch;
 use super::wire::Stream;
 use super::worker::Worker;
+
+/// What a key is hashed with (RFC 6455 §1.3).
+const ACCEPTS: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// A handshake on its way.
 pub(super) struct Handshake<'a> {
@@ -110,11 +114,9 @@ pub(super) async fn switch(
             Err(unreached) => {
                 upstream.servers.note(server, false);
                 tried.push(server);
-                last = match unreached {
-                    Unreached::Late => StatusCode::GATEWAY_TIMEOUT,
-                    // Nothing was sent, and nobody is left who could take it.
-                    Unreached::Refused | Unreached::Strange => StatusCode::SERVICE_UNAVAILABLE,
-                };
+                last = unreached.status();
+                record.server(id, server);
+                record.failed(unreached.why());
                 continue;
             }
         };
@@ -125,8 +127,10 @@ pub(super) async fn switch(
         let again = |after| further > 0 && other && generation::retries(handshake.share, after);
         let mut answer = match came {
             Ok(answer) => answer,
-            Err(late) => {
+            Err(failed) => {
                 upstream.servers.note(server, false);
+                let late = failed.is_none();
+                record.failed(failed.unwrap_or_else(|| "no answer in time".to_owned()));
                 if late && again(crate::ir::RetryAfter::Timeout) {
                     further -= 1;
                     tried.push(server);
@@ -159,13 +163,15 @@ pub(super) async fn switch(
         }
         if over_h2 && status.is_success() {
             // RFC 8441 §4: the client would take the server's page for frames.
+            record.failed(format!("{} in answer to a handshake", status.as_u16()));
             return (Maker::Proxy, plain(StatusCode::BAD_GATEWAY));
         }
         if status != StatusCode::SWITCHING_PROTOCOLS {
             return refusal(handshake, answer, server, open, (sender, moved));
         }
-        let agreed = agrees(&answer, &token);
-        if !agreed {
+        if let Some(why) = disagrees(&answer, &token, &handshake.headers) {
+            upstream.servers.note(server, false);
+            record.failed(why);
             return (Maker::Proxy, plain(StatusCode::BAD_GATEWAY));
         }
         let from_server = hyper::upgrade::on(&mut answer);
@@ -216,13 +222,13 @@ pub(super) async fn switch(
     }
 }
 
-/// Sends the handshake; whether it failed for its time.
+/// Sends the handshake; why it failed, nothing where it was for its time.
 async fn ask(
     handshake: &Handshake<'_>,
     sender: &mut http1::SendRequest<Upload>,
     server: usize,
     limit: Duration,
-) -> Result<Response<hyper::body::Incoming>, bool> {
+) -> Result<Response<hyper::body::Incoming>, Option<String>> {
     let mut request = Request::new(Upload::empty());
     *request.method_mut() = handshake.scene.head.method.clone();
     *request.uri_mut() = handshake.target.clone();
@@ -232,18 +238,32 @@ async fn ask(
         request.headers_mut().insert(header::HOST, host);
     }
     match timeout(limit, sender.send_request(request)).await {
-        Err(_) => Err(true),
-        Ok(Err(_)) => Err(false),
+        Err(_) => Err(None),
+        Ok(Err(why)) => Err(Some(causes(&why))),
         Ok(Ok(answer)) => Ok(answer),
     }
 }
 
-/// Whether a 101 is for the token that was asked for.
-fn agrees(answer: &Response<hyper::body::Incoming>, token: &str) -> bool {
-    answer
-        .headers()
-        .get(header::UPGRADE)
-        .is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(token.as_bytes()))
+/// Why a 101 is none for what was asked for, if it is not.
+fn disagrees(
+    answer: &Response<hyper::body::Incoming>,
+    token: &str,
+    asked: &HeaderMap,
+) -> Option<&'static str> {
+    let told = answer.headers();
+    let named = told.get(header::UPGRADE);
+    if !named.is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(token.as_bytes())) {
+        return Some("an upgrade to something else than was asked for");
+    }
+    let key = asked.get(header::SEC_WEBSOCKET_KEY)?;
+    let mut bytes = key.as_bytes().to_vec();
+    bytes.extend_from_slice(ACCEPTS);
+    let accept = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &bytes);
+    let accept = super::guard::base64_of(accept.as_ref());
+    let fits = told
+        .get(header::SEC_WEBSOCKET_ACCEPT)
+        .is_some_and(|it| it.as_bytes() == accept.as_bytes());
+    (token == "websocket" && !fits).then_some("an upgrade whose Sec-WebSocket-Accept is wrong")
 }
 
 /// A server's refusal, as it is.
@@ -277,6 +297,7 @@ fn refusal(
         _open: open,
         _counted: handshake.passage.counted,
         back: Some(back),
+        _stream: None,
     };
     let body = Body::passing(incoming, idle).with_tail(Box::new(tail));
     (Maker::Server, Response::from_parts(parts, body))

@@ -9,6 +9,7 @@ use crate::proxy::answer::plain;
 use crate::proxy::body::{Body, Upload};
 use crate::proxy::clock;
 use crate::proxy::connect::Sender;
+use crate::proxy::forward::strange;
 use crate::proxy::outgoing;
 use crate::proxy::serve::Scene;
 use crate::proxy::value::{self, remove_hop_by_hop};
@@ -134,6 +135,7 @@ impl Authority {
             let mut request = http::Request::new(Upload::empty());
             *request.method_mut() = Method::GET;
             *request.headers_mut() = headers.clone();
+            let http2 = matches!(sender, Sender::Http2(..));
             let answer = match sender {
                 Sender::Http1(mut sender) => {
                     *request.uri_mut() = target.clone();
@@ -142,19 +144,17 @@ impl Authority {
                     }
                     sender.send_request(request).await
                 }
-                Sender::Http2(mut sender) => {
+                Sender::Http2(mut sender, _stream) => {
                     *request.uri_mut() =
                         outgoing::absolute(upstream.tls.is_some(), &host, &target)?;
                     sender.send_request(request).await
                 }
             };
             match answer {
-                // A switch that nobody asked for is no answer.
-                Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => return None,
-                Ok(answer) => return Some(answer),
+                Ok(answer) if strange(&answer).is_none() => return Some(answer),
                 // A kept connection may have been closed meanwhile; the question may be asked twice.
-                Err(_) if !fresh => {}
-                Err(_) => {
+                Err(_) if !fresh && !http2 => {}
+                Ok(_) | Err(_) => {
                     upstream.servers.note(server, false);
                     tried.push(server);
                 }

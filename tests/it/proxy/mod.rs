@@ -1,9 +1,14 @@
 //! The reference proxy: its file read back, and what it lets nobody smuggle past it, over real sockets.
 
+mod clients;
+mod handshakes;
 mod hostile;
 mod http1;
 mod http2;
 mod life;
+mod nonsense;
+mod promises;
+mod serving;
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
