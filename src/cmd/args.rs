@@ -82,12 +82,13 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Run the spec here and now, with the reference proxy
     ///
-    /// Serves what the spec says until a signal: SIGHUP reads it anew (one with errors is refused, and the old one goes on), SIGTERM drains,
-    /// a second one ends at once.
+    /// Serves what the spec says until a signal: SIGHUP reads it anew (one with errors is refused, and the old one goes on), SIGTERM or
+    /// SIGINT drains, a second one ends at once.
     #[cfg(all(unix, feature = "proxy"))]
     #[command(after_help = "Examples:\n  \
         $ wsgen proxy spec.yaml\n\n\
-        Exit status: 0 drained, 1 ended with connections open, 2 the spec or the call is wrong.")]
+        Exit status: 0 drained, 1 the drain's time was over and connections were closed, 2 the spec or the call is wrong,\n\
+        130 or 143 a second SIGINT or SIGTERM ended it at once.")]
     Proxy(ProxyArgs),
     /// Compare what would be rendered with files, or two specs with each other
     ///
@@ -317,6 +318,9 @@ pub(super) struct ProxyArgs {
     /// Only say what keeps it from being served here: nothing is bound
     #[arg(long)]
     pub(super) check: bool,
+    /// Reload when the spec changes, or a file that it names: certificates, keys, passwords
+    #[arg(long, conflicts_with = "check")]
+    pub(super) watch: bool,
 }
 
 #[derive(clap::Args, Debug)]

@@ -1,11 +1,11 @@
 //! `wsgen proxy`: the spec, or the file that was rendered from it, served here and now.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wsgen::diag::Report;
 use wsgen::ir::Gateway;
-use wsgen::proxy::{self, Outcome, Source};
+use wsgen::proxy::{self, Options, Outcome, Source};
 use wsgen::targets;
 
 use super::Status;
@@ -16,6 +16,10 @@ use super::input::Spec;
 use super::screen::Screen;
 
 pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
+    if args.watch && args.spec.as_os_str() == "-" {
+        return Err(Fault::new("standard input cannot be watched")
+            .help("write the spec's file, or leave `--watch` out"));
+    }
     let mut served = Served {
         args,
         screen,
@@ -33,7 +37,8 @@ pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
         served.tell(faults);
         return Ok(Status::Wrong);
     }
-    match proxy::run(&mut served) {
+    let options = Options { watch: args.watch };
+    match proxy::run(&mut served, options) {
         Ok(Outcome::Drained) => Ok(Status::Clean),
         Ok(Outcome::Cut) => Ok(Status::Findings),
         Ok(Outcome::Ended(signal)) => Ok(Status::Ended(signal)),
@@ -74,6 +79,13 @@ impl Source for Served<'_> {
         let gateway = compiled.gateway.clone();
         self.spec = Some(spec);
         gateway
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let over = &self.args.over;
+        let mut files = vec![self.args.spec.clone()];
+        files.extend(over.file.iter().chain(&over.env_file).cloned());
+        files
     }
 
     fn tell(&mut self, faults: Vec<proxy::Fault>) {

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::generation::Generation;
+use super::metrics;
 
 /// How long a head may take here.
 const HEAD: std::time::Duration = std::time::Duration::from_secs(10);
@@ -81,7 +82,7 @@ impl Admin {
             path if metrics.is_some_and(|it| it.path.value == path) => text(
                 StatusCode::OK,
                 "text/plain; version=0.0.4; charset=utf-8",
-                self.metrics.render(),
+                self.numbers(),
             ),
             "/healthz" => text(StatusCode::OK, PLAIN, "ok\n".to_owned()),
             "/readyz" if self.ready.get() => text(StatusCode::OK, PLAIN, "ok\n".to_owned()),
@@ -93,6 +94,16 @@ impl Admin {
             "/routes" => text(StatusCode::OK, "application/json", routes(&generation)),
             _ => text(StatusCode::NOT_FOUND, PLAIN, "not found\n".to_owned()),
         }
+    }
+}
+
+impl Admin {
+    /// Everything that is counted.
+    pub(super) fn numbers(&self) -> String {
+        let generation = self.generation.borrow();
+        let upstreams = generation.upstreams.iter();
+        let servers = metrics::servers(upstreams.map(|upstream| &*upstream.servers));
+        self.metrics.render() + &servers
     }
 }
 

@@ -180,6 +180,13 @@ impl Generation {
                 Err(fault) => faults.push(fault),
             }
         }
+        for set in &fetched {
+            let known = before.and_then(|before| before.set(&set.url));
+            // Until it is fetched anew, who was let in goes on to be.
+            if let Some(known) = known {
+                set.keep(known);
+            }
+        }
         let routes = routes(&gateway, before);
         if !faults.is_empty() {
             return Err(faults);
@@ -200,6 +207,11 @@ impl Generation {
             gateway,
             _held: Held::new(),
         })
+    }
+
+    /// The key set that is fetched from a URL.
+    fn set(&self, url: &str) -> Option<&Fetched> {
+        self.fetched.iter().find(|set| set.url == url)
     }
 
     /// Whether a route of this name takes tunnels.

@@ -18,12 +18,12 @@ use tokio_rustls::TlsConnector;
 
 use crate::ir::{Address, Check, Gateway, Health, Protocol};
 
+use super::clock;
 use super::connect::Here;
 use super::generation::Generation;
 use super::guard;
 use super::servers::Server;
 use super::wire::Stream;
-use super::{clock, metrics};
 
 /// How soon a name that was not found is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -42,6 +42,10 @@ pub(super) fn start(generation: &Arc<Generation>, resolver: &Resolver) -> Vec<Jo
                     Arc::clone(server),
                     every,
                 )));
+            }
+            if upstream.health.is_none() {
+                // Nobody would find it well again.
+                server.set_healthy(true);
             }
             if let Some(health) = &upstream.health {
                 tasks.push(spawn_local(check(
@@ -132,8 +136,6 @@ async fn look_up(resolver: Resolver, host: String, server: Arc<Server>, every: O
 async fn check(generation: Arc<Generation>, upstream: usize, server: usize, health: Health) {
     let servers = &generation.upstreams[upstream].servers;
     let own = &servers.list[server];
-    let name = own.address.to_string();
-    metrics::health(&servers.name, &name, own.is_healthy());
     let (mut good, mut bad) = (0, 0);
     loop {
         let limit = clock::of(health.timeout.value);
@@ -141,15 +143,10 @@ async fn check(generation: Arc<Generation>, upstream: usize, server: usize, heal
             .await
             .unwrap_or(false);
         (good, bad) = if well { (good + 1, 0) } else { (0, bad + 1) };
-        let news = if well && good >= u32::from(health.rise.value) {
-            own.set_healthy(true)
+        if well && good >= u32::from(health.rise.value) {
+            own.set_healthy(true);
         } else if !well && bad >= u32::from(health.fall.value) {
-            own.set_healthy(false)
-        } else {
-            false
-        };
-        if news {
-            metrics::health(&servers.name, &name, well);
+            own.set_healthy(false);
         }
         sleep(clock::of(health.interval.value)).await;
     }

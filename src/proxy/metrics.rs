@@ -1,5 +1,6 @@
 //! What is counted, in Prometheus' format: requests, their times, tunnels, health, limits.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use http::StatusCode;
@@ -9,6 +10,8 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use super::clock;
+use super::servers::{Server, Servers};
 use super::tunnel::Carried;
 
 /// The bounds of the histogram of times, in seconds.
@@ -56,10 +59,6 @@ pub(super) fn install() -> Result<PrometheusHandle, String> {
     describe_counter!(
         "wsgen_tunnel_messages_total",
         "Messages through tunnels, by direction."
-    );
-    describe_gauge!(
-        "wsgen_server_healthy",
-        "Whether active checks find a server well."
     );
     describe_gauge!(
         "wsgen_connections_open",
@@ -153,10 +152,42 @@ pub(super) fn tunnel_closed(carried: &Carried) {
     }
 }
 
-/// What active checks say of a server.
-pub(super) fn health(upstream: &str, server: &str, healthy: bool) {
-    gauge!("wsgen_server_healthy", "upstream" => upstream.to_owned(), "server" => server.to_owned())
-        .set(if healthy { 1.0 } else { 0.0 });
+/// What is known of the servers of a spec. They are written when they are asked for: a server that a reload has taken away is not told of.
+pub(super) fn servers<'a>(upstreams: impl Iterator<Item = &'a Servers> + Clone) -> String {
+    let now = clock::now();
+    let label = |text: &str| {
+        text.replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n")
+    };
+    let mut text = String::new();
+    let mut family = |name: &str, help: &str, number: &dyn Fn(&Server) -> u32| {
+        // A string takes every line.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for servers in upstreams.clone() {
+            for server in &servers.list {
+                let (upstream, address) =
+                    (label(&servers.name), label(&server.address.to_string()));
+                let number = number(server);
+                let _ = writeln!(
+                    text,
+                    "{name}{{upstream=\"{upstream}\",server=\"{address}\"}} {number}"
+                );
+            }
+        }
+        text.push('\n');
+    };
+    family(
+        "wsgen_server_healthy",
+        "Whether a server takes requests: by active checks, and by its errors.",
+        &|server| u32::from(server.is_well(now)),
+    );
+    family(
+        "wsgen_server_open",
+        "Requests and tunnels that are open at a server.",
+        &Server::open,
+    );
+    text
 }
 
 /// How many client connections are open.

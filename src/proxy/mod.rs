@@ -13,6 +13,7 @@ mod door;
 mod drain;
 mod edge;
 mod fault;
+mod files;
 mod forward;
 mod frames;
 mod framing;
@@ -41,7 +42,7 @@ mod wire;
 mod worker;
 
 pub use fault::Fault;
-pub use run::{Outcome, Source, check, run};
+pub use run::{Options, Outcome, Source, check, run};
 
 /// Bytes in hexadecimal.
 fn hex(bytes: &[u8]) -> String {

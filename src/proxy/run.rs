@@ -2,15 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
+use tokio::time::interval;
 
 use crate::ir::Gateway;
 
 use super::fault::Fault;
+use super::files::{self, Files};
 use super::generation::Generation;
 use super::serving::Serving;
 use super::{admin, clock, metrics};
@@ -22,10 +25,19 @@ const LOOK: Duration = Duration::from_millis(50);
 pub trait Source {
     /// The spec anew; `None` where it has errors, which have been told.
     fn load(&mut self) -> Option<Gateway>;
+    /// The files that the spec is read from.
+    fn files(&self) -> Vec<PathBuf>;
     /// Tells what keeps a spec from being served.
     fn tell(&mut self, faults: Vec<Fault>);
     /// Something that a person wants to know.
     fn say(&mut self, line: &str);
+}
+
+/// How the proxy runs.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Options {
+    /// Whether a change of a file is a reload.
+    pub watch: bool,
 }
 
 /// How a run ended.
@@ -45,11 +57,11 @@ pub enum Outcome {
 ///
 /// # Errors
 /// What the system refuses a thread or a runtime with.
-pub fn run(source: &mut dyn Source) -> io::Result<Outcome> {
+pub fn run(source: &mut dyn Source, options: Options) -> io::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    LocalSet::new().block_on(&runtime, steer(source))
+    LocalSet::new().block_on(&runtime, steer(source, options))
 }
 
 /// What keeps a spec from being served on this machine. Nothing is bound.
@@ -68,7 +80,7 @@ fn fresh_key() -> io::Result<hmac::Key> {
         .map_err(|_| io::Error::other("no random key"))
 }
 
-async fn steer(source: &mut dyn Source) -> io::Result<Outcome> {
+async fn steer(source: &mut dyn Source, options: Options) -> io::Result<Outcome> {
     clock::now();
     // Before anything else: a signal that comes early must not end the process unheard.
     let mut signals = Signals::new()?;
@@ -83,8 +95,21 @@ async fn steer(source: &mut dyn Source) -> io::Result<Outcome> {
         return Ok(Outcome::Refused);
     };
     account(&serving.generation.gateway, source);
-    while let Sign::Reload = signals.next().await {
+    let mut files = Files::default();
+    files.watch(serving.files(source));
+    let mut look = interval(files::EVERY);
+    loop {
+        tokio::select! {
+            sign = signals.next() => match sign {
+                Sign::Reload => {}
+                Sign::Stop(_) => break,
+            },
+            _ = look.tick(), if options.watch => if !files.have_changed() {
+                continue;
+            },
+        }
         serving.reload(source)?;
+        files.watch(serving.files(source));
     }
     let limit = serving.generation.gateway.runtime.drain_timeout.value;
     source.say(&format!("draining, for at most {limit}"));

@@ -18,6 +18,8 @@ pub(super) struct Servers {
     pub(super) name: String,
     /// The servers, in the order of the file.
     pub(super) list: Vec<Arc<Server>>,
+    /// Their weights, and which are backups: a reload may change these alone.
+    settings: Vec<(u32, bool)>,
     balance: Balance,
     most: Option<u32>,
     slow_start: u64,
@@ -30,8 +32,6 @@ pub(super) struct Servers {
 pub(super) struct Server {
     /// Where it listens.
     pub(super) address: Address,
-    weight: u32,
-    backup: bool,
     /// Open requests and tunnels.
     open: AtomicU32,
     /// What active checks say.
@@ -66,8 +66,6 @@ impl Server {
         };
         Self {
             address,
-            weight: u32::from(server.weight.value),
-            backup: server.backup.value,
             open: AtomicU32::new(0),
             healthy: AtomicBool::new(true),
             ejected_until: AtomicU64::new(0),
@@ -89,18 +87,12 @@ impl Server {
         self.healthy.load(Relaxed) && self.ejected_until.load(Relaxed) <= now
     }
 
-    /// What active checks say.
-    pub(super) fn is_healthy(&self) -> bool {
-        self.healthy.load(Relaxed)
-    }
-
-    /// Notes what active checks say; whether that is news.
-    pub(super) fn set_healthy(&self, healthy: bool) -> bool {
+    /// Notes what active checks say.
+    pub(super) fn set_healthy(&self, healthy: bool) {
         let news = self.healthy.swap(healthy, Relaxed) != healthy;
         if news && healthy {
             self.since.store(clock::now(), Relaxed);
         }
-        news
     }
 
     /// The next of its addresses; `None` where its name is not known.
@@ -131,12 +123,6 @@ impl Server {
     pub(super) fn moved(&self) -> u32 {
         self.moved.load(Relaxed)
     }
-
-    fn is_same(&self, other: &crate::ir::Server) -> bool {
-        self.address == other.address.value
-            && self.weight == u32::from(other.weight.value)
-            && self.backup == other.backup.value
-    }
 }
 
 impl Servers {
@@ -147,20 +133,25 @@ impl Servers {
             .iter()
             .map(|server| {
                 before
-                    .and_then(|before| before.list.iter().find(|known| known.is_same(server)))
+                    .and_then(|before| {
+                        before
+                            .list
+                            .iter()
+                            .find(|known| known.address == server.address.value)
+                    })
                     .cloned()
                     .unwrap_or_else(|| Arc::new(Server::new(server)))
             })
             .collect();
-        if upstream.health.is_none() {
-            for server in &list {
-                server.healthy.store(true, Relaxed);
-            }
-        }
         Self {
             name: upstream.name.clone(),
             owed: Mutex::new(vec![0; list.len()]),
             list,
+            settings: upstream
+                .servers
+                .iter()
+                .map(|server| (u32::from(server.weight.value), server.backup.value))
+                .collect(),
             balance: upstream.balance.value.clone(),
             most: upstream
                 .max_connections
@@ -190,7 +181,7 @@ impl Servers {
         let well = |backup: bool| {
             let fits = |at: &usize| {
                 let server = &self.list[*at];
-                server.backup == backup && server.is_well(now)
+                self.settings[*at].1 == backup && server.is_well(now)
             };
             (0..self.list.len()).filter(fits).collect::<Vec<usize>>()
         };
@@ -228,7 +219,7 @@ impl Servers {
     /// Share of the traffic in thousandths, which grows from nothing after a return.
     fn share(&self, at: usize, now: u64) -> u64 {
         let server = &self.list[at];
-        let full = u64::from(server.weight) * 1000;
+        let full = u64::from(self.settings[at].0) * 1000;
         let since = server.since.load(Relaxed);
         if self.slow_start == 0 || since == 0 {
             return full;
@@ -301,7 +292,7 @@ impl Servers {
         let mixed = mix(address ^ mix(key));
         // -w / ln(u), for u evenly in (0, 1): exact shares by weight.
         let unit = ((mixed >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
-        let score = -f64::from(server.weight) / unit.min(1.0 - f64::EPSILON).ln();
+        let score = -f64::from(self.settings[at].0) / unit.min(1.0 - f64::EPSILON).ln();
         // Scores are positive: their bits are in their order.
         score.to_bits()
     }

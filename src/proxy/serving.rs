@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::ir::{Gateway, Workers};
 use super::admin::{self, Admin};
 use super::bind::Bound;
 use super::fault::Fault;
+use super::files;
 use super::generation::Generation;
 use super::health::{self, Resolver};
 use super::listen::Socket;
@@ -25,6 +27,8 @@ use super::worker::{self, Order, Shared};
 pub(super) struct Serving {
     /// The spec.
     pub(super) generation: Arc<Generation>,
+    /// Files that the spec names which was tried last, be it refused.
+    named: Vec<PathBuf>,
     /// What all threads share.
     pub(super) shared: Arc<Shared>,
     key: hmac::Key,
@@ -54,8 +58,10 @@ impl Ready {
         before: Option<&Generation>,
         key: &hmac::Key,
         bound: &mut Bound,
+        named: &mut Vec<PathBuf>,
     ) -> Option<Self> {
         let gateway = source.load()?;
+        *named = files::named(&gateway);
         let told = |faults: Vec<Fault>| source.tell(faults);
         let generation = Generation::new(gateway, before, key).map_err(told).ok()?;
         let resolver = health::resolver(&generation.gateway)
@@ -83,7 +89,8 @@ impl Serving {
         metrics: PrometheusHandle,
     ) -> io::Result<Option<Self>> {
         let mut bound = Bound::default();
-        let Some(ready) = Ready::new(source, None, &key, &mut bound) else {
+        let mut named = Vec::new();
+        let Some(ready) = Ready::new(source, None, &key, &mut bound, &mut named) else {
             return Ok(None);
         };
         let shared = Arc::new(Shared::default());
@@ -96,6 +103,7 @@ impl Serving {
         let mut serving = Self {
             checks: health::start(&ready.generation, &ready.resolver),
             generation: ready.generation,
+            named,
             shared,
             key,
             bound,
@@ -113,7 +121,8 @@ impl Serving {
     /// The socket for metrics cannot be used.
     pub(super) fn reload(&mut self, source: &mut dyn Source) -> io::Result<bool> {
         let before = Some(&*self.generation);
-        let Some(ready) = Ready::new(source, before, &self.key, &mut self.bound) else {
+        let (bound, named) = (&mut self.bound, &mut self.named);
+        let Some(ready) = Ready::new(source, before, &self.key, bound, named) else {
             source.say("reload refused: the old spec goes on");
             return Ok(false);
         };
@@ -135,6 +144,13 @@ impl Serving {
         self.generation = ready.generation;
         source.say("reloaded");
         Ok(true)
+    }
+
+    /// Every file that a change of would be news.
+    pub(super) fn files(&self, source: &dyn Source) -> Vec<PathBuf> {
+        let mut files = source.files();
+        files.extend_from_slice(&self.named);
+        files
     }
 
     /// Answers where metrics are asked for now, and nowhere else.

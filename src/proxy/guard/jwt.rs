@@ -34,6 +34,7 @@ enum Keys {
 }
 
 /// A key of a set.
+#[derive(Clone)]
 pub(in crate::proxy) struct SetKey {
     id: Option<String>,
     algorithm: Option<Algorithm>,
@@ -48,6 +49,15 @@ pub(in crate::proxy) struct Fetched {
     pub(in crate::proxy) refresh: std::time::Duration,
     /// What it replaces.
     pub(in crate::proxy) keys: Arc<RwLock<Vec<SetKey>>>,
+}
+
+impl Fetched {
+    /// Has the keys of another one until it is fetched.
+    pub(in crate::proxy) fn keep(&self, known: &Self) {
+        let keys = known.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let mut own = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        own.clone_from(&keys);
+    }
 }
 
 /// Why nobody is let in.

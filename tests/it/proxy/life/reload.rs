@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair};
 use wsgen::verify::port;
-use wsgen::verify::stub::Stub;
+use wsgen::verify::stub::{Answer, Stub};
 use wsgen::verify::wire::{Client, Event};
 
 use super::{Life, until};
+use crate::scratch::Scratch;
 
 const HEAD: &str = "wsgen: 1\n\
     targets: { proxy: { on_loss: warn } }\n\
@@ -234,4 +236,122 @@ fn a_hundred_reloads_leave_nothing_behind() {
     for tunnel in &mut tunnels {
         tunnel.try_echo("still here").expect("it lives");
     }
+}
+
+#[test]
+fn a_server_that_is_down_stays_down() {
+    let app = stub();
+    app.answer("/health", Answer::status(500).to_checks());
+    let checked = |weight: u8| {
+        spec(&app, SITE).replace(
+            &format!("servers: [\"{}\"]", app.address()),
+            &format!(
+                "servers: [{{ address: \"{}\", weight: {weight} }}], health: {{ http: {{ path: /health }}, interval: 300ms, timeout: 200ms, fall: 3 }}",
+                app.address()
+            ),
+        )
+    };
+    let life = Life::start(&checked(1));
+    let healthy = format!(
+        "wsgen_server_healthy{{upstream=\"app\",server=\"{}\"}}",
+        app.address()
+    );
+    until("it is down", || life.metric(&healthy) == 0.0);
+    assert_eq!(life.status("/"), 503);
+    // Another weight does not make it another server.
+    life.reload(&checked(7));
+    assert_eq!(life.status("/"), 503);
+    // Without checks nobody would find it well again.
+    life.reload(&spec(&app, SITE));
+    assert_eq!(life.status("/"), 200);
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bits: Vec<u8> = bytes
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1))
+        .collect();
+    let six = |bits: &[u8]| (0..6).fold(0, |sum, at| sum << 1 | bits.get(at).unwrap_or(&0));
+    bits.chunks(6)
+        .map(|bits| char::from(LETTERS[usize::from(six(bits))]))
+        .collect()
+}
+
+#[test]
+fn keys_that_were_fetched_are_kept_until_they_are_fetched_anew() {
+    let algorithm = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+    let pair = EcdsaKeyPair::generate(algorithm).expect("a key");
+    let public = &pair.public_key().as_ref()[1..];
+    let (x, y) = (base64url(&public[..32]), base64url(&public[32..]));
+    let set = format!(
+        r#"{{"keys":[{{"kty":"EC","crv":"P-256","alg":"ES256","kid":"a","x":"{x}","y":"{y}"}}]}}"#
+    );
+    let parts = [
+        r#"{"alg":"ES256","typ":"JWT","kid":"a"}"#,
+        r#"{"sub":"a","exp":4000000000}"#,
+    ];
+    let text = parts.map(|part| base64url(part.as_bytes())).join(".");
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    let signed = pair.sign(&random, text.as_bytes()).expect("a signature");
+    let token = format!("Bearer {text}.{}", base64url(signed.as_ref()));
+
+    let app = stub();
+    app.answer("/keys", Answer::status(200).body(set));
+    let guarded = spec(
+        &app,
+        "  - { name: site, path: /, upstream: app, auth: members }\n",
+    ) + &format!(
+        "auth: {{ members: {{ jwt: {{ keys: {{ jwks: {{ url: \"http://{}/keys\", algorithms: [es256] }} }} }} }} }}\n",
+        app.address()
+    );
+    let life = Life::start(&guarded);
+    let status = || {
+        let answer = life.client().try_get("/", &[("Authorization", &token)]);
+        answer.expect("it answers").status
+    };
+    until("the keys are there", || status() == 200);
+    app.answer("/keys", Answer::status(500).after(Duration::from_secs(2)));
+    life.reload(&format!("{guarded}# changed\n"));
+    assert_eq!(status(), 200);
+}
+
+#[test]
+fn a_change_of_a_file_is_a_reload_where_it_is_watched() {
+    let app = stub();
+    // Passwords of Apache's own kind: `secret`, then `other`.
+    let (secret, other) = (
+        "me:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n",
+        "me:{SHA}0JQeaNqPOBUf+Gph/Fn3xc+fyqI=\n",
+    );
+    let folder = Scratch::new("proxy-passwords");
+    let file = folder.write("htpasswd", secret);
+    let guarded = spec(
+        &app,
+        "  - { name: site, path: /, upstream: app, auth: staff }\n",
+    ) + &format!(
+        "auth: {{ staff: {{ basic: {{ file: {}, realm: staff }} }} }}\n",
+        file.display()
+    );
+    let life = Life::start_with(&guarded, &["--watch"]);
+    let status = |password: &str| {
+        let basic = wsgen::verify::keyring::basic(("me", password));
+        let answer = life.client().try_get("/", &[("Authorization", &basic)]);
+        answer.expect("it answers").status
+    };
+    assert_eq!(status("secret"), 200);
+    // As editors do it: another file takes the name.
+    let new = folder.write("htpasswd~", other);
+    std::fs::rename(new, &file).expect("renamed");
+    life.wait("reloaded\n", 1);
+    assert_eq!((status("secret"), status("other")), (401, 200));
+    life.write("nonsense");
+    life.wait("reload refused", 1);
+    assert_eq!(status("other"), 200);
+    life.write(&spec(&app, SITE));
+    life.wait("reloaded\n", 2);
+    assert_eq!(life.status("/"), 200);
+    // What has not changed is not read again.
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(life.said().matches("reloaded").count(), 2);
 }
