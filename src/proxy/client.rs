@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -23,7 +24,7 @@ pub(super) struct Client {
     /// Tunnels that are open over it.
     pub(super) tunnels: Cell<u32>,
     /// It is counted as long as anything of it is open.
-    pub(super) _counted: Counted,
+    pub(super) counted: Rc<Counted>,
     /// What it is doing; none over HTTP/2.
     pub(super) pace: Option<Arc<Pace>>,
 }

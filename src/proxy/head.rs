@@ -39,7 +39,7 @@ pub(super) struct Head {
     pub(super) subject: Option<Arc<str>>,
     /// When it was complete.
     pub(super) since: std::time::Instant,
-    id: OnceCell<String>,
+    id: OnceCell<RequestId>,
 }
 
 impl Head {
@@ -153,16 +153,9 @@ impl Head {
         self.version == Version::HTTP_2 && self.upgrade.is_some()
     }
 
-    /// The request's id: 128 random bits in hexadecimal.
-    pub(super) fn id(&self) -> &str {
-        self.id.get_or_init(|| {
-            let mut bytes = [0_u8; 16];
-            // Without randomness the time still tells requests apart.
-            if aws_lc_rs::rand::fill(&mut bytes).is_err() {
-                bytes[..8].copy_from_slice(&super::clock::now().to_be_bytes());
-            }
-            super::hex(&bytes)
-        })
+    /// The request's id.
+    pub(super) fn id(&self) -> RequestId {
+        *self.id.get_or_init(RequestId::new)
     }
 
     /// The path in the form in which it is matched.
@@ -185,6 +178,30 @@ impl Head {
         normalize(raw)
             .map(Cow::Owned)
             .ok_or(StatusCode::BAD_REQUEST)
+    }
+}
+
+/// What tells a request from every other one: 128 random bits in hexadecimal.
+#[derive(Clone, Copy)]
+pub(super) struct RequestId([u8; 32]);
+
+impl RequestId {
+    fn new() -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        // Without randomness the time still tells requests apart.
+        let bits = super::secret_bytes()
+            .map_or_else(|| u128::from(super::clock::now()), u128::from_ne_bytes);
+        let mut text = [0; 32];
+        for (at, digit) in text.iter_mut().enumerate() {
+            *digit = DIGITS[(bits >> (4 * at) & 15) as usize];
+        }
+        Self(text)
+    }
+
+    /// As text.
+    pub(super) fn as_str(&self) -> &str {
+        // Digits and letters only.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 

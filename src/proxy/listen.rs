@@ -198,7 +198,7 @@ async fn converse(
         tls: encrypted,
         subject: opened.subject,
         tunnels: Cell::new(0),
-        _counted: counted,
+        counted: Rc::new(counted),
         pace: None,
     };
     if opened.http2 {

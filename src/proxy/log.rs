@@ -1,18 +1,21 @@
 //! The access log: a line per request, one for a tunnel when it ends, secrets replaced before anything is written.
 
+use std::borrow::Cow;
 use std::error::Error;
-use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use http::header::{self, HeaderMap};
-use http::{Response, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version};
 
 use crate::ir::{Gateway, LogField, LogFormat, RouteId, UpstreamId};
 
 use super::body::{Body, Tail};
 use super::compress;
 use super::fault::causes;
+use super::head::RequestId;
+use super::line;
 use super::serve::Scene;
 use super::tunnel::Carried;
 use super::worker::Worker;
@@ -61,30 +64,71 @@ pub(super) struct Record {
 }
 
 /// The facts of a line. Dropped, it is written.
-struct Told {
+pub(super) struct Told {
     worker: Rc<Worker>,
     names: Rc<Names>,
     pace: Option<std::sync::Arc<super::edge::Pace>>,
-    since: Instant,
+    pub(super) since: Instant,
     route: Option<RouteId>,
     upstream: Option<UpstreamId>,
     server: Option<usize>,
-    client: String,
-    id: String,
-    method: String,
-    tls: bool,
-    host: String,
-    path: String,
-    query: Option<String>,
-    version: Version,
-    agent: String,
-    referer: String,
-    status: StatusCode,
-    bytes_in: u64,
-    bytes_out: u64,
-    carried: Option<Carried>,
+    pub(super) client: IpAddr,
+    pub(super) id: RequestId,
+    pub(super) method: Method,
+    pub(super) tls: bool,
+    pub(super) has_query: bool,
+    pub(super) version: Version,
+    pub(super) texts: Texts,
+    pub(super) status: StatusCode,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    pub(super) carried: Option<Carried>,
     /// What went wrong with a server.
-    error: Option<String>,
+    pub(super) error: Option<Box<str>>,
+}
+
+/// Host, path, query, agent and referrer, in one piece: a tunnel keeps them as long as it lives.
+pub(super) struct Texts {
+    all: Box<str>,
+    ends: [usize; 5],
+}
+
+impl Texts {
+    fn new(texts: [&str; 5]) -> Self {
+        let mut at = 0;
+        Self {
+            ends: texts.map(|text| {
+                at += text.len();
+                at
+            }),
+            all: texts.concat().into(),
+        }
+    }
+
+    fn get(&self, which: usize) -> &str {
+        let start = which.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.all[start..self.ends[which]]
+    }
+
+    pub(super) fn host(&self) -> &str {
+        self.get(0)
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.get(1)
+    }
+
+    pub(super) fn query(&self) -> &str {
+        self.get(2)
+    }
+
+    pub(super) fn agent(&self) -> &str {
+        self.get(3)
+    }
+
+    pub(super) fn referer(&self) -> &str {
+        self.get(4)
+    }
 }
 
 impl Record {
@@ -98,14 +142,17 @@ impl Record {
         };
         let head = &scene.head;
         let redacted = |name: &str| log.redact_headers.value.iter().any(|it| it == name);
-        let text = |name: header::HeaderName| {
-            if redacted(name.as_str()) && headers.contains_key(&name) {
-                return REDACTED.to_owned();
-            }
-            headers.get(name).map_or_else(String::new, |value| {
-                String::from_utf8_lossy(value.as_bytes()).into_owned()
-            })
+        let text = |name: header::HeaderName| match headers.get(&name) {
+            None => Cow::Borrowed(""),
+            Some(_) if redacted(name.as_str()) => Cow::Borrowed(REDACTED),
+            Some(value) => String::from_utf8_lossy(value.as_bytes()),
         };
+        let agent = text(header::USER_AGENT);
+        let referer = text(header::REFERER);
+        let referer = redact_url(&referer, &log.redact_query.value);
+        let query = head
+            .query()
+            .map(|query| redact(query, &log.redact_query.value));
         let told = Told {
             worker: Rc::clone(&scene.worker),
             names: Rc::clone(&scene.local.names),
@@ -114,18 +161,19 @@ impl Record {
             route,
             upstream: None,
             server: None,
-            client: head.client.to_string(),
-            id: head.id().to_owned(),
-            method: head.method.as_str().to_owned(),
+            client: head.client,
+            id: head.id(),
+            method: head.method.clone(),
             tls: head.tls,
-            host: head.host.clone(),
-            path: head.uri.path().to_owned(),
-            query: head
-                .query()
-                .map(|query| redact(query, &log.redact_query.value)),
+            has_query: query.is_some(),
             version: head.version,
-            agent: text(header::USER_AGENT),
-            referer: redact_url(&text(header::REFERER), &log.redact_query.value),
+            texts: Texts::new([
+                &head.host,
+                head.uri.path(),
+                query.as_deref().unwrap_or_default(),
+                &agent,
+                &referer,
+            ]),
             status: StatusCode::OK,
             bytes_in: headers
                 .iter()
@@ -164,6 +212,7 @@ impl Record {
     /// What went wrong with a server; the last of it is told.
     pub(super) fn failed(&mut self, why: impl Into<String>) {
         if let Some(told) = &mut self.told {
+            let why: String = why.into();
             told.error = Some(why.into());
         }
     }
@@ -173,6 +222,8 @@ impl Record {
         let mut told = self.told.take();
         if let Some(told) = &mut told {
             told.status = StatusCode::SWITCHING_PROTOCOLS;
+            // The tunnel counts by itself from here on.
+            told.pace = None;
         }
         Tunnelled { told }
     }
@@ -195,17 +246,13 @@ pub(super) struct Tunnelled {
 }
 
 impl Tunnelled {
-    /// The tunnel ended; `None`: it never began.
-    pub(super) fn end(mut self, carried: Option<Carried>) {
-        if let Some(carried) = &carried {
-            super::metrics::tunnel_closed(carried);
-        }
-        if let Some(told) = &mut self.told
-            && let Some(carried) = carried
-        {
+    /// The tunnel ended. Dropped alone, it never began.
+    pub(super) fn end(mut self, carried: &Carried) {
+        super::metrics::tunnel_closed(carried);
+        if let Some(told) = &mut self.told {
             told.bytes_in += carried.up;
             told.bytes_out += carried.down;
-            told.carried = Some(carried);
+            told.carried = Some(*carried);
         }
     }
 }
@@ -220,7 +267,7 @@ impl Tail for Line {
     fn complete(&mut self) {}
 
     fn broke(&mut self, why: &(dyn Error + 'static)) {
-        self.0.error = Some(causes(why));
+        self.0.error = Some(causes(why).into());
     }
 }
 
@@ -234,205 +281,52 @@ impl Drop for Told {
         let worker = Rc::clone(&self.worker);
         let names = Rc::clone(&self.names);
         if let Some((format, fields)) = &names.form {
-            worker.log(|line| match format {
-                LogFormat::Json => self.json(fields, line),
-                LogFormat::Common => self.common(line),
+            worker.log(|buffer| match format {
+                LogFormat::Json => line::json(self, fields, buffer),
+                LogFormat::Common => line::common(self, buffer),
             });
         }
     }
 }
 
 impl Told {
-    fn json(&self, fields: &[LogField], line: &mut Vec<u8>) {
-        let mut object = serde_json::Map::new();
-        for field in fields {
-            let name = match serde_json::to_value(field) {
-                Ok(serde_json::Value::String(name)) => name,
-                _ => continue,
-            };
-            object.insert(name, self.field(*field));
-        }
-        if let Some(error) = &self.error {
-            object.insert("error".to_owned(), error.as_str().into());
-        }
-        if let Some(carried) = &self.carried {
-            object.insert("closed".to_owned(), carried.end.word().into());
-            object.insert("messages_in".to_owned(), carried.messages_up.into());
-            object.insert("messages_out".to_owned(), carried.messages_down.into());
-        }
-        // A vector takes every byte.
-        let _ = serde_json::to_writer(&mut *line, &object);
-        line.push(b'\n');
-    }
-
-    fn field(&self, field: LogField) -> serde_json::Value {
-        match field {
-            LogField::Time => now().into(),
-            LogField::ClientIp => self.client.clone().into(),
-            LogField::RequestId => self.id.clone().into(),
-            LogField::Method => self.method.clone().into(),
-            LogField::Scheme => if self.tls { "https" } else { "http" }.into(),
-            LogField::Host => self.host.clone().into(),
-            LogField::Path => self.path.clone().into(),
-            LogField::Query => self.query.clone().unwrap_or_default().into(),
-            LogField::Protocol => protocol(self.version).into(),
-            LogField::Status => self.status.as_u16().into(),
-            LogField::Route => self
-                .route
-                .map_or("", |route| &self.names.routes[route.index()])
-                .into(),
-            LogField::Upstream => self
-                .upstream
-                .map_or("", |upstream| &self.names.upstreams[upstream.index()].0)
-                .into(),
-            LogField::Server => self.server_name().into(),
-            LogField::Duration => {
-                let millis = self.since.elapsed().as_micros() as f64 / 1000.0;
-                ((millis * 1000.0).round() / 1_000_000.0).into()
-            }
-            LogField::BytesIn => self.bytes_in.into(),
-            LogField::BytesOut => self.bytes_out.into(),
-            LogField::UserAgent => self.agent.clone().into(),
-            LogField::Referer => self.referer.clone().into(),
-        }
-    }
-
-    fn server_name(&self) -> String {
-        let Some((upstream, server)) = self.upstream.zip(self.server) else {
-            return String::new();
+    /// The names of route, upstream and server; empty where there is none.
+    pub(super) fn places(&self) -> [&str; 3] {
+        let route = self
+            .route
+            .map_or("", |route| &self.names.routes[route.index()]);
+        let Some(upstream) = self.upstream else {
+            return [route, "", ""];
         };
-        self.names.upstreams[upstream.index()].1[server].clone()
-    }
-
-    fn common(&self, line: &mut Vec<u8>) {
-        let query = self
-            .query
-            .as_ref()
-            .map_or_else(String::new, |it| format!("?{it}"));
-        let or_dash = |text: &str| {
-            if text.is_empty() {
-                "-".to_owned()
-            } else {
-                quoted(text)
-            }
-        };
-        let mut text = String::new();
-        // A string takes every character.
-        let _ = writeln!(
-            text,
-            "{} - - [{}] \"{} {}{} {}\" {} {} \"{}\" \"{}\"",
-            self.client,
-            common_now(),
-            quoted(&self.method),
-            quoted(&self.path),
-            quoted(&query),
-            protocol(self.version),
-            self.status.as_u16(),
-            self.bytes_out,
-            or_dash(&self.referer),
-            or_dash(&self.agent),
-        );
-        line.extend_from_slice(text.as_bytes());
+        let (name, servers) = &self.names.upstreams[upstream.index()];
+        let server = self.server.map_or("", |server| &servers[server]);
+        [route, name, server]
     }
 }
 
-/// Text that cannot end the quotes around it, nor the line.
-fn quoted(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '"' => safe.push_str("\\x22"),
-            '\\' => safe.push_str("\\x5C"),
-            letter if letter.is_control() => {
-                let _ = write!(safe, "\\x{:02X}", letter as u32);
-            }
-            letter => safe.push(letter),
-        }
-    }
-    safe
-}
-
-fn redact(query: &str, names: &[String]) -> String {
+fn redact<'a>(query: &'a str, names: &[String]) -> Cow<'a, str> {
     if names.is_empty() {
-        return query.to_owned();
+        return Cow::Borrowed(query);
     }
-    let pairs: Vec<String> = query
+    let pairs: Vec<Cow<'_, str>> = query
         .split('&')
         .map(|pair| {
             let name = pair.split_once('=').map_or(pair, |(name, _)| name);
             let known = crate::request::query::decoded(name);
             if names.contains(&known) {
-                format!("{name}={REDACTED}")
+                Cow::Owned(format!("{name}={REDACTED}"))
             } else {
-                pair.to_owned()
+                Cow::Borrowed(pair)
             }
         })
         .collect();
-    pairs.join("&")
+    Cow::Owned(pairs.join("&"))
 }
 
 /// The same for a URL.
-fn redact_url(url: &str, names: &[String]) -> String {
+fn redact_url<'a>(url: &'a str, names: &[String]) -> Cow<'a, str> {
     match url.split_once('?') {
-        Some((before, query)) => format!("{before}?{}", redact(query, names)),
-        None => url.to_owned(),
+        Some((before, query)) => Cow::Owned(format!("{before}?{}", redact(query, names))),
+        None => Cow::Borrowed(url),
     }
-}
-
-const fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_2 => "HTTP/2.0",
-        Version::HTTP_3 => "HTTP/3.0",
-        _ => "HTTP/1.1",
-    }
-}
-
-/// Days since 1970 as year, month and day (Howard Hinnant's civil_from_days).
-fn civil(days: i64) -> (i64, u32, u32) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month as u32, day as u32)
-}
-
-fn parts() -> (i64, u32, u32, u64, u64, u64, u32) {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    let seconds = since.as_secs();
-    let (year, month, day) = civil((seconds / 86_400) as i64);
-    let second = seconds % 86_400;
-    (
-        year,
-        month,
-        day,
-        second / 3600,
-        second / 60 % 60,
-        second % 60,
-        since.subsec_millis(),
-    )
-}
-
-/// The time by RFC 3339.
-fn now() -> String {
-    let (year, month, day, hour, minute, second, millis) = parts();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// The time as the Common Log Format has it.
-fn common_now() -> String {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let (year, month, day, hour, minute, second, _) = parts();
-    let month = MONTHS[(month as usize).saturating_sub(1).min(11)];
-    format!("{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
 }

@@ -21,8 +21,10 @@ mod generation;
 mod guard;
 mod head;
 mod health;
+mod join;
 mod jwks;
 mod limit;
+mod line;
 mod listen;
 mod log;
 mod metrics;
@@ -31,6 +33,7 @@ mod run;
 mod serve;
 mod servers;
 mod serving;
+mod stamp;
 mod sticky;
 mod switch;
 mod table;
@@ -53,6 +56,27 @@ fn hex(bytes: &[u8]) -> String {
         text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
     text
+}
+
+/// Random bytes that nobody can guess, taken from a store of the thread: each call of the generator costs as much as a hundred bytes.
+fn secret_bytes<const N: usize>() -> Option<[u8; N]> {
+    use std::cell::RefCell;
+    const STORE: usize = 1024;
+    thread_local! {
+        static LEFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    LEFT.with_borrow_mut(|left| {
+        if left.len() < N {
+            left.resize(STORE, 0);
+            if aws_lc_rs::rand::fill(left).is_err() {
+                left.clear();
+            }
+        }
+        let rest = left.len().checked_sub(N)?;
+        let bytes = left[rest..].try_into().ok();
+        left.truncate(rest);
+        bytes
+    })
 }
 
 /// Bits for choices that nobody gains by guessing: xorshift64*, one state per thread.

@@ -7,9 +7,7 @@ use aws_lc_rs::digest;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode, Uri, Version};
 use hyper::client::conn::http1;
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper::upgrade::OnUpgrade;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
@@ -17,22 +15,17 @@ use crate::ir::Share;
 
 use super::answer::{Maker, bare, plain};
 use super::body::{Body, Upload};
-use super::client::Client;
 use super::clock;
-use super::edge::Edge;
 use super::fault::causes;
 use super::forward::{Back, Done, Passage};
 use super::generation;
-use super::limit::Counted;
+use super::join::{Held, Joining};
 use super::log::Record;
 use super::outgoing;
 use super::serve::Scene;
 use super::servers::Open;
-use super::tunnel::{Carried, Tunnel};
 use super::value::remove_hop_by_hop;
 use super::watch::Watch;
-use super::wire::Stream;
-use super::worker::Worker;
 
 /// What a key is hashed with (RFC 6455 §1.3).
 const ACCEPTS: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -201,23 +194,21 @@ pub(super) async fn switch(
         let mut rules = generation.routes[handshake.passage.entry.route.index()].tunnel;
         rules.frames = token == "websocket";
         let watch = Rc::new(Watch::new(rules, Rc::from(route.name.as_str())));
+        let held = Held {
+            record: record.tunnel(),
+            _open: open,
+            _counted: handshake.passage.counted,
+            _connection: Rc::clone(&scene.client.counted),
+        };
         let joining = Joining {
             worker: Rc::clone(&scene.worker),
             watch,
             from_client,
             from_server,
-            over_h2,
+            over_h2: over_h2.then(|| Rc::clone(&scene.client)),
             sender,
-            client: Rc::clone(&scene.client),
         };
-        let held = (open, handshake.passage.counted);
-        let ended = record.tunnel();
-        spawn_local(async move {
-            // What is counted stays counted while the tunnel is open.
-            let _held: (Open, Option<Counted>) = held;
-            let carried = joining.carry().await;
-            ended.end(carried);
-        });
+        spawn_local(joining.join(held));
         return (Maker::Server, to_client);
     }
 }
@@ -301,83 +292,6 @@ fn refusal(
     };
     let body = Body::passing(incoming, idle).with_tail(Box::new(tail));
     (Maker::Server, Response::from_parts(parts, body))
-}
-
-/// Two connections that are about to be one tunnel.
-struct Joining {
-    worker: Rc<Worker>,
-    watch: Rc<Watch>,
-    from_client: OnUpgrade,
-    from_server: OnUpgrade,
-    over_h2: bool,
-    sender: http1::SendRequest<Upload>,
-    /// It counts as long as its tunnel is open.
-    client: Rc<Client>,
-}
-
-impl Joining {
-    async fn carry(self) -> Option<Carried> {
-        let server = self.from_server.await.ok()?;
-        drop(self.sender);
-        let (server, early_down) = raw(server)?;
-        let client = self.from_client.await.ok()?;
-        let watch = self.watch;
-        let _over = OpenOver::new(self.client);
-        let _registered = self.worker.watch(&watch);
-        if self.over_h2 {
-            let client = TokioIo::new(client);
-            return Some(run(client, server, (&[], &early_down), watch).await);
-        }
-        let parts = client.downcast::<TokioIo<Edge<Stream>>>().ok()?;
-        let (client, mut early_up) = parts.io.into_inner().into_parts();
-        if !parts.read_buf.is_empty() {
-            let mut read = parts.read_buf.to_vec();
-            read.append(&mut early_up);
-            early_up = read;
-        }
-        // The plain kind is by far the smaller one, and by far the more frequent one inside a network.
-        Some(match (client, server) {
-            (Stream::Tcp(client), Stream::Tcp(server)) => {
-                run(client, server, (&early_up, &early_down), watch).await
-            }
-            (client, server) => run(client, server, (&early_up, &early_down), watch).await,
-        })
-    }
-}
-
-/// A tunnel that is open over a client's connection, which counts as long.
-struct OpenOver(Rc<Client>);
-
-impl OpenOver {
-    fn new(client: Rc<Client>) -> Self {
-        client.tunnels.set(client.tunnels.get() + 1);
-        Self(client)
-    }
-}
-
-impl Drop for OpenOver {
-    fn drop(&mut self) {
-        self.0.tunnels.set(self.0.tunnels.get() - 1);
-    }
-}
-
-async fn run<C, S>(
-    client: C,
-    server: S,
-    (early_up, early_down): (&[u8], &[u8]),
-    watch: Rc<Watch>,
-) -> Carried
-where
-    C: AsyncRead + AsyncWrite + Unpin + 'static,
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
-    Tunnel::new(client, server, early_up, early_down, watch).await
-}
-
-/// A server's connection and what came after its 101.
-fn raw(server: Upgraded) -> Option<(Stream, Vec<u8>)> {
-    let parts = server.downcast::<TokioIo<Stream>>().ok()?;
-    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }
 
 fn random_key() -> [u8; 16] {

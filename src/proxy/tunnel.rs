@@ -126,8 +126,7 @@ where
     }
 
     fn take_up(&mut self, bytes: &[u8]) {
-        let now = clock::now();
-        self.watch.heard_client(now);
+        self.watch.heard_client();
         self.up.bytes += bytes.len() as u64;
         let rules = *self.watch.rules();
         if !rules.frames {
@@ -154,8 +153,7 @@ where
     }
 
     fn take_down(&mut self, bytes: &[u8]) {
-        let now = clock::now();
-        self.watch.heard_server(now);
+        self.watch.heard_server();
         self.down.bytes += bytes.len() as u64;
         let rules = *self.watch.rules();
         if !rules.frames {

@@ -126,13 +126,13 @@ impl Watch {
     }
 
     /// Bytes came from the client.
-    pub(super) fn heard_client(&self, now: u64) {
-        self.from_client.set(now);
+    pub(super) fn heard_client(&self) {
+        self.from_client.set(clock::soon());
     }
 
     /// Bytes came from the server.
-    pub(super) fn heard_server(&self, now: u64) {
-        self.from_server.set(now);
+    pub(super) fn heard_server(&self) {
+        self.from_server.set(clock::soon());
     }
 
     /// Ends on purpose at this moment, if not before.
@@ -159,7 +159,11 @@ impl Watch {
 
     /// Who is woken by an order.
     pub(super) fn wait(&self, waker: &Waker) {
-        self.waker.set(Some(waker.clone()));
+        let known = self.waker.take();
+        self.waker.set(match known {
+            Some(known) if known.will_wake(waker) => Some(known),
+            _ => Some(waker.clone()),
+        });
     }
 
     /// Looks whether its time is up.

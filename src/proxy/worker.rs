@@ -19,9 +19,6 @@ use super::log::Names;
 use super::watch::{End, Watch};
 use super::{clock, drain, metrics};
 
-/// How often times are looked at, and the log is written.
-const TICK: Duration = Duration::from_millis(100);
-
 /// The log is written before it is this long.
 const LOG: usize = 32 * 1024;
 
@@ -128,7 +125,7 @@ impl Worker {
 
     fn tick(&self) {
         flush(&mut self.log.borrow_mut());
-        let now = clock::now();
+        let now = clock::tick();
         self.tunnels
             .borrow_mut()
             .retain(|watch| match watch.upgrade() {
@@ -229,7 +226,7 @@ pub(super) fn run(
             draining: Cell::new(false),
         });
         let mut listening = listen::Listening::default();
-        let mut tick = interval(TICK);
+        let mut tick = interval(clock::TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticks = 0_u32;
         loop {
