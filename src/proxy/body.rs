@@ -17,6 +17,9 @@ use tokio::time::{Sleep, sleep};
 /// What a body can end with.
 pub(super) type Fault = Box<dyn Error + Send + Sync>;
 
+/// How long a client may take nothing of an answer that no route gives a time for: the contract's default.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// An answer's body.
 pub(super) struct Body {
     kind: Kind,
@@ -92,6 +95,14 @@ impl Body {
         Self {
             kind: Kind::Made(Box::pin(from)),
             tail: None,
+        }
+    }
+
+    /// How long its client may take none of it.
+    pub(super) fn patience(&self) -> Duration {
+        match &self.kind {
+            Kind::Passing { idle, .. } => idle.limit,
+            Kind::Whole(_) | Kind::Made(_) => PATIENCE,
         }
     }
 

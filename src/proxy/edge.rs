@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use std::sync::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,7 +16,7 @@ use super::clock;
 use super::framing::{Framing, Verdict};
 
 /// How long a client may go on sending after the last answer.
-const LINGER: std::time::Duration = std::time::Duration::from_secs(2);
+const LINGER: Duration = Duration::from_secs(2);
 
 /// What a connection is doing, for the sweep that ends slow ones. Times are milliseconds of [`clock::now`]; 0 is none.
 #[derive(Debug, Default)]
@@ -24,9 +25,10 @@ pub(super) struct Pace {
     head_since: AtomicU64,
     /// When the last answer was done and nothing of the next request had come.
     idle_since: AtomicU64,
-    /// Since when the client takes nothing of an answer, and for how long it may.
-    stands_since: AtomicU64,
-    most: AtomicU64,
+    /// Since when the client takes nothing of what there is.
+    stalled_since: AtomicU64,
+    /// For how long it may, in milliseconds.
+    patience: AtomicU64,
     /// Set by the sweep: reads end.
     over: AtomicBool,
     /// Set where an upgrade was refused: HTTP goes on.
@@ -46,16 +48,23 @@ pub(super) enum Late {
     Head,
     /// No next request came.
     Idle,
-    /// An answer stands still.
-    Answer,
+    /// Nothing of an answer was taken.
+    Stalled,
 }
 
 impl Pace {
-    /// A connection that has just been opened.
-    pub(super) fn new() -> Arc<Self> {
+    /// A connection that was opened at this time.
+    pub(super) fn new(opened: u64) -> Arc<Self> {
         let pace = Self::default();
-        pace.head_since.store(clock::now(), Relaxed);
+        pace.head_since.store(opened, Relaxed);
+        pace.answers(super::body::PATIENCE);
         Arc::new(pace)
+    }
+
+    /// An answer begins: for how long its client may take nothing of it.
+    pub(super) fn answers(&self, patience: Duration) {
+        let millis = patience.as_millis().try_into().unwrap_or(u64::MAX);
+        self.patience.store(millis, Relaxed);
     }
 
     /// A head is complete: an answer is being made.
@@ -86,19 +95,17 @@ impl Pace {
             Some(Late::Head)
         } else if past(self.idle_since.load(Relaxed), keepalive) {
             Some(Late::Idle)
-        } else if past(self.stands_since.load(Relaxed), self.most.load(Relaxed)) {
-            Some(Late::Answer)
+        } else if past(
+            self.stalled_since.load(Relaxed),
+            self.patience.load(Relaxed),
+        ) {
+            Some(Late::Stalled)
         } else {
             None
         }
     }
 
-    /// How long the client may take nothing of an answer, in milliseconds.
-    pub(super) fn answers_within(&self, most: u64) {
-        self.most.store(most, Relaxed);
-    }
-
-    /// Ends the connection at its next read, and wakes it for that.
+    /// Ends the connection at its next read, or at the write that it waits for, and wakes it for that.
     pub(super) fn end(&self) {
         self.over.store(true, Relaxed);
         let waker = self.waker.lock().ok().and_then(|mut waker| waker.take());
@@ -137,25 +144,30 @@ impl Pace {
         self.over.load(Relaxed)
     }
 
-    fn wrote(&self, written: &Poll<io::Result<usize>>, cx: &Context<'_>) {
+    /// Notes what became of a write of our own.
+    ///
+    /// # Errors
+    /// The client has not taken anything for too long.
+    fn wrote<T>(&self, cx: &Context<'_>, written: &Poll<io::Result<T>>) -> io::Result<()> {
+        let stalled = self.stalled_since.load(Relaxed);
         match written {
-            Poll::Ready(Ok(bytes)) => {
-                self.written.fetch_add(*bytes as u64, Relaxed);
-                self.stands_since.store(0, Relaxed);
-            }
-            Poll::Ready(Err(_)) => {}
+            Poll::Pending if self.is_over() => return Err(io::ErrorKind::TimedOut.into()),
             Poll::Pending => {
-                if self.stands_since.load(Relaxed) == 0 {
-                    self.stands_since.store(clock::now(), Relaxed);
+                if stalled == 0 {
+                    self.stalled_since.store(clock::now(), Relaxed);
                 }
                 self.wait(cx);
             }
+            Poll::Ready(_) if stalled != 0 => self.stalled_since.store(0, Relaxed),
+            Poll::Ready(_) => {}
         }
+        Ok(())
     }
 
-    /// Whether the client has taken nothing for too long.
-    fn is_given_up(&self) -> bool {
-        self.is_over() && self.stands_since.load(Relaxed) != 0
+    fn sent(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.written.fetch_add(*bytes as u64, Relaxed);
+        }
     }
 
     fn wait(&self, cx: &Context<'_>) {
@@ -292,22 +304,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.pace.is_given_up() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
         let written = Pin::new(&mut this.inner).poll_write(cx, bytes);
-        this.pace.wrote(&written, cx);
+        this.pace.wrote(cx, &written)?;
+        this.pace.sent(&written);
         written
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.inner).poll_flush(cx);
+        this.pace.wrote(cx, &flushed)?;
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.linger.is_none() {
-            let done = Pin::new(&mut this.inner).poll_shutdown(cx)?;
+            let done = Pin::new(&mut this.inner).poll_shutdown(cx);
+            this.pace.wrote(cx, &done)?;
+            let done = done?;
             if done.is_pending() || this.framing.is_between_requests() || this.pace.is_over() {
                 return done.map(Ok);
             }
@@ -334,11 +349,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Edge<T> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.pace.is_given_up() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
         let written = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
-        this.pace.wrote(&written, cx);
+        this.pace.wrote(cx, &written)?;
+        this.pace.sent(&written);
         written
     }
 

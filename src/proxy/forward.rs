@@ -156,7 +156,7 @@ pub(super) async fn forward(
             reached,
             request,
             &progress,
-            ready.response_time,
+            (ready.response_time, ready.idle),
             scene,
             id.index(),
         )
@@ -355,7 +355,7 @@ async fn exchange(
     reached: Reached,
     request: Request<Upload>,
     progress: &Progress,
-    limit: Duration,
+    limits: (Duration, Duration),
     scene: &Scene,
     upstream: usize,
 ) -> Result<(Response<Incoming>, Keep), Failed> {
@@ -372,7 +372,7 @@ async fn exchange(
     };
     let (answer, back, stream) = match sender {
         Sender::Http1(mut sender) => {
-            let answer = in_time(sender.try_send_request(request), progress, limit)
+            let answer = in_time(sender.try_send_request(request), progress, limits)
                 .await?
                 .map_err(broken)?;
             let back = Back {
@@ -385,7 +385,7 @@ async fn exchange(
             (answer, Some(back), None)
         }
         Sender::Http2(mut sender, stream) => {
-            let answer = in_time(sender.try_send_request(request), progress, limit)
+            let answer = in_time(sender.try_send_request(request), progress, limits)
                 .await?
                 .map_err(broken)?;
             (answer, None, Some(stream))
@@ -414,25 +414,26 @@ pub(super) fn strange(answer: &Response<Incoming>) -> Option<&'static str> {
     }
 }
 
-/// Waits for an answer: the time counts from the request's last byte.
+/// Waits for an answer: the time counts from the request's last byte; before, for as long as a byte of the body may take more.
 async fn in_time<T>(
     answer: impl Future<Output = T>,
     progress: &Progress,
-    limit: Duration,
+    (limit, idle): (Duration, Duration),
 ) -> Result<T, Failed> {
     let mut answer = std::pin::pin!(answer);
     if progress.done.get() {
         return timeout(limit, answer).await.map_err(|_| Failed::Late);
     }
-    let mut end = Instant::now() + limit;
+    let begun = Instant::now();
+    let mut end = begun + limit;
     loop {
         tokio::select! {
             biased;
             came = &mut answer => return Ok(came),
             () = sleep_until(end.into()) => {
-                let last = progress.at.get().unwrap_or(end);
-                // While the body comes its own times count.
-                end = if progress.done.get() { last } else { Instant::now() } + limit;
+                // A client that is silent is told so in less.
+                let pause = if progress.done.get() { limit } else { limit + idle };
+                end = progress.at.get().unwrap_or(begun) + pause;
                 if end <= Instant::now() {
                     return Err(Failed::Late);
                 }

@@ -134,7 +134,7 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
     let route = generation.gateway.route(entry.route);
     let ready = &generation.routes[entry.route.index()];
     if let Some(pace) = &scene.client.pace {
-        pace.answers_within(u64::try_from(ready.idle.as_millis()).unwrap_or(u64::MAX));
+        pace.answers(ready.idle);
     }
     let (mut parts, body) = request.into_parts();
     // Read before they are changed.

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use super::Proxy;
 
 /// A field as HPACK writes it literally (RFC 7541 §6.2.2).
-fn field(name: &[u8], value: &[u8]) -> Vec<u8> {
+pub(super) fn field(name: &[u8], value: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0];
     for text in [name, value] {
         assert!(text.len() < 127, "one byte holds the length");
@@ -16,7 +16,7 @@ fn field(name: &[u8], value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let mut bytes = (payload.len() as u32).to_be_bytes()[1..].to_vec();
     bytes.extend([kind, flags]);
     bytes.extend(stream.to_be_bytes());

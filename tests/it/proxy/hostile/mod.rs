@@ -2,11 +2,13 @@
 
 mod answers;
 mod costs;
+mod floods;
 mod meanings;
+mod slow;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wsgen::verify::folder::Folder;
 use wsgen::verify::port;
@@ -21,7 +23,7 @@ use super::{PATIENCE, compiled, rest, written};
 struct Site {
     address: SocketAddr,
     stub: Stub,
-    _running: Running,
+    running: Running,
 }
 
 impl Site {
@@ -38,12 +40,35 @@ impl Site {
         Self {
             address,
             stub,
-            _running: running,
+            running,
         }
     }
 
     fn client(&self) -> Client {
         Client::new(self.address)
+    }
+
+    /// How long the proxy's threads have worked.
+    fn worked(&self) -> Duration {
+        let stat = format!("/proc/{}/stat", self.running.pid());
+        let text = std::fs::read_to_string(stat).expect("it runs");
+        let behind_name = text.rsplit(')').next().expect("a line");
+        let mut fields = behind_name.split_whitespace().skip(11);
+        let mut ticks = || -> u64 {
+            let field = fields.next().expect("a field");
+            field.parse().expect("a number")
+        };
+        // Linux counts in hundredths of a second.
+        Duration::from_millis((ticks() + ticks()) * 10)
+    }
+
+    /// How much memory it has in use, in KiB.
+    fn memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.running.pid());
+        let text = std::fs::read_to_string(status).expect("it runs");
+        let line = text.lines().find(|line| line.starts_with("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        number.and_then(|it| it.parse().ok()).expect("a number")
     }
 
     /// What comes back for these bytes until the end.
@@ -83,6 +108,20 @@ fn raw(address: SocketAddr, bytes: &[u8]) -> String {
     // It may be refused before the end.
     let _ = stream.write_all(bytes);
     String::from_utf8_lossy(&rest(stream)).into_owned()
+}
+
+/// Whether something becomes true soon enough.
+fn soon(limit: Duration, mut is_true: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    loop {
+        if is_true() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A server that answers each connection's first head with these bytes, and waits for the end.

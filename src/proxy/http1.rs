@@ -1,0 +1,113 @@
+//! A client's HTTP/1 connection: hyper behind the watched edge, requests one after another, until one side is done or late.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::{sleep, timeout_at};
+
+use super::body::Tail;
+use super::client::Client;
+use super::door::Door;
+use super::edge::{Edge, Pace};
+use super::listen::LATE_COMER;
+use super::serve::serve;
+use super::wire::Stream;
+use super::worker::Worker;
+
+/// The shortest line of a head: a name of one letter, and no value.
+const LINE: usize = b"a:\r\n".len();
+
+/// The most lines of a head, whatever its size may be: beyond this hyper's map of headers would be full.
+const LINES: usize = 16 * 1024;
+
+/// Speaks HTTP/1.1 on a connection that was opened at this time of [`super::clock::now`].
+///
+/// # Errors
+/// What ended the connection.
+pub(super) async fn speak(
+    worker: Rc<Worker>,
+    stream: Stream,
+    mut client: Client,
+    door: Rc<Door>,
+    opened: u64,
+) -> io::Result<()> {
+    let (local, id) = door.local(&worker);
+    let listener = local.generation.gateway.listener(id);
+    let head_limit = usize::try_from(listener.head_limit.value.as_bytes()).unwrap_or(usize::MAX);
+    // The contract bounds a head's size: as many lines as fit may come.
+    let most_lines = (head_limit / LINE).min(LINES);
+    let pace = Pace::new(opened);
+    worker.pace(
+        &pace,
+        listener.head_timeout.value.as_millis(),
+        listener.keepalive.value.as_millis(),
+    );
+    drop(local);
+    client.pace = Some(Arc::clone(&pace));
+    let client = Rc::new(client);
+    let service = service_fn(|request| {
+        let (worker, client, door) = (Rc::clone(&worker), Rc::clone(&client), Rc::clone(&door));
+        async move {
+            let pace = client.pace.clone();
+            let answer = serve(worker, client, &door, request).await;
+            answer.map(|answer| {
+                answer.map(|body| match pace {
+                    Some(pace) => body.followed_by(Box::new(Rested(pace))),
+                    None => body,
+                })
+            })
+        }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .max_buf_size(head_limit.saturating_add(64 * 1024))
+        .max_header_size(head_limit.saturating_add(1024))
+        .max_headers(most_lines)
+        .timer(TokioTimer::new())
+        .header_read_timeout(None);
+    let connection = builder
+        .serve_connection(
+            TokioIo::new(Edge::new(
+                stream,
+                Arc::clone(&pace),
+                (head_limit, most_lines),
+            )),
+            service,
+        )
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let until = tokio::select! {
+        done = &mut connection => return done.map_err(io::Error::other),
+        until = door.closed() => until,
+    };
+    connection.as_mut().graceful_shutdown();
+    let silent = async {
+        sleep(LATE_COMER).await;
+        if !pace.is_silent() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        done = timeout_at(until, &mut connection) => done?.map_err(io::Error::other),
+        () = silent => Ok(()),
+    }
+}
+
+/// The answer is gone: the time until the next request begins.
+struct Rested(Arc<Pace>);
+
+impl Tail for Rested {
+    fn sent(&mut self, _bytes: usize) {}
+
+    fn complete(&mut self) {}
+}
+
+impl Drop for Rested {
+    fn drop(&mut self) {
+        self.0.idle();
+    }
+}
