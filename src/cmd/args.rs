@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+#[cfg(all(unix, feature = "proxy"))]
+use wsgen::proxy::local::{Override, Servers};
 use wsgen::targets::Layout;
 
 /// One YAML spec, every proxy's configuration, with WebSocket as the first-class citizen.
@@ -83,9 +85,13 @@ pub(super) enum Command {
     /// Run the spec here and now, with the reference proxy
     ///
     /// Serves what the spec says until a signal: SIGHUP reads it anew (one with errors is refused, and the old one goes on), SIGTERM or
-    /// SIGINT drains, a second one ends at once.
+    /// SIGINT drains, a second one ends at once. With `--local`, what this machine lacks is made up for, and told: ports below 1024 move up
+    /// by 8000, certificates and keys are made, built-in echo servers stand in for servers that do not answer.
     #[cfg(all(unix, feature = "proxy"))]
     #[command(after_help = "Examples:\n  \
+        $ wsgen proxy spec.yaml --local\n  \
+        $ wsgen proxy spec.yaml --local --upstream chat=127.0.0.1:9001 --port secure=9443\n  \
+        $ wsgen proxy --trust\n  \
         $ wsgen proxy spec.yaml\n\n\
         Exit status: 0 drained, 1 the drain's time was over and connections were closed, 2 the spec or the call is wrong,\n\
         130 or 143 a second SIGINT or SIGTERM ended it at once.")]
@@ -312,15 +318,54 @@ pub(super) struct ExplainArgs {
 #[derive(clap::Args, Debug)]
 pub(super) struct ProxyArgs {
     /// The spec, `-` for standard input, or the file that `render --target proxy` wrote
-    pub(super) spec: PathBuf,
+    #[arg(required_unless_present = "trust")]
+    pub(super) spec: Option<PathBuf>,
     #[command(flatten)]
     pub(super) over: Overlays,
+    /// Make up for what this machine lacks: rights to ports, certificates, keys, servers. Only this machine's clients are served
+    #[arg(long)]
+    pub(super) local: bool,
+    /// Another port for a listener (may be repeated)
+    #[arg(long, value_name = "LISTENER=PORT", value_parser = port)]
+    pub(super) port: Vec<Override<u16>>,
+    /// Other servers for an upstream: host:port, unix:/path, or `echo` with --local (may be repeated, also for one upstream)
+    #[arg(long, value_name = "UPSTREAM=ADDRESS", value_parser = upstream)]
+    pub(super) upstream: Vec<Override<Servers>>,
+    /// Say nothing at the start
+    #[arg(long)]
+    pub(super) quiet: bool,
+    /// Tell how this system learns to trust the certificates of --local, and end
+    #[arg(long, conflicts_with_all = ["spec", "local", "check"])]
+    pub(super) trust: bool,
     /// Only say what keeps it from being served here: nothing is bound
     #[arg(long)]
     pub(super) check: bool,
     /// Reload when the spec changes, or a file that it names: certificates, keys, passwords
     #[arg(long, conflicts_with = "check")]
     pub(super) watch: bool,
+}
+
+#[cfg(all(unix, feature = "proxy"))]
+fn port(text: &str) -> Result<Override<u16>, String> {
+    let (name, port) = text.split_once('=').ok_or("write LISTENER=PORT")?;
+    match port.parse() {
+        Ok(value @ 1..) => Ok(Override {
+            name: name.to_owned(),
+            value,
+        }),
+        _ => Err(format!("`{port}` is no port: write 1 to 65535")),
+    }
+}
+
+#[cfg(all(unix, feature = "proxy"))]
+fn upstream(text: &str) -> Result<Override<Servers>, String> {
+    let (name, address) = text
+        .split_once('=')
+        .ok_or("write UPSTREAM=ADDRESS, such as chat=127.0.0.1:9001")?;
+    Ok(Override {
+        name: name.to_owned(),
+        value: address.parse()?,
+    })
 }
 
 #[derive(clap::Args, Debug)]

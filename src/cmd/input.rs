@@ -181,6 +181,18 @@ impl Spec {
         keep(compile::compile(inputs, self.world()))
     }
 
+    /// Compiles the spec, for a process that compiles it again and again.
+    #[cfg(all(unix, feature = "proxy"))]
+    pub(super) fn compiled(self) -> Compiled {
+        compile::compile(
+            self.inputs,
+            World {
+                params: &self.values,
+                files: &self.disk,
+            },
+        )
+    }
+
     /// The spec as one target gets it.
     pub(super) fn compile_for(
         &self,

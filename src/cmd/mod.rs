@@ -18,6 +18,8 @@ mod render;
 mod routes;
 mod schema;
 mod screen;
+#[cfg(all(unix, feature = "proxy"))]
+mod start;
 mod targets;
 mod test;
 mod unified;

@@ -3,28 +3,48 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use wsgen::compile::Compiled;
 use wsgen::diag::Report;
 use wsgen::ir::Gateway;
+use wsgen::proxy::local::{Account, Local, Overrides, trust};
 use wsgen::proxy::{self, Options, Outcome, Source};
 use wsgen::targets;
 
-use super::Status;
 use super::args::{Format, ProxyArgs};
 use super::fault::{Fault, shown};
 use super::findings::Findings;
 use super::input::Spec;
 use super::screen::Screen;
+use super::{Status, output, start};
 
 pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
-    if args.watch && args.spec.as_os_str() == "-" {
+    if args.trust {
+        output::print(&trust::instructions().map_err(Fault::new)?)?;
+        return Ok(Status::Clean);
+    }
+    let Some(spec) = &args.spec else {
+        return Err(Fault::new("no spec is named").help("write its file, such as `spec.yaml`"));
+    };
+    if args.watch && spec.as_os_str() == "-" {
         return Err(Fault::new("standard input cannot be watched")
             .help("write the spec's file, or leave `--watch` out"));
     }
     let mut served = Served {
+        path: spec,
         args,
         screen,
+        overrides: Overrides {
+            ports: args.port.clone(),
+            upstreams: args.upstream.clone(),
+        },
         spec: None,
+        local: None,
+        told: None,
+        as_written: None,
     };
+    if args.local {
+        served.local = Some(Local::new().map_err(Fault::new)?);
+    }
     let cannot = |error| Fault::new(format!("the proxy cannot run: {error}"));
     if args.check {
         let Some(gateway) = served.load() else {
@@ -49,65 +69,140 @@ pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
 
 /// The spec that is served, read anew at every reload.
 struct Served<'a> {
+    path: &'a Path,
     args: &'a ProxyArgs,
     screen: &'a Screen,
+    overrides: Overrides,
     /// `None` where the file is a rendered one, which knows no places of the spec.
-    spec: Option<Spec>,
+    spec: Option<Compiled>,
+    /// What makes up for what this machine lacks.
+    local: Option<Local>,
+    /// What was told of it last.
+    told: Option<Account>,
+    /// The spec before this machine changed it: what a person knows.
+    as_written: Option<Gateway>,
 }
 
-impl Source for Served<'_> {
-    fn load(&mut self) -> Option<Gateway> {
+impl Served<'_> {
+    fn read(&mut self) -> Option<Gateway> {
         self.spec = None;
-        if let Some(read) = rendered(&self.args.spec) {
+        if let Some(read) = rendered(self.path) {
             return read
-                .map_err(|why| self.say(&format!("error: {}: {why}", shown(&self.args.spec))))
+                .map_err(|why| self.say(&format!("error: {}: {why}", shown(self.path))))
                 .ok();
         }
-        let read = Spec::read(Some(&self.args.spec), &self.args.over)
+        let read = Spec::read(Some(self.path), &self.args.over)
             .and_then(|spec| spec.asks_for(&self.args.over));
-        let mut spec = match read {
+        let spec = match read {
             Ok(spec) => spec,
             Err(fault) => {
                 fault.tell(self.screen);
                 return None;
             }
         };
-        let compiled = spec.compile();
+        let compiled = spec.compiled();
         let mut findings = Findings::default();
-        findings.add(compiled.report.clone(), compiled);
+        findings.add(compiled.report.clone(), &compiled);
         findings.tell(Format::Human, self.screen);
         let gateway = compiled.gateway.clone();
-        self.spec = Some(spec);
+        self.spec = Some(compiled);
         gateway
+    }
+
+    /// What this machine lacks is made up for.
+    fn localize(&mut self, gateway: &mut Gateway) -> Option<()> {
+        let Some(local) = &mut self.local else {
+            return Some(());
+        };
+        match local.apply(gateway, &self.overrides) {
+            Ok(account) => {
+                let news = self.told.as_ref().is_some_and(|told| *told != account);
+                if news && !self.args.quiet {
+                    start::changes(&account, self.screen);
+                }
+                self.told = Some(account);
+                Some(())
+            }
+            Err(faults) => {
+                self.tell(faults);
+                None
+            }
+        }
+    }
+
+    fn report(&mut self, enter: impl FnOnce(&mut Report)) {
+        let mut report = Report::default();
+        enter(&mut report);
+        if let Some(compiled) = &self.spec {
+            let mut findings = Findings::default();
+            findings.add(report, compiled);
+            findings.tell(Format::Human, self.screen);
+        }
+    }
+}
+
+impl Source for Served<'_> {
+    fn load(&mut self) -> Option<Gateway> {
+        let mut gateway = self.read()?;
+        if let Err((says, help)) = self.overrides.apply(&mut gateway) {
+            Fault::new(says).help(help).tell(self.screen);
+            return None;
+        }
+        let as_written = gateway.clone();
+        self.localize(&mut gateway)?;
+        self.as_written = Some(as_written);
+        Some(gateway)
     }
 
     fn files(&self) -> Vec<PathBuf> {
         let over = &self.args.over;
-        let mut files = vec![self.args.spec.clone()];
+        let mut files = vec![self.path.to_owned()];
         files.extend(over.file.iter().chain(&over.env_file).cloned());
         files
     }
 
     fn tell(&mut self, faults: Vec<proxy::Fault>) {
-        let Some(spec) = &mut self.spec else {
+        if self.spec.is_none() {
             for fault in faults {
                 self.say(&format!("error: {}", fault.text()));
             }
             return;
-        };
-        let mut report = Report::default();
-        for fault in faults {
-            fault.tell(&mut report);
         }
-        let compiled = spec.compile();
-        let mut findings = Findings::default();
-        findings.add(report, compiled);
-        findings.tell(Format::Human, self.screen);
+        self.report(|report| {
+            for fault in faults {
+                fault.tell(report);
+            }
+        });
+    }
+
+    fn warn(&mut self, fault: proxy::Fault) {
+        if self.spec.is_none() {
+            self.say(&format!("warning: {}", fault.text()));
+        } else {
+            self.report(|report| fault.warn(report));
+        }
     }
 
     fn say(&mut self, line: &str) {
         // Who closed the stream wants to know nothing.
         let _ = writeln!(std::io::stderr(), "{line}");
+    }
+
+    fn started(&mut self, gateway: &Gateway) {
+        if !self.args.quiet {
+            let as_written = self.as_written.as_ref().unwrap_or(gateway);
+            start::account(
+                gateway,
+                as_written,
+                self.told.as_ref(),
+                self.path,
+                self.screen,
+            );
+        }
+    }
+
+    fn is_local(&self) -> bool {
+        self.local.is_some()
     }
 }
 

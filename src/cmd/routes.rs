@@ -23,7 +23,7 @@ pub(super) fn run(args: &RoutesArgs, screen: &Screen) -> Result<Status, Fault> {
         return Ok(Status::Wrong);
     };
     let Some(text) = &args.request else {
-        output::print(&table(gateway))?;
+        output::print(&table(gateway, None))?;
         return Ok(Status::Clean);
     };
     let mut request = Request::parse(text).map_err(Fault::new)?;
@@ -40,20 +40,28 @@ pub(super) fn run(args: &RoutesArgs, screen: &Screen) -> Result<Status, Fault> {
     Ok(Status::Clean)
 }
 
-/// Every entry in its order: the first that matches takes the request.
-fn table(gateway: &Gateway) -> String {
+/// Every entry in its order, or the first so many: the first that matches takes the request.
+pub(super) fn table(gateway: &Gateway, most: Option<usize>) -> String {
     let mut rows = vec![["", "host", "path", "conditions", "route", "action"].map(str::to_owned)];
-    rows.extend(gateway.table.iter().zip(1..).map(|(entry, number)| {
-        let route = gateway.route(entry.route);
-        [
-            number.to_string(),
-            entry.host(gateway).to_string(),
-            entry.path(gateway).to_string(),
-            conditions(gateway, &route.when),
-            route.name.clone(),
-            action(gateway, route),
-        ]
-    }));
+    let most = most.unwrap_or(usize::MAX);
+    rows.extend(
+        gateway
+            .table
+            .iter()
+            .zip(1..)
+            .take(most)
+            .map(|(entry, number)| {
+                let route = gateway.route(entry.route);
+                [
+                    number.to_string(),
+                    entry.host(gateway).to_string(),
+                    entry.path(gateway).to_string(),
+                    conditions(gateway, &route.when),
+                    route.name.clone(),
+                    action(gateway, route),
+                ]
+            }),
+    );
     let width = |column: usize| {
         rows.iter()
             .map(|row| row[column].chars().count())

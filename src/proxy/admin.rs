@@ -1,7 +1,6 @@
 //! What the proxy says of itself on the metrics listener: metrics, whether it lives and is ready, its routes.
 
 use std::cell::Cell;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -129,9 +128,4 @@ fn routes(generation: &Generation) -> String {
         })
         .collect();
     serde_json::to_string_pretty(&table).unwrap_or_default()
-}
-
-/// An address in words, for the start's account.
-pub(super) fn url(address: SocketAddr, path: &str) -> String {
-    format!("http://{address}{path}")
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -21,6 +21,8 @@ const BACKLOG: i32 = 4096;
 pub(super) struct Bound {
     sockets: HashMap<SocketAddr, (Arc<std::net::TcpListener>, Arc<AtomicU32>)>,
     own: Option<SocketAddr>,
+    /// Whether `127.0.0.1` is `::1` too: some clients ask for the one, some for the other.
+    pub(super) both: bool,
     /// A socket for metrics that is new.
     pub(super) admin: Option<std::net::TcpListener>,
 }
@@ -50,14 +52,24 @@ impl Bound {
                     }
                 },
             };
-            sockets.push(Socket {
-                listener: listener.id,
-                address,
-                socket: Arc::clone(&socket.0),
-                open: Arc::clone(&socket.1),
-                stays: before.is_some_and(|before| stays(before, gateway, listener)),
-            });
-            next.insert(address, socket);
+            let mut bound = vec![(address, socket)];
+            if self.both && address.ip() == Ipv4Addr::LOCALHOST {
+                let address = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port());
+                let known = self.sockets.get(&address).cloned();
+                // A machine without IPv6 has no client that asks for it.
+                let fresh = || Some((Arc::new(open(address, false).ok()?), Arc::default()));
+                bound.extend(known.or_else(fresh).map(|socket| (address, socket)));
+            }
+            for (address, socket) in bound {
+                sockets.push(Socket {
+                    listener: listener.id,
+                    address,
+                    socket: Arc::clone(&socket.0),
+                    open: Arc::clone(&socket.1),
+                    stays: before.is_some_and(|before| stays(before, gateway, listener)),
+                });
+                next.insert(address, socket);
+            }
         }
         let own = gateway.metrics.as_ref().map(|metrics| {
             (
@@ -137,7 +149,7 @@ fn open(address: SocketAddr, every: bool) -> io::Result<std::net::TcpListener> {
                 && error.kind() != io::ErrorKind::AddrInUse
                 && error.kind() != io::ErrorKind::PermissionDenied =>
         {
-            let v4 = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), address.port());
+            let v4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port());
             socket(v4, false)
         }
         bound => bound,

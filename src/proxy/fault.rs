@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use crate::diag::Report;
+use crate::diag::{Level, Report};
 use crate::ir::Loc;
 
 /// Something that is wrong, at its place in the spec.
@@ -40,7 +40,20 @@ impl Fault {
 
     /// Enters it as an error.
     pub fn tell(self, report: &mut Report) {
-        let told = report.error("proxy::start", self.at).says(self.says);
+        self.enter(Level::Error, report);
+    }
+
+    /// Enters it as a warning: the spec is served all the same.
+    pub fn warn(self, report: &mut Report) {
+        self.enter(Level::Warning, report);
+    }
+
+    fn enter(self, level: Level, report: &mut Report) {
+        let told = match level {
+            Level::Error => report.error("proxy::start", self.at),
+            _ => report.warning("proxy::start", self.at),
+        };
+        let told = told.says(self.says);
         if let Some(help) = self.help {
             told.help(help);
         }

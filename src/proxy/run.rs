@@ -1,7 +1,6 @@
 //! The process: it starts, listens to signals, and ends: reload, drain, end.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use super::fault::Fault;
 use super::files::{self, Files};
 use super::generation::Generation;
 use super::serving::Serving;
-use super::{admin, clock, metrics};
+use super::{clock, metrics};
 
 /// How often a drain looks whether it is done.
 const LOOK: Duration = Duration::from_millis(50);
@@ -31,6 +30,14 @@ pub trait Source {
     fn tell(&mut self, faults: Vec<Fault>);
     /// Something that a person wants to know.
     fn say(&mut self, line: &str);
+    /// Tells what is not as the spec asks for, but is served.
+    fn warn(&mut self, fault: Fault);
+    /// Everything listens: a person wants addresses and routes.
+    fn started(&mut self, gateway: &Gateway);
+    /// Whether only this machine's clients are served: its two loopback addresses are one, and nobody counts descriptors.
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 /// How the proxy runs.
@@ -94,7 +101,8 @@ async fn steer(source: &mut dyn Source, options: Options) -> io::Result<Outcome>
     let Some(mut serving) = Serving::start(source, fresh_key()?, recorder)? else {
         return Ok(Outcome::Refused);
     };
-    account(&serving.generation.gateway, source);
+    source.started(&serving.generation.gateway);
+    source.say("serving");
     let mut files = Files::default();
     files.watch(serving.files(source));
     let mut look = interval(files::EVERY);
@@ -170,28 +178,4 @@ impl Signals {
             _ = self.interrupt.recv() => Sign::Stop(2),
         }
     }
-}
-
-/// What a person needs at the start: addresses and routes.
-fn account(gateway: &Gateway, source: &mut dyn Source) {
-    for listener in &gateway.listeners {
-        let host = listener.address.value.map_or_else(
-            || "localhost".to_owned(),
-            |ip| super::value::bracketed(&ip.to_string()),
-        );
-        source.say(&format!(
-            "listener {}: {}://{host}:{}",
-            listener.name,
-            listener.scheme(),
-            listener.port.value
-        ));
-    }
-    if let Some(metrics) = &gateway.metrics {
-        let address = SocketAddr::new(metrics.address.value, metrics.port.value);
-        source.say(&format!(
-            "metrics: {}",
-            admin::url(address, &metrics.path.value)
-        ));
-    }
-    source.say("serving");
 }

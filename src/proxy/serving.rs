@@ -15,6 +15,7 @@ use crate::ir::{Gateway, Workers};
 
 use super::admin::{self, Admin};
 use super::bind::Bound;
+use super::descriptors;
 use super::fault::Fault;
 use super::files;
 use super::generation::Generation;
@@ -67,6 +68,12 @@ impl Ready {
         let resolver = health::resolver(&generation.gateway)
             .map_err(|why| source.say(&format!("error: names cannot be looked up: {why}")))
             .ok()?;
+        if let Some(fault) = descriptors::raise(&generation.gateway)
+            && !source.is_local()
+        {
+            source.warn(fault);
+        }
+        bound.both = source.is_local();
         let told = |faults: Vec<Fault>| source.tell(faults);
         let before = before.map(|before| &before.gateway);
         let sockets = bound.bind(&generation.gateway, before).map_err(told).ok()?;

@@ -117,13 +117,14 @@ fn certified(certificate: &Certificate, provider: &CryptoProvider) -> Result<Cer
     };
     let chain = chain(&cert.value, cert.loc())?;
     let private = PrivateKeyDer::from_pem_file(&key.value)
-        .map_err(|error| Fault::new(key.loc(), format!("{}: {}", key.value, pem(&error))))?;
+        .map_err(|error| unread(&key.value, key.loc(), &error))?;
     let key_at = key.loc();
     let certified = CertifiedKey::from_der(chain, private, provider).map_err(|error| {
         Fault::new(
             key_at,
             format!("{} is not the key of {}: {error}", key.value, cert.value),
         )
+        .help("the first certificate of the file and the key belong together: name the key that it was made with")
     })?;
     Ok(certified)
 }
@@ -139,15 +140,32 @@ fn made(certificate: &Certificate, provider: &CryptoProvider) -> Result<Certifie
 }
 
 fn chain(file: &str, at: Loc) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let unfit = |why: String| Fault::new(at, format!("{file}: {why}"));
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file)
-        .map_err(|error| unfit(pem(&error)))?
+        .map_err(|error| unread(file, at, &error))?
         .collect();
-    let chain = chain.map_err(|error| unfit(pem(&error)))?;
+    let chain = chain.map_err(|error| unread(file, at, &error))?;
     if chain.is_empty() {
-        return Err(unfit("it holds no certificate in PEM".to_owned()));
+        let none = rustls::pki_types::pem::Error::NoItemsFound;
+        return Err(unread(file, at, &none));
     }
     Ok(chain)
+}
+
+/// A file that is not what it should be.
+fn unread(file: &str, at: Loc, error: &rustls::pki_types::pem::Error) -> Fault {
+    let fault = Fault::new(at, format!("{file}: {}", pem(error)));
+    match error {
+        rustls::pki_types::pem::Error::Io(error) => match error.kind() {
+            std::io::ErrorKind::NotFound => fault.help(
+                "write the path of a file that is there, from `/` or from where the proxy starts; for a try, `--local` makes certificates",
+            ),
+            std::io::ErrorKind::PermissionDenied => {
+                fault.help("let the user that runs the proxy read it, by its group for instance")
+            }
+            _ => fault,
+        },
+        _ => fault.help("it has to hold text between `-----BEGIN …-----` and `-----END …-----`"),
+    }
 }
 
 fn pem(error: &rustls::pki_types::pem::Error) -> String {
@@ -241,9 +259,8 @@ impl Towards {
             None => builder.with_no_client_auth(),
             Some((cert, key)) => {
                 let chain = chain(&cert.value, cert.loc())?;
-                let private = PrivateKeyDer::from_pem_file(&key.value).map_err(|error| {
-                    Fault::new(key.loc(), format!("{}: {}", key.value, pem(&error)))
-                })?;
+                let private = PrivateKeyDer::from_pem_file(&key.value)
+                    .map_err(|error| unread(&key.value, key.loc(), &error))?;
                 builder
                     .with_client_auth_cert(chain, private)
                     .map_err(|error| Fault::new(key.loc(), error.to_string()))?

@@ -6,6 +6,7 @@ mod hostile;
 mod http1;
 mod http2;
 mod life;
+mod local;
 mod nonsense;
 mod promises;
 mod serving;

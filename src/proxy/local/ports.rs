@@ -1,0 +1,101 @@
+//! Ports that anybody may bind, on addresses that only this machine reaches.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::ir::{Gateway, Loc};
+use crate::proxy::fault::Fault;
+
+use super::overrides::Overrides;
+use super::{Account, What};
+
+/// The first port that needs no right of its own.
+const FREE: u16 = 1024;
+
+/// How far the others move up.
+const UP: u16 = 8000;
+
+/// Moves listeners and metrics to where a user may bind them.
+///
+/// # Errors
+/// Two of them meet.
+pub(super) fn apply(
+    gateway: &mut Gateway,
+    overrides: &Overrides,
+    account: &mut Account,
+) -> Result<(), Vec<Fault>> {
+    let mut taken: HashMap<u16, (String, bool)> = HashMap::new();
+    let mut faults = Vec::new();
+    let mut take = |port: u16, name: String, moved: bool, at: Loc| {
+        if let Some((other, other_moved)) = taken.get(&port)
+            && (moved || *other_moved)
+        {
+            let fault = Fault::new(at, format!("{name} and {other} meet on port {port}"));
+            faults.push(fault.help(format!(
+                "`--local` moves ports below {FREE} up by {UP}: choose another with `--port NAME=PORT`"
+            )));
+        }
+        taken.insert(port, (name, moved));
+    };
+    for listener in &mut gateway.listeners {
+        let old = listener.port.value;
+        let moved = old < FREE && !overrides.moves(&listener.name);
+        if moved {
+            listener.port.value = old + UP;
+        }
+        let to = format!("listener {}", listener.name);
+        let port = listener.port.value;
+        take(port, to.clone(), moved, listener.port.loc());
+        if moved {
+            account.did(What::Moved, &*to, format!("port {old} is {port} here"));
+        }
+        // What a browser sees is what it connects to: nothing stands in front.
+        listener.public_port.value = port;
+        listener.address.value = match listener.address.value {
+            Some(ip) if ip.is_loopback() || ip.is_unspecified() => Some(ip),
+            Some(ip) => {
+                account.did(
+                    What::Moved,
+                    &*to,
+                    format!("{ip} is this machine's loopback here"),
+                );
+                Some(IpAddr::V4(Ipv4Addr::LOCALHOST))
+            }
+            None => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        };
+        if listener.proxy_protocol.value {
+            listener.proxy_protocol.value = false;
+            account.did(
+                What::Note,
+                to,
+                "no PROXY protocol: clients connect straight",
+            );
+        }
+    }
+    if let Some(metrics) = &mut gateway.metrics {
+        let old = metrics.port.value;
+        let moved = old < FREE;
+        if moved {
+            metrics.port.value = old + UP;
+            account.did(
+                What::Moved,
+                "metrics",
+                format!("port {old} is {} here", old + UP),
+            );
+        }
+        take(
+            metrics.port.value,
+            "metrics".to_owned(),
+            moved,
+            metrics.port.loc(),
+        );
+        if !metrics.address.value.is_unspecified() {
+            metrics.address.value = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        }
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
+}
