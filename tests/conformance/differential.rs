@@ -125,13 +125,13 @@ fn is_about_routing(code: &str) -> bool {
     !beside && FAMILIES.contains(&feature.split('.').next().unwrap_or_default())
 }
 
-fn good(text: &str) -> Option<Compiled> {
+pub(crate) fn good(text: &str) -> Option<Compiled> {
     let compiled = compile::compile(vec![Input::new("spec.yaml", text)], World::EMPTY);
     compiled.gateway.is_some().then_some(compiled)
 }
 
 /// The same on every run.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     fn below(&mut self, sides: usize) -> usize {
@@ -147,7 +147,7 @@ impl Dice {
     }
 }
 
-fn spec(dice: &mut Dice) -> String {
+pub(crate) fn spec(dice: &mut Dice) -> String {
     const HOSTS: [&str; 7] = [
         "",
         "",
@@ -213,6 +213,17 @@ fn spec(dice: &mut Dice) -> String {
         );
     }
     text
+}
+
+/// So many requests near the routes of a lab.
+pub(crate) fn requests(dice: &mut Dice, lab: &Lab) -> Vec<Ask> {
+    let asker = lab.asker();
+    let some = lab.gateway.routes.iter();
+    let some = some
+        .filter_map(|route| asker.good(route.id))
+        .next()
+        .expect("a route can be reached");
+    (0..REQUESTS).map(|_| request(dice, &some)).collect()
 }
 
 /// A request somewhere near the routes.

@@ -16,6 +16,7 @@ mod planted;
 #[path = "../support/programs.rs"]
 #[allow(dead_code, reason = "the other test binary uses the rest")]
 mod programs;
+mod reference;
 mod suite;
 
 use std::collections::{BTreeMap, BTreeSet};

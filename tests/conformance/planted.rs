@@ -7,7 +7,7 @@ use wsgen::verify::judge::Judgement;
 use wsgen::verify::run::{self, Wish};
 
 use crate::cases::compiled;
-use crate::programs::{CADDY, ENVOY, HAPROXY, NGINX, Program, TRAEFIK, WORKER, present};
+use crate::programs::{CADDY, ENVOY, HAPROXY, NGINX, PROXY, Program, TRAEFIK, WORKER, present};
 
 const SPEC: &str = r#"
 wsgen: 1
@@ -281,6 +281,43 @@ fn bugs_in_envoy_are_caught() {
                         "retry_on: \"connect-failure,reset\"\n",
                     )
                 },
+            },
+        ],
+    );
+}
+
+#[test]
+fn bugs_in_the_reference_proxy_are_caught() {
+    caught(
+        &PROXY,
+        &[
+            Bug {
+                feature: "timeout.websocket_idle",
+                plant: |text| text.replace("\"idle\": \"2s\"", "\"idle\": \"1h\""),
+            },
+            Bug {
+                feature: "path.prefix",
+                plant: |text| text.replace("{\"prefix\": \"/ws\"}", "{\"exact\": \"/ws\"}"),
+            },
+            Bug {
+                feature: "headers.forwarded",
+                plant: |text| text.replace("\"forwarded\": true", "\"forwarded\": false"),
+            },
+            Bug {
+                feature: "stickiness.cookie.attributes",
+                plant: |text| text.replace("\"http_only\": true", "\"http_only\": false"),
+            },
+            Bug {
+                feature: "websocket.upgrade",
+                plant: |text| text.replace("[\"websocket\"]", "[\"socket\"]"),
+            },
+            Bug {
+                feature: "upstream.retries",
+                plant: |text| text.replace("\"attempts\": 1", "\"attempts\": 0"),
+            },
+            Bug {
+                feature: "host.exact",
+                plant: |text| text.replace("\"example.com\"", "\"example.net\""),
             },
         ],
     );
