@@ -80,8 +80,9 @@ fn is_known(line: &str, (program, case, about, _): &(&str, &str, &str, &str)) ->
 /// Whether a request shows what becomes of a feature.
 fn is_shown(feature: Feature) -> bool {
     let id = feature.id();
-    let is_of = |family: &&str| id == *family || id.starts_with(&format!("{family}."));
-    !UNSEEN.iter().any(|family| is_of(&family))
+    UNSEEN
+        .iter()
+        .all(|family| id != *family && !id.starts_with(&format!("{family}.")))
 }
 
 /// Losses that show only where a case goes to the edge: a head of usual size, a server that is there.
@@ -162,8 +163,11 @@ fn newest() -> Vec<Program> {
 struct Look {
     name: String,
     compiled: Box<dyn Fn(&str) -> Compiled + Send + Sync>,
-    requests: Box<dyn Fn(&Lab) -> Vec<Ask> + Send + Sync>,
+    requests: Box<Making>,
 }
+
+/// Makes the requests for a lab, the same for each program.
+type Making = dyn Fn(&Lab) -> Vec<Ask> + Send + Sync;
 
 /// Changes what a program loads: how a difference is planted.
 type Patch<'a> = Option<&'a (dyn Fn(&str) -> String + Sync)>;

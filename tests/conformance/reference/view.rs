@@ -115,6 +115,11 @@ const TO_CLIENTS: [&str; 15] = [
     "x-told",
 ];
 
+/// The lines of one end: what a difference there is, ours, theirs.
+type Side<'a> = (fn(String) -> Aspect, &'a Lines, &'a Lines);
+
+type Lines = BTreeMap<String, String>;
+
 impl View {
     /// Sends the request.
     pub(super) fn of(lab: &Lab, ask: &Ask) -> View {
@@ -158,7 +163,7 @@ impl View {
             return vec![(Aspect::Outcome, said)];
         }
         let mut found = Vec::new();
-        let sides: [(fn(String) -> Aspect, _, _); 2] = [
+        let sides: [Side<'_>; 2] = [
             (Aspect::Server, &self.server, &other.server),
             (Aspect::Client, &self.client, &other.client),
         ];
