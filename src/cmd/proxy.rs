@@ -116,7 +116,8 @@ impl Served<'_> {
         };
         match local.apply(gateway, &self.overrides) {
             Ok(account) => {
-                let news = self.told.as_ref().is_some_and(|told| *told != account);
+                let told = self.told.as_ref();
+                let news = told.is_some_and(|told| account.is_news(told));
                 if news && !self.args.quiet {
                     start::changes(&account, self.screen);
                 }

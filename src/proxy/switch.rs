@@ -247,14 +247,19 @@ fn disagrees(
         return Some("an upgrade to something else than was asked for");
     }
     let key = asked.get(header::SEC_WEBSOCKET_KEY)?;
-    let mut bytes = key.as_bytes().to_vec();
-    bytes.extend_from_slice(ACCEPTS);
-    let accept = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &bytes);
-    let accept = super::guard::base64_of(accept.as_ref());
+    let accept = accepting(key.as_bytes());
     let fits = told
         .get(header::SEC_WEBSOCKET_ACCEPT)
         .is_some_and(|it| it.as_bytes() == accept.as_bytes());
     (token == "websocket" && !fits).then_some("an upgrade whose Sec-WebSocket-Accept is wrong")
+}
+
+/// What a server that agrees says to a key.
+pub(super) fn accepting(key: &[u8]) -> String {
+    let mut bytes = key.to_vec();
+    bytes.extend_from_slice(ACCEPTS);
+    let accept = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &bytes);
+    super::guard::base64_of(accept.as_ref())
 }
 
 /// A server's refusal, as it is.

@@ -58,11 +58,17 @@ fn commands_of_the_readme_run() {
             true => format!("{command} --list"),
             false => command,
         };
+        // A proxy serves until somebody stops it.
+        let command = match command.starts_with("wsgen proxy examples/") {
+            true => format!("{command} --check"),
+            false => command,
+        };
         let output = Command::new("sh")
             .arg("-c")
             .arg(&command)
             .current_dir(scratch.path())
             .env("PATH", &path)
+            .env("XDG_CACHE_HOME", scratch.path().join("cache"))
             .output()
             .expect("sh runs");
         let said = String::from_utf8_lossy(&output.stderr);

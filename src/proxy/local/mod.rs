@@ -59,6 +59,18 @@ pub enum What {
 }
 
 impl Account {
+    /// Whether something else was done than before; a token that was made anew is no news.
+    pub fn is_news(&self, before: &Self) -> bool {
+        let facts = |account: &Self| {
+            let done = account.done.iter();
+            let done: Vec<_> = done
+                .map(|it| (it.what, it.to.clone(), it.says.clone()))
+                .collect();
+            (account.addresses.clone(), done)
+        };
+        facts(self) != facts(before)
+    }
+
     fn did(&mut self, what: What, to: impl Into<String>, says: impl Into<String>) -> &mut Done {
         self.done.push(Done {
             what,

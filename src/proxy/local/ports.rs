@@ -24,18 +24,19 @@ pub(super) fn apply(
     overrides: &Overrides,
     account: &mut Account,
 ) -> Result<(), Vec<Fault>> {
-    let mut taken: HashMap<u16, (String, bool)> = HashMap::new();
+    let mut taken: HashMap<(u16, bool), (String, bool)> = HashMap::new();
     let mut faults = Vec::new();
-    let mut take = |port: u16, name: String, moved: bool, at: Loc| {
-        if let Some((other, other_moved)) = taken.get(&port)
+    let mut take = |at: (u16, IpAddr), name: String, moved: bool, loc: Loc| {
+        let place = (at.0, at.1.is_ipv6());
+        if let Some((other, other_moved)) = taken.get(&place)
             && (moved || *other_moved)
         {
-            let fault = Fault::new(at, format!("{name} and {other} meet on port {port}"));
+            let fault = Fault::new(loc, format!("{name} and {other} meet on port {}", at.0));
             faults.push(fault.help(format!(
-                "`--local` moves ports below {FREE} up by {UP}: choose another with `--port NAME=PORT`"
+                "`--local` moves ports below {FREE} up by {UP}, and listeners to this machine's loopback: choose another port with `--port NAME=PORT`"
             )));
         }
-        taken.insert(port, (name, moved));
+        taken.insert(place, (name, moved));
     };
     for listener in &mut gateway.listeners {
         let old = listener.port.value;
@@ -45,24 +46,29 @@ pub(super) fn apply(
         }
         let to = format!("listener {}", listener.name);
         let port = listener.port.value;
-        take(port, to.clone(), moved, listener.port.loc());
+        // What a browser sees is what it connects to: nothing stands in front.
+        listener.public_port.value = port;
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let elsewhere = listener
+            .address
+            .value
+            .filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
         if moved {
             account.did(What::Moved, &*to, format!("port {old} is {port} here"));
         }
-        // What a browser sees is what it connects to: nothing stands in front.
-        listener.public_port.value = port;
-        listener.address.value = match listener.address.value {
-            Some(ip) if ip.is_loopback() || ip.is_unspecified() => Some(ip),
-            Some(ip) => {
-                account.did(
-                    What::Moved,
-                    &*to,
-                    format!("{ip} is this machine's loopback here"),
-                );
-                Some(IpAddr::V4(Ipv4Addr::LOCALHOST))
-            }
-            None => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        };
+        if let Some(ip) = elsewhere {
+            let says = format!("{ip} is this machine's loopback here");
+            account.did(What::Moved, &*to, says);
+        }
+        let ip = listener.address.value.filter(|_| elsewhere.is_none());
+        let ip = ip.unwrap_or(here);
+        listener.address.value = Some(ip);
+        take(
+            (port, ip),
+            to.clone(),
+            moved || elsewhere.is_some(),
+            listener.port.loc(),
+        );
         if listener.proxy_protocol.value {
             listener.proxy_protocol.value = false;
             account.did(
@@ -83,15 +89,15 @@ pub(super) fn apply(
                 format!("port {old} is {} here", old + UP),
             );
         }
+        if !metrics.address.value.is_unspecified() {
+            metrics.address.value = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        }
         take(
-            metrics.port.value,
+            (metrics.port.value, metrics.address.value),
             "metrics".to_owned(),
             moved,
             metrics.port.loc(),
         );
-        if !metrics.address.value.is_unspecified() {
-            metrics.address.value = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        }
     }
     if faults.is_empty() {
         Ok(())

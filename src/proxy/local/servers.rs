@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::ir::{
-    Address, AuthKind, Check, Gateway, HostMatch, JwtKeys, PathMatch, Upstream, UpstreamId,
+    Address, AuthKind, Check, Gateway, HostMatch, JwtKeys, PathMatch, Set, Upstream, UpstreamId,
 };
 
 use super::echo::{Authority, Path, Setup};
@@ -220,6 +220,11 @@ fn paths(gateway: &Gateway) -> Vec<Path> {
     let mut paths = Vec::new();
     for entry in &gateway.table {
         let route = gateway.route(entry.route);
+        let methods = route.methods.iter().chain(&route.when.methods);
+        let gets = |methods: &Set<Vec<String>>| methods.value.iter().any(|it| it == "GET");
+        if !methods.into_iter().all(gets) {
+            continue;
+        }
         let path = match entry.path(gateway) {
             PathMatch::Exact(path) | PathMatch::Prefix(path) => path.clone(),
             PathMatch::Regex(_) => continue,

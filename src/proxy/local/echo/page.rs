@@ -40,6 +40,12 @@ pub(super) fn page(setup: &Setup, peer: SocketAddr, request: &Request<Incoming>)
     let nonce = format!("{:016x}", crate::proxy::random());
     let target = request.uri().path_and_query().map_or("/", |it| it.as_str());
     let own = request.uri().path();
+    // A path of a route that leads here keeps its query: a token may stand there.
+    let first = |paths: &[&str]| match paths {
+        [] => target.to_owned(),
+        paths if paths.contains(&own) => target.to_owned(),
+        paths => paths[0].to_owned(),
+    };
     let mut text = String::with_capacity(PAGE.len() + rows.len());
     for (at, piece) in PAGE.split("@@").enumerate() {
         if at % 2 == 0 {
@@ -56,8 +62,8 @@ pub(super) fn page(setup: &Setup, peer: SocketAddr, request: &Request<Incoming>)
             "client" => escaped(&client(headers, peer)),
             "host" => escaped(&asked),
             "headers" => rows.clone(),
-            "socket" => escaped(sockets.first().unwrap_or(&own)),
-            "stream" => escaped(streams.first().unwrap_or(&own)),
+            "socket" => escaped(&first(&sockets)),
+            "stream" => escaped(&first(&streams)),
             "sockets" => options(&sockets),
             "streams" => options(&streams),
             _ => String::new(),

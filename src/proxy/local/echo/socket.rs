@@ -7,10 +7,10 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::answer::{Out, whole};
+use crate::proxy::switch::accepting;
 
 /// Opens a socket, if that is what the request asks for. Of several subprotocols the first is spoken.
 pub(super) fn accept(request: &mut Request<Incoming>) -> Option<Response<Out>> {
@@ -19,7 +19,7 @@ pub(super) fn accept(request: &mut Request<Incoming>) -> Option<Response<Out>> {
     if !upgrade.eq_ignore_ascii_case("websocket") {
         return None;
     }
-    let key = derive_accept_key(headers.get(header::SEC_WEBSOCKET_KEY)?.as_bytes());
+    let key = accepting(headers.get(header::SEC_WEBSOCKET_KEY)?.as_bytes());
     let spoken = headers
         .get(header::SEC_WEBSOCKET_PROTOCOL)
         .and_then(|it| it.to_str().ok()?.split(',').next())

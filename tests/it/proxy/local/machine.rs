@@ -74,6 +74,25 @@ fn ports_that_meet_are_told() {
         "{says}"
     );
     assert!(says.contains("spec.yaml:4:19"), "{says}");
+    // Addresses of another machine come together here; those of the two families do not.
+    let two = |one: &str, other: &str, port: u16| {
+        format!(
+            "wsgen: 1\nlisteners:\n  one: {{ port: {port}, address: \"{one}\" }}\n  other: {{ port: {port}, address: \"{other}\" }}\n\
+             upstreams: {{ app: {{ servers: [\"app.invalid:1\"] }} }}\nroutes: [{{ name: app, upstream: app }}]\n"
+        )
+    };
+    let (status, says) = Call::new(&two("10.0.0.1", "10.0.0.2", free()))
+        .args("--local --check")
+        .ends();
+    assert_eq!(status, 2, "{says}");
+    assert!(
+        says.contains("listener other and listener one meet on port"),
+        "{says}"
+    );
+    let (status, says) = Call::new(&two("127.0.0.1", "::1", low(700)))
+        .args("--local --check")
+        .ends();
+    assert_eq!(status, 0, "{says}");
     // The call decides.
     let proxy = Call::new(&text)
         .args(&format!("--local --port plain={}", free()))
