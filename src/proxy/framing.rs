@@ -3,6 +3,8 @@
 
 use memchr::memchr_iter;
 
+use super::chunks::Chunk;
+
 /// What the bytes of a read are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
@@ -49,8 +51,9 @@ impl Bad {
 pub(super) struct Framing {
     state: State,
     head_limit: usize,
-    /// A head whose end has not come.
+    /// A head whose end has not come, and how far it was read.
     partial: Vec<u8>,
+    reading: Reading,
     /// The start of a head that came earlier than its end: it goes on first.
     kept: Vec<u8>,
 }
@@ -64,27 +67,6 @@ enum State {
     Refused(Bad),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Chunk {
-    Size {
-        size: u64,
-        digits: u8,
-    },
-    Extension(u64),
-    SizeLf(u64),
-    Data(u64),
-    DataCr,
-    DataLf,
-    /// The start of a trailer line; an empty one is the end.
-    Trailer,
-    InTrailer,
-    TrailerLf,
-    EndLf,
-}
-
-/// How long a chunk size may be, in digits: 16 are 64 bits.
-const CHUNK_DIGITS: u8 = 15;
-
 impl Framing {
     /// A connection whose heads may have `head_limit` bytes.
     pub(super) fn new(head_limit: usize) -> Self {
@@ -92,6 +74,7 @@ impl Framing {
             state: State::Head,
             head_limit,
             partial: Vec::new(),
+            reading: Reading::default(),
             kept: Vec::new(),
         }
     }
@@ -163,12 +146,12 @@ impl Framing {
                         left => State::Length(left),
                     };
                 }
-                State::Chunked(chunk) => match chunked(chunk, &bytes[at..]) {
-                    Some((next, taken)) => {
-                        self.state = next;
+                State::Chunked(chunk) => match chunk.read(&bytes[at..]) {
+                    Ok((next, taken)) => {
+                        self.state = next.map_or(State::Head, State::Chunked);
                         at += taken;
                     }
-                    None => {
+                    Err(()) => {
                         self.state = State::Refused(Bad::Malformed);
                         return Verdict::Refuse { at };
                     }
@@ -181,35 +164,25 @@ impl Framing {
     }
 
     fn head(&mut self, bytes: &[u8]) -> Step {
-        if self.partial.is_empty() {
-            let step = self.complete(bytes);
+        let begun = self.partial.len();
+        if begun == 0 {
+            self.reading = Reading::default();
+            let step = self.reading.on(bytes).within(self.head_limit, bytes);
             if matches!(step, Step::More) {
                 self.partial.extend_from_slice(bytes);
             }
             return step;
         }
-        let room = (self.head_limit + 1).saturating_sub(self.partial.len());
-        let begun = self.partial.len();
+        let room = (self.head_limit + 1).saturating_sub(begun);
         self.partial
             .extend_from_slice(&bytes[..bytes.len().min(room)]);
-        let partial = std::mem::take(&mut self.partial);
-        let step = self.complete(&partial);
+        let step = self.reading.on(&self.partial);
+        let step = step.within(self.head_limit, &self.partial);
         if let Step::Head(..) = step {
             // `watch` counts from what had come before.
-            self.partial = partial;
             self.partial.truncate(begun);
-        } else {
-            self.partial = partial;
         }
         step
-    }
-
-    fn complete(&self, bytes: &[u8]) -> Step {
-        match read_head(bytes) {
-            Step::More if bytes.len() > self.head_limit => Step::Bad(Bad::TooLarge),
-            Step::Head(_, length) if length > self.head_limit => Step::Bad(Bad::TooLarge),
-            step => step,
-        }
     }
 }
 
@@ -220,42 +193,66 @@ enum Step {
     Head(State, usize),
 }
 
-/// Reads a head up to its empty line.
-fn read_head(bytes: &[u8]) -> Step {
-    const BAD: Step = Step::Bad(Bad::Malformed);
-    let mut head = Head::default();
-    let mut start = 0;
-    let mut first = true;
-    for end in memchr_iter(b'\n', bytes) {
-        // §2.2: a bare LF may end a line, a recipient that is in a chain must not let it.
-        if end == start || bytes[end - 1] != b'\r' {
-            return BAD;
-        }
-        let line = &bytes[start..end - 1];
-        start = end + 1;
-        if line.is_empty() {
-            if first {
-                // §2.2: empty lines before a request are skipped.
-                continue;
-            }
-            return match head.framing() {
-                Some(state) => Step::Head(state, start),
-                None => BAD,
-            };
-        }
-        let fits = if std::mem::take(&mut first) {
-            head.request_line(line)
-        } else {
-            head.field(line)
-        };
-        if fits.is_none() {
-            return BAD;
+impl Step {
+    /// The same, unless the head is larger than it may be.
+    fn within(self, limit: usize, bytes: &[u8]) -> Self {
+        match self {
+            Self::More if bytes.len() > limit => Self::Bad(Bad::TooLarge),
+            Self::Head(_, length) if length > limit => Self::Bad(Bad::TooLarge),
+            step => step,
         }
     }
-    Step::More
 }
 
-#[derive(Default)]
+/// How far a head was read, so that one that comes in pieces is read once.
+#[derive(Debug, Default)]
+struct Reading {
+    head: Head,
+    /// Where the line begins that is not complete.
+    start: usize,
+    /// How many bytes hold no other end of a line.
+    seen: usize,
+    /// Whether the request line was there.
+    begun: bool,
+}
+
+impl Reading {
+    /// Reads on, up to the empty line.
+    fn on(&mut self, bytes: &[u8]) -> Step {
+        const BAD: Step = Step::Bad(Bad::Malformed);
+        let from = std::mem::replace(&mut self.seen, bytes.len());
+        for end in memchr_iter(b'\n', &bytes[from..]) {
+            let end = from + end;
+            // §2.2: a bare LF may end a line, a recipient that is in a chain must not let it.
+            if end == self.start || bytes[end - 1] != b'\r' {
+                return BAD;
+            }
+            let line = &bytes[self.start..end - 1];
+            self.start = end + 1;
+            if line.is_empty() {
+                if !self.begun {
+                    // §2.2: empty lines before a request are skipped.
+                    continue;
+                }
+                return match self.head.framing() {
+                    Some(state) => Step::Head(state, self.start),
+                    None => BAD,
+                };
+            }
+            let fits = if std::mem::replace(&mut self.begun, true) {
+                self.head.field(line)
+            } else {
+                self.head.request_line(line)
+            };
+            if fits.is_none() {
+                return BAD;
+            }
+        }
+        Step::More
+    }
+}
+
+#[derive(Debug, Default)]
 struct Head {
     old: bool,
     hosts: u32,
@@ -314,55 +311,12 @@ impl Head {
             return None;
         }
         Some(match (self.chunked, self.length) {
-            (true, _) => State::Chunked(Chunk::Size { size: 0, digits: 0 }),
+            (true, _) => State::Chunked(Chunk::START),
             (false, Some(length @ 1..)) => State::Length(length),
             (false, _) if self.upgrade && !self.old => State::Held,
             (false, _) => State::Head,
         })
     }
-}
-
-/// Reads on in a chunked body: the next state and how many bytes belong to it.
-fn chunked(chunk: Chunk, bytes: &[u8]) -> Option<(State, usize)> {
-    if let Chunk::Data(left) = chunk {
-        let taken = left.min(bytes.len() as u64);
-        let next = match left - taken {
-            0 => Chunk::DataCr,
-            left => Chunk::Data(left),
-        };
-        return Some((State::Chunked(next), taken as usize));
-    }
-    let byte = bytes[0];
-    let next = match (chunk, byte) {
-        (Chunk::Size { size, digits }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
-            if digits == CHUNK_DIGITS {
-                return None;
-            }
-            let value = match byte {
-                b'0'..=b'9' => byte - b'0',
-                _ => (byte | 0x20) - b'a' + 10,
-            };
-            Chunk::Size {
-                size: size << 4 | u64::from(value),
-                digits: digits + 1,
-            }
-        }
-        (Chunk::Size { size, digits: 1.. }, b'\r') => Chunk::SizeLf(size),
-        (Chunk::Size { size, digits: 1.. }, b';') => Chunk::Extension(size),
-        (Chunk::Extension(size), b'\r') => Chunk::SizeLf(size),
-        (Chunk::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => Chunk::Extension(size),
-        (Chunk::SizeLf(0), b'\n') => Chunk::Trailer,
-        (Chunk::SizeLf(size), b'\n') => Chunk::Data(size),
-        (Chunk::DataCr, b'\r') => Chunk::DataLf,
-        (Chunk::DataLf, b'\n') => Chunk::Size { size: 0, digits: 0 },
-        (Chunk::Trailer, b'\r') => Chunk::EndLf,
-        (Chunk::Trailer | Chunk::InTrailer, b'\t' | b' '..=b'~' | 0x80..) => Chunk::InTrailer,
-        (Chunk::InTrailer, b'\r') => Chunk::TrailerLf,
-        (Chunk::TrailerLf, b'\n') => Chunk::Trailer,
-        (Chunk::EndLf, b'\n') => return Some((State::Head, 1)),
-        _ => return None,
-    };
-    Some((State::Chunked(next), 1))
 }
 
 #[cfg(test)]
@@ -448,6 +402,22 @@ mod tests {
         assert_eq!(framing.watch(b"Host: a\r\n\r\n"), Verdict::Pass { at: 11 });
         assert_eq!(framing.kept(), b"GET /b HTTP/1.1\r\n");
         assert!(framing.kept().is_empty());
+    }
+
+    /// Letter by letter, each line of it is read once: else its length counts twice.
+    #[test]
+    fn a_head_in_pieces_costs_what_a_whole_one_does() {
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: a\r\n{}\r\n",
+            "a:\r\n".repeat(30_000)
+        );
+        let start = std::time::Instant::now();
+        let mut framing = Framing::new(1 << 20);
+        for piece in head.as_bytes().chunks(4) {
+            framing.watch(piece);
+        }
+        assert!(framing.is_between_requests());
+        assert!(start.elapsed() < std::time::Duration::from_secs(2));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_lc_rs::digest;
 use http::HeaderMap;
 
 use crate::ir::{PerKey, Rate};
@@ -14,6 +15,12 @@ use super::head::{Head, joined};
 /// Beyond this many keys those that count nothing are forgotten.
 const MANY: usize = 10_000;
 
+/// Where more keys than this count something all are forgotten: who has so many addresses is not held up by a rate for each.
+const MOST: usize = 250_000;
+
+/// A longer header's value is kept as its hash.
+const LONGEST: usize = 32;
+
 /// Who is counted.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Key {
@@ -22,7 +29,7 @@ pub(super) enum Key {
     /// All together.
     All,
     /// A header's value.
-    Value(Vec<u8>),
+    Value(Box<[u8]>),
 }
 
 impl Key {
@@ -33,7 +40,13 @@ impl Key {
             PerKey::Route => Self::All,
             PerKey::Header(name) => {
                 let name = http::HeaderName::try_from(name.as_str()).ok()?;
-                Self::Value(joined(headers, &name)?.into_owned())
+                let value = joined(headers, &name)?;
+                // A client writes as much as it likes, and we keep it.
+                Self::Value(if value.len() > LONGEST {
+                    digest::digest(&digest::SHA256, &value).as_ref().into()
+                } else {
+                    value.as_ref().into()
+                })
             }
         })
     }
@@ -101,7 +114,15 @@ impl Tokens {
 /// What was taken, by key. One for all workers, and for routes that count together.
 #[derive(Default)]
 pub(super) struct Buckets {
-    tokens: Mutex<HashMap<Key, Tokens>>,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    tokens: HashMap<Key, Tokens>,
+    /// How many keys there are when those that count nothing are looked for again: twice as many as were left, so that the look at all
+    /// of them is paid for by the new ones.
+    look: usize,
 }
 
 impl Buckets {
@@ -110,12 +131,17 @@ impl Buckets {
     /// # Errors
     /// How many whole seconds until there is one, at least 1.
     pub(super) fn take(&self, key: Key, bucket: Bucket) -> Result<(), u64> {
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        if tokens.len() >= MANY && !tokens.contains_key(&key) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let Taken { tokens, look } = &mut *taken;
+        if tokens.len() >= (*look).max(MANY) && !tokens.contains_key(&key) {
             tokens.retain(|_, tokens| {
                 tokens.refill(bucket);
                 tokens.taken > 0.0
             });
+            if tokens.len() > MOST {
+                tokens.clear();
+            }
+            *look = tokens.len() * 2;
         }
         tokens
             .entry(key)

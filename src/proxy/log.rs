@@ -323,8 +323,9 @@ fn redact<'a>(query: &'a str, names: &[String]) -> Cow<'a, str> {
     Cow::Owned(pairs.join("&"))
 }
 
-/// The same for a URL.
+/// The same for a URL, without its fragment: it is no server's business, and some tokens stand there.
 fn redact_url<'a>(url: &'a str, names: &[String]) -> Cow<'a, str> {
+    let url = url.split('#').next().unwrap_or_default();
     match url.split_once('?') {
         Some((before, query)) => Cow::Owned(format!("{before}?{}", redact(query, names))),
         None => Cow::Borrowed(url),

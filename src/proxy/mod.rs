@@ -5,6 +5,7 @@ mod admin;
 mod answer;
 mod bind;
 mod body;
+mod chunks;
 mod client;
 mod clock;
 mod compress;

@@ -148,9 +148,13 @@ pub(super) fn prepare(
     join_cookies(headers);
     forwarded(scene, route.forwarded.value, headers);
     for (name, value) in &passage.known.pass {
-        headers.remove(name);
-        if let Some(value) = value {
-            headers.append(name, value.clone());
+        match value {
+            Some(value) => {
+                headers.append(name, value.clone());
+            }
+            None => {
+                headers.remove(name);
+            }
         }
     }
     ready

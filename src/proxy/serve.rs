@@ -150,7 +150,14 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
     }
     let mut known = Known::default();
     let tunnels = forward::tunnels(route, &scene.head);
-    let guarded = guard_in(&scene, entry, &mut parts.headers, &mut known, tunnels).await;
+    let guarded = guard_in(
+        &scene,
+        (entry, &path),
+        &mut parts.headers,
+        &mut known,
+        tunnels,
+    )
+    .await;
     let (maker, mut answer) = match guarded {
         Err(refused) => (Maker::Proxy, *refused),
         Ok(_) if is_too_large(route, &parts.headers) => {
@@ -224,7 +231,7 @@ fn is_too_large(route: &crate::ir::Route, headers: &http::HeaderMap) -> bool {
 /// The guards; what is counted while the request is open.
 async fn guard_in(
     scene: &Scene,
-    entry: Entry,
+    (entry, path): (Entry, &str),
     headers: &mut http::HeaderMap,
     known: &mut Known,
     tunnels: bool,
@@ -261,7 +268,7 @@ async fn guard_in(
         _ => None,
     };
     if let Some(auth) = &route.auth {
-        guard::admit(scene, auth.value, headers, known).await?;
+        guard::admit(scene, auth.value, path, headers, known).await?;
     }
     Ok(counted)
 }

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use http::header::{self, HeaderMap, HeaderValue};
 
@@ -15,6 +17,9 @@ use super::{clock, hex};
 
 /// How many choices are remembered per upstream at most: then unused ones go, else any.
 const MOST: usize = 100_000;
+
+/// How long between two looks for unused ones, in milliseconds.
+const PAUSE: u64 = 1_000;
 
 /// How clients of an upstream are kept on their servers.
 pub(super) enum Sticky {
@@ -46,6 +51,8 @@ pub(super) enum Sticky {
 /// Choices that are forgotten when nobody uses them.
 pub(super) struct Memory<K> {
     ttl: u64,
+    /// When those that nobody used were last looked for.
+    looked: AtomicU64,
     choices: Mutex<HashMap<K, (Arc<Server>, u64)>>,
 }
 
@@ -53,6 +60,7 @@ impl<K: std::hash::Hash + Eq + Clone> Memory<K> {
     fn new(ttl: crate::ir::Dur) -> Self {
         Self {
             ttl: ttl.as_millis(),
+            looked: AtomicU64::new(0),
             choices: Mutex::default(),
         }
     }
@@ -73,8 +81,12 @@ impl<K: std::hash::Hash + Eq + Clone> Memory<K> {
         let mut choices = self.choices.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock::now();
         if choices.len() >= MOST {
-            let ttl = self.ttl;
-            choices.retain(|_, (_, used)| now.saturating_sub(*used) <= ttl);
+            // A look at all of them for each new one would be what somebody with many addresses wants.
+            if now.saturating_sub(self.looked.load(Relaxed)) >= PAUSE {
+                self.looked.store(now, Relaxed);
+                let ttl = self.ttl;
+                choices.retain(|_, (_, used)| now.saturating_sub(*used) <= ttl);
+            }
             if choices.len() >= MOST {
                 let any = choices.keys().next().cloned();
                 any.map(|key| choices.remove(&key));
@@ -138,7 +150,10 @@ impl Sticky {
                 values,
             } => {
                 let value = cookie(headers, &set.name.value)?;
-                values.iter().position(|known| known == value)
+                let same = |known: &String| {
+                    verify_slices_are_equal(known.as_bytes(), value.as_bytes()).is_ok()
+                };
+                values.iter().position(same)
             }
             Self::App {
                 name,

@@ -11,7 +11,7 @@ use super::head::{Head, cookie, joined};
 pub(super) struct Known {
     /// The claims of a verified token.
     pub(super) claims: Option<serde_json::Map<String, serde_json::Value>>,
-    /// Headers that the server sees.
+    /// Headers that the server sees, in this order; none: those of the client go.
     pub(super) pass: Vec<(HeaderName, Option<HeaderValue>)>,
     /// Headers that the client sees.
     pub(super) answer: Vec<(HeaderName, HeaderValue)>,

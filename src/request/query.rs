@@ -7,6 +7,13 @@ pub(crate) fn value(query: &str, name: &str) -> Option<String> {
         .map(|(_, value)| decoded(value))
 }
 
+/// The decoded values of every parameter of this name.
+pub(crate) fn values(query: &str, name: &str) -> impl Iterator<Item = String> {
+    pairs(query)
+        .filter(move |(known, _)| decoded(known) == name)
+        .map(|(_, value)| decoded(value))
+}
+
 /// The query without every parameter of these names.
 pub(crate) fn without(query: &str, names: &[&str]) -> String {
     let kept: Vec<&str> = query

@@ -6,9 +6,10 @@ use aws_lc_rs::digest;
 use http::header::{self, HeaderMap, HeaderValue};
 
 use super::secret;
+use super::shown::{Shown, shown};
 use crate::ir::{ApiKey, TokenPlace};
 use crate::proxy::fault::Fault;
-use crate::proxy::head::{Head, cookie};
+use crate::proxy::head::Head;
 use crate::proxy::value::Known;
 
 /// A way to know clients by a key. Only hashes are kept: looking one up tells no time about the key.
@@ -44,11 +45,7 @@ impl Keys {
         headers: &mut HeaderMap,
         known: &mut Known,
     ) -> bool {
-        let shown = self
-            .places
-            .iter()
-            .find_map(|place| Some((place, find(place, head, headers)?)));
-        let Some((place, key)) = shown else {
+        let Shown::One(place, key) = shown(&self.places, head, headers) else {
             return false;
         };
         if !self.hashes.contains(&hash(&key)) {
@@ -72,15 +69,6 @@ fn hash(key: &str) -> Vec<u8> {
     digest::digest(&digest::SHA256, key.as_bytes())
         .as_ref()
         .to_vec()
-}
-
-fn find(place: &TokenPlace, head: &Head, headers: &HeaderMap) -> Option<String> {
-    match place {
-        TokenPlace::Header(name) => headers.get(name)?.to_str().ok().map(str::to_owned),
-        TokenPlace::Query(name) => head.query_value(name),
-        TokenPlace::Cookie(name) => cookie(headers, name).map(str::to_owned),
-        TokenPlace::Bearer | TokenPlace::Subprotocol => None,
-    }
 }
 
 fn remove_cookie(headers: &mut HeaderMap, name: &str) {

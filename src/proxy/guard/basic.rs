@@ -1,12 +1,14 @@
 //! Names and passwords of an htpasswd file. A password that was right is remembered by its hash: bcrypt takes longer than a request.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
 use http::header::{self, HeaderMap};
 use md5::{Digest as _, Md5};
+use tokio::sync::Semaphore;
 
 use crate::ir::Basic;
 use crate::proxy::fault::Fault;
@@ -14,16 +16,36 @@ use crate::proxy::fault::Fault;
 /// How many right passwords are remembered.
 const MOST: usize = 10_000;
 
+/// How many passwords wait for their check at most: each takes a tenth of a second, and those who guess have time.
+const WAITING: usize = 64;
+
 /// A way to know clients by name and password.
 pub(in crate::proxy) struct Passwords {
     users: HashMap<String, Stored>,
     /// Hashes of name and password that were right.
     right: Mutex<std::collections::HashSet<[u8; 32]>>,
+    /// Who checks now: half of the cores at most, for the others have requests.
+    turns: Semaphore,
+    waiting: AtomicUsize,
+    /// What the password of an unknown name is checked with: an answer in no time would tell that there is no such name.
+    stand_in: Option<Stored>,
     /// The challenge of a refusal.
     pub(in crate::proxy) challenge: String,
     strip: bool,
 }
 
+/// What a check has shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::proxy) enum Checked {
+    /// The name and its password.
+    Right,
+    /// Something else.
+    Wrong,
+    /// Too many wait for theirs.
+    Busy,
+}
+
+#[derive(Clone)]
 enum Stored {
     Bcrypt(String),
     Sha1(Vec<u8>),
@@ -58,9 +80,15 @@ impl Passwords {
             };
             users.insert(name.to_owned(), stored);
         }
+        let slowest = |stored: &&Stored| matches!(stored, Stored::Bcrypt(_));
+        let stand_in = users.values().find(slowest).or(users.values().next());
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
+            stand_in: stand_in.cloned(),
             users,
             right: Mutex::default(),
+            turns: Semaphore::new(cores.div_ceil(2)),
+            waiting: AtomicUsize::new(0),
             challenge: format!(
                 "Basic realm=\"{}\", charset=\"UTF-8\"",
                 basic.realm.value.replace('\\', "\\\\").replace('"', "\\\"")
@@ -70,30 +98,35 @@ impl Passwords {
     }
 
     /// Whether a request shows a right name and password.
-    pub(in crate::proxy) async fn check(&self, headers: &mut HeaderMap) -> bool {
-        let good = match shown(headers) {
-            Some((name, password)) => self.is_right(&name, &password).await,
-            None => false,
+    pub(in crate::proxy) async fn check(&self, headers: &mut HeaderMap) -> Checked {
+        let checked = match shown(headers) {
+            Some((name, password)) => self.checked(&name, &password).await,
+            None => Checked::Wrong,
         };
-        if good && self.strip {
+        if checked == Checked::Right && self.strip {
             headers.remove(header::AUTHORIZATION);
         }
-        good
+        checked
     }
 
-    async fn is_right(&self, name: &str, password: &str) -> bool {
-        let Some(stored) = self.users.get(name) else {
-            return false;
+    async fn checked(&self, name: &str, password: &str) -> Checked {
+        let user = self.users.get(name);
+        let Some(stored) = user.or(self.stand_in.as_ref()) else {
+            return Checked::Wrong;
         };
         let mut seen = [0; 32];
         let digest = digest::digest(&digest::SHA256, format!("{name}\0{password}").as_bytes());
         seen.copy_from_slice(digest.as_ref());
         let remembered = |right: &mut std::collections::HashSet<[u8; 32]>| right.contains(&seen);
         if remembered(&mut self.right.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return true;
+            return Checked::Right;
         }
         let good = match stored {
             Stored::Bcrypt(hash) => {
+                let Some(_waits) = Waits::new(&self.waiting) else {
+                    return Checked::Busy;
+                };
+                let _turn = self.turns.acquire().await;
                 let (password, hash) = (password.to_owned(), hash.clone());
                 // A core has other clients meanwhile.
                 tokio::task::spawn_blocking(move || {
@@ -111,24 +144,43 @@ impl Passwords {
                 verify_slices_are_equal(own.as_bytes(), hash.as_bytes()).is_ok()
             }
         };
-        if good {
+        if good && user.is_some() {
             let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
             if right.len() >= MOST {
                 right.clear();
             }
             right.insert(seen);
+            return Checked::Right;
         }
-        good
+        Checked::Wrong
+    }
+}
+
+/// One who waits.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn new(count: &'a AtomicUsize) -> Option<Self> {
+        let waits = Self(count);
+        // Dropped, it counts no more, also where it is one too many.
+        (count.fetch_add(1, Relaxed) < WAITING).then_some(waits)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 
 /// The name and password that a request shows.
 fn shown(headers: &HeaderMap) -> Option<(String, String)> {
-    let (scheme, encoded) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
+    let mut lines = headers.get_all(header::AUTHORIZATION).iter();
+    // Of two the server could read the other one.
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return None;
+    };
+    let (scheme, encoded) = line.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }

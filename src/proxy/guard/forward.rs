@@ -1,5 +1,7 @@
 //! Another service decides: a subrequest whose 2xx lets the request through; where it is silent nobody passes.
 
+use std::borrow::Cow;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Uri};
 use tokio::time::timeout;
@@ -50,6 +52,7 @@ impl Authority {
     pub(in crate::proxy) async fn ask(
         &self,
         scene: &Scene,
+        path: &str,
         headers: &mut HeaderMap,
         known: &mut value::Known,
     ) -> Result<(), Box<Response<Body>>> {
@@ -58,7 +61,7 @@ impl Authority {
         for name in &self.pass {
             known.pass.push((name.clone(), None));
         }
-        let said = timeout(self.limit, self.said(scene, &asked)).await;
+        let said = timeout(self.limit, self.said(scene, path, &asked)).await;
         let Ok(Some(answer)) = said else {
             return Err(Box::new(plain(StatusCode::SERVICE_UNAVAILABLE)));
         };
@@ -85,6 +88,7 @@ impl Authority {
     async fn said(
         &self,
         scene: &Scene,
+        path: &str,
         asked: &HeaderMap,
     ) -> Option<Response<hyper::body::Incoming>> {
         let generation = &scene.local.generation;
@@ -102,16 +106,13 @@ impl Authority {
             headers.insert("x-forwarded-for", chain.clone());
         }
         outgoing::forwarded(scene, true, &mut headers);
+        let target = match scene.head.query() {
+            Some(query) => Cow::Owned(format!("{path}?{query}")),
+            None => Cow::Borrowed(path),
+        };
         let told = [
             ("x-forwarded-method", scene.head.method.as_str()),
-            (
-                "x-forwarded-uri",
-                scene
-                    .head
-                    .uri
-                    .path_and_query()
-                    .map_or("/", |it| it.as_str()),
-            ),
+            ("x-forwarded-uri", &*target),
         ];
         for (name, value) in told {
             if let Ok(value) = HeaderValue::from_str(value) {

@@ -9,9 +9,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
 use super::secret;
+use super::shown::{Shown, is_mark, shown};
 use crate::ir::{JwksAlgorithm, Jwt, JwtKeys, TokenPlace};
 use crate::proxy::fault::Fault;
-use crate::proxy::head::{Head, cookie};
+use crate::proxy::head::Head;
 use crate::proxy::value::Known;
 
 /// A way to know clients by signed tokens.
@@ -158,11 +159,11 @@ impl Tokens {
         headers: &mut HeaderMap,
         known: &mut Known,
     ) -> Result<(), Refused> {
-        let (place, token) = self
-            .places
-            .iter()
-            .find_map(|place| Some((place, find(place, head, headers)?)))
-            .ok_or(Refused::Missing)?;
+        let (place, token) = match shown(&self.places, head, headers) {
+            Shown::Nothing => return Err(Refused::Missing),
+            Shown::One(place, token) => (place, token),
+            Shown::Several => return Err(Refused::Bad),
+        };
         let claims = self.verified(&token).ok_or(Refused::Bad)?;
         for (header, claim) in &self.pass {
             let text = match claims.get(claim) {
@@ -171,7 +172,11 @@ impl Tokens {
                 Some(other) => Some(other.to_string()),
             };
             let value = text.and_then(|text| HeaderValue::from_str(&text).ok());
-            known.pass.push((header.clone(), value));
+            // Never the client's own.
+            known.pass.push((header.clone(), None));
+            if value.is_some() {
+                known.pass.push((header.clone(), value));
+            }
         }
         known.claims = Some(claims);
         if self.strip {
@@ -186,6 +191,10 @@ impl Tokens {
 
     fn verified(&self, token: &str) -> Option<Map<String, Value>> {
         let head = decode_header(token).ok()?;
+        // RFC 7515 §4.1.11: who does not know what is critical refuses it, and nothing is known here.
+        if head.crit.is_some() {
+            return None;
+        }
         let validation = self.validation.get(name(head.alg))?;
         let good = |key: &DecodingKey| {
             decode::<Map<String, Value>>(token, key, validation)
@@ -213,29 +222,6 @@ impl Tokens {
     }
 }
 
-/// The token at a place.
-fn find(place: &TokenPlace, head: &Head, headers: &HeaderMap) -> Option<String> {
-    let text = |name: &HeaderName| headers.get(name)?.to_str().ok();
-    match place {
-        TokenPlace::Bearer => {
-            let (scheme, token) = text(&header::AUTHORIZATION)?.split_once(' ')?;
-            scheme
-                .eq_ignore_ascii_case("bearer")
-                .then(|| token.trim().to_owned())
-        }
-        TokenPlace::Subprotocol => {
-            let listed = crate::proxy::head::joined(headers, &header::SEC_WEBSOCKET_PROTOCOL)?;
-            let listed = std::str::from_utf8(&listed).ok()?;
-            let mut words = listed.split(',').map(str::trim);
-            words.find(|word| *word == "bearer" || *word == "access_token")?;
-            words.next().map(str::to_owned)
-        }
-        TokenPlace::Query(name) => head.query_value(name),
-        TokenPlace::Cookie(name) => cookie(headers, name).map(str::to_owned),
-        TokenPlace::Header(name) => headers.get(name)?.to_str().ok().map(str::to_owned),
-    }
-}
-
 /// Takes `bearer, TOKEN` out of the subprotocols that the server sees.
 fn strip_subprotocol(headers: &mut HeaderMap) {
     let Some(listed) = crate::proxy::head::joined(headers, &header::SEC_WEBSOCKET_PROTOCOL) else {
@@ -243,10 +229,7 @@ fn strip_subprotocol(headers: &mut HeaderMap) {
     };
     let listed = String::from_utf8_lossy(&listed).into_owned();
     let words: Vec<&str> = listed.split(',').map(str::trim).collect();
-    let Some(at) = words
-        .iter()
-        .position(|word| *word == "bearer" || *word == "access_token")
-    else {
+    let Some(at) = words.iter().position(|word| is_mark(word)) else {
         return;
     };
     let mut kept = words;

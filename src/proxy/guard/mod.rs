@@ -5,6 +5,7 @@ mod basic;
 mod forward;
 mod jwt;
 mod open;
+mod shown;
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
@@ -18,7 +19,7 @@ use super::serve::Scene;
 use super::value;
 
 pub(super) use api_key::Keys;
-pub(super) use basic::Passwords;
+pub(super) use basic::{Checked, Passwords};
 pub(super) use forward::Authority;
 pub(super) use jwt::{Fetched, Refused, SetKey, Tokens, set};
 pub(super) use open::{Cors, refusal};
@@ -53,13 +54,14 @@ impl Known {
     }
 }
 
-/// Lets a client in that an entry of `auth` knows.
+/// Lets a client in that an entry of `auth` knows. `path` is the one that was routed: an authority judges what the server gets.
 ///
 /// # Errors
 /// The answer that it gets instead.
 pub(super) async fn admit(
     scene: &Scene,
     auth: AuthId,
+    path: &str,
     headers: &mut HeaderMap,
     known: &mut value::Known,
 ) -> Result<(), Box<Response<Body>>> {
@@ -72,14 +74,20 @@ pub(super) async fn admit(
             })
         }),
         Known::Basic(passwords) => match passwords.check(headers).await {
-            true => Ok(()),
-            false => Err(unauthorized(&passwords.challenge)),
+            Checked::Right => Ok(()),
+            Checked::Wrong => Err(unauthorized(&passwords.challenge)),
+            Checked::Busy => {
+                let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE);
+                let soon = HeaderValue::from_static("1");
+                answer.headers_mut().insert(header::RETRY_AFTER, soon);
+                Err(Box::new(answer))
+            }
         },
         Known::ApiKey(keys) => match keys.check(head, headers, known) {
             true => Ok(()),
             false => Err(unauthorized("ApiKey")),
         },
-        Known::Forward(authority) => authority.ask(scene, headers, known).await,
+        Known::Forward(authority) => authority.ask(scene, path, headers, known).await,
     }
 }
 

@@ -3,6 +3,8 @@
 mod answers;
 mod costs;
 mod floods;
+mod guards;
+mod logs;
 mod meanings;
 mod slow;
 
