@@ -35,6 +35,7 @@ mod log;
 mod metrics;
 mod opening;
 mod outgoing;
+mod reading;
 mod run;
 mod serve;
 mod servers;
