@@ -25,6 +25,8 @@
 //! | [`targets`] | for each target what it can do ([`targets::Support`]) and how it is laid out |
 //! | [`emit`] | templates, source marks, and the writers of each target's language |
 //! | [`names`] | "did you mean" |
+//! | [`meaning`] | what changes from one gateway to another, in the words of the spec |
+//! | [`graph`] | a gateway as a picture: Mermaid, DOT, SVG |
 //! | [`compile`] | all of it in order, pure: no file is touched |
 //! | `verify` (a feature, on by default) | the real programs on loopback, with clients before and servers behind them |
 //! | `cmd` (in the binary) | the commands: with `verify` the only place that touches files, streams and the environment |
@@ -41,6 +43,7 @@
 pub mod compile;
 pub mod diag;
 pub mod emit;
+pub mod graph;
 pub mod ir;
 pub mod meaning;
 pub mod names;

@@ -106,6 +106,24 @@ pub(super) enum Command {
         $ wsgen diff git:HEAD spec.yaml --format markdown\n\n\
         Exit status: 0 the same, 1 different, 2 a spec or the call is wrong.")]
     Diff(DiffArgs),
+    /// Lay specs out in one way: order of top-level keys, indentation, spacing, quotes
+    ///
+    /// Comments stay with what they speak about, and the spec means the same: it is read again before the file is replaced. What
+    /// spreads over several lines in braces, brackets or quotes is left as it is.
+    #[command(
+        after_help = "Examples:\n  $ wsgen fmt spec.yaml\n  $ wsgen fmt --check spec.yaml\n\n\
+        Exit status: 0 done, or nothing to do; 1 with --check, a file is not laid out; 2 a file or the call is wrong."
+    )]
+    Fmt(FmtArgs),
+    /// Draw the way of a request: listeners, routes, upstreams, servers
+    ///
+    /// Guards stand in the boxes behind a ◆, and what a target loses is marked: ✕ is not rendered, ≈ is done differently. An
+    /// SVG shows the sentences when the pointer rests on a box.
+    #[command(after_help = "Examples:\n  \
+        $ wsgen graph spec.yaml\n  \
+        $ wsgen graph spec.yaml --format svg --target nginx,haproxy\n  \
+        $ wsgen graph spec.yaml --format dot --route socket")]
+    Graph(GraphArgs),
     /// Write a commented spec to start from
     #[command(after_help = "Examples:\n  \
         $ wsgen init\n  \
@@ -489,6 +507,48 @@ pub(super) enum DiffFormat {
     Markdown,
     /// One JSON object
     Json,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct FmtArgs {
+    /// The files; `-` is standard input, laid out to standard output
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Write nothing; show what would change, and end with 1
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct GraphArgs {
+    #[command(flatten)]
+    pub(super) spec: SpecArgs,
+    /// The language of the picture
+    #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
+    pub(super) format: GraphFormat,
+    /// The targets whose losses are marked: names with commas, or `all`
+    #[arg(
+        short,
+        long,
+        value_name = "TARGETS",
+        value_delimiter = ',',
+        default_value = "all"
+    )]
+    pub(super) target: Vec<String>,
+    /// Draw only this route, and what it needs (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(super) route: Vec<String>,
+}
+
+/// The language of a picture.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum GraphFormat {
+    /// For Markdown on GitHub and GitLab
+    Mermaid,
+    /// For Graphviz
+    Dot,
+    /// A picture that needs nothing else, for light and dark
+    Svg,
 }
 
 #[derive(clap::Args, Debug)]

@@ -6,6 +6,8 @@ mod diff;
 mod explain;
 mod fault;
 mod findings;
+mod fmt;
+mod graph;
 mod init;
 mod input;
 mod ir;
@@ -83,6 +85,8 @@ fn execute(command: Command, screen: &Screen) -> Result<Status, Fault> {
         #[cfg(all(unix, feature = "proxy"))]
         Command::Proxy(args) => proxy::run(&args, screen),
         Command::Diff(args) => diff::run(&args, screen),
+        Command::Fmt(args) => fmt::run(&args, screen),
+        Command::Graph(args) => graph::run(&args, screen),
         Command::Init(args) => init::run(&args),
         Command::Targets(args) => targets::run(&args),
         Command::Schema => schema::run(),

@@ -75,6 +75,13 @@ pub(super) fn create(path: &Path, text: &str) -> Result<(), Fault> {
     pending.finish().map(|_| ())
 }
 
+/// Puts a text in place of a file, whole or not at all.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), Fault> {
+    let mut pending = Pending::default();
+    pending.add(path, text)?;
+    pending.finish().map(|_| ())
+}
+
 /// Whether the folder is one, or can become one.
 pub(super) fn check_folder(folder: &Path) -> Result<(), Fault> {
     let mut here = Some(folder);

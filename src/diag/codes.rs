@@ -24,6 +24,10 @@ pub const CODES: &[(&str, &str)] = &[
         "`<<` takes a mapping, or a list of mappings.",
     ),
     (
+        "yaml::format",
+        "`wsgen fmt` lays out a mapping whose keys stand below each other; a root in braces, or a key over several lines, is left alone.",
+    ),
+    (
         "yaml::several-documents",
         "A file holds one document. Several files are given with `-f` and merge from left to right.",
     ),

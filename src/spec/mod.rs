@@ -2,6 +2,7 @@
 
 pub mod de;
 pub mod fields;
+pub mod format;
 pub mod merge;
 pub mod model;
 pub mod params;

@@ -9,7 +9,7 @@ use crate::programs;
 use crate::scratch::Scratch;
 
 #[test]
-fn both_hooks_pass_and_fail_as_they_should() {
+fn every_hook_passes_and_fails_as_it_should() {
     let Some(pre_commit) = programs::require("pre-commit") else {
         return;
     };
@@ -32,7 +32,7 @@ fn both_hooks_pass_and_fail_as_they_should() {
     scratch.write(
         "user/.pre-commit-config.yaml",
         format!(
-            "repos:\n- repo: {}\n  rev: v1\n  hooks:\n  - {{ id: wsgen-lint, language: system }}\n  \
+            "repos:\n- repo: {}\n  rev: v1\n  hooks:\n  - {{ id: wsgen-lint, language: system }}\n  - {{ id: wsgen-fmt, language: system }}\n  \
              - {{ id: wsgen-render-check, language: system, args: [chat.wsgen.yaml, --target, nginx, --out, deploy] }}\n",
             hooks.display()
         ),
@@ -89,4 +89,15 @@ fn both_hooks_pass_and_fail_as_they_should() {
         !passed && said.contains("did you mean `upstream`?"),
         "{said}"
     );
+    scratch.write(
+        "user/chat.wsgen.yaml",
+        spec.replace("  plain: {", "  plain:   {"),
+    );
+    let (passed, said) = run();
+    assert!(
+        !passed && said.contains("files were modified by this hook"),
+        "{said}"
+    );
+    let laid = std::fs::read_to_string(user.join("chat.wsgen.yaml"));
+    assert_eq!(laid.expect("it is there"), spec);
 }
