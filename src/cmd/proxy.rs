@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use wsgen::compile::Compiled;
 use wsgen::diag::Report;
 use wsgen::ir::Gateway;
-use wsgen::proxy::local::{Account, Local, Overrides, trust};
+use wsgen::proxy::local::{Account, Local, Overrides, Servers, trust};
 use wsgen::proxy::{self, Options, Outcome, Source};
 use wsgen::targets;
 
@@ -42,6 +42,14 @@ pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
         told: None,
         as_written: None,
     };
+    let echo = args.upstream.iter().find(|it| it.value == Servers::Echo);
+    if let Some(one) = echo.filter(|_| !args.local) {
+        return Err(Fault::new(format!(
+            "`--upstream {}=echo` asks for a stand-in",
+            one.name
+        ))
+        .help("add `--local`, or write the address of a server"));
+    }
     if args.local {
         served.local = Some(Local::new().map_err(Fault::new)?);
     }

@@ -117,7 +117,8 @@ fn of_linux(release: &str, file: &str) -> (&'static str, Vec<String>, Vec<String
         .flat_map(|value| value.trim_matches(['"', '\'']).split_whitespace())
         .collect();
     let is = |names: &[&str]| names.iter().any(|name| ids.contains(name));
-    let copied = |folder: &str, update: &str| {
+    // `again`: links to what is gone are gone only then.
+    let copied = |folder: &str, update: &str, again: &str| {
         (
             vec![
                 format!("sudo install -m 644 {file} {folder}/{NAME}.crt"),
@@ -125,14 +126,14 @@ fn of_linux(release: &str, file: &str) -> (&'static str, Vec<String>, Vec<String
             ],
             vec![
                 format!("sudo rm {folder}/{NAME}.crt"),
-                format!("sudo {update}"),
+                format!("sudo {update}{again}"),
             ],
         )
     };
     let (title, (trust, forget)) = if is(&["fedora", "rhel", "centos"]) {
         (
             "Fedora, Red Hat (the system)",
-            copied("/etc/pki/ca-trust/source/anchors", "update-ca-trust"),
+            copied("/etc/pki/ca-trust/source/anchors", "update-ca-trust", ""),
         )
     } else if is(&["arch"]) {
         (
@@ -140,17 +141,22 @@ fn of_linux(release: &str, file: &str) -> (&'static str, Vec<String>, Vec<String
             copied(
                 "/etc/ca-certificates/trust-source/anchors",
                 "update-ca-trust",
+                "",
             ),
         )
     } else if is(&["suse", "opensuse"]) {
         (
             "SUSE (the system)",
-            copied("/etc/pki/trust/anchors", "update-ca-certificates"),
+            copied("/etc/pki/trust/anchors", "update-ca-certificates", ""),
         )
     } else {
         (
             "Debian, Ubuntu, Alpine (the system)",
-            copied("/usr/local/share/ca-certificates", "update-ca-certificates"),
+            copied(
+                "/usr/local/share/ca-certificates",
+                "update-ca-certificates",
+                " --fresh",
+            ),
         )
     };
     (title, trust, forget)

@@ -114,6 +114,9 @@ fn ports_that_meet_are_told() {
         says.contains("no upstream `wep`") && says.contains("did you mean `web`?"),
         "{says}"
     );
+    let (status, says) = Call::new(&text).args("--upstream web=echo").ends();
+    assert_eq!(status, 2, "{says}");
+    assert!(says.contains("add `--local`"), "{says}");
     Cli::new("proxy spec.yaml --port secure=0").run().status(2);
     Cli::new("proxy spec.yaml --upstream web=http://a")
         .run()

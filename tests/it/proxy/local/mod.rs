@@ -1,6 +1,7 @@
 //! `wsgen proxy --local`: a spec on a machine that has nothing of what it names, driven from outside.
 
 mod bad;
+mod browser;
 mod examples;
 mod guards;
 mod machine;
