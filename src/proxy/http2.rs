@@ -239,8 +239,12 @@ impl http_body::Body for Answer {
         let this = self.get_mut();
         // hyper asks where there is room for more.
         let polled = Pin::new(&mut this.body).poll_frame(cx);
-        let now = if polled.is_ready() { clock::now() } else { 0 };
-        this.busy.state.stalled.set(now);
+        let mut stalled = clock::now();
+        if polled.is_pending() {
+            // Within that time it has something, or is told to be too late: then somebody asks again, or the client takes nothing.
+            stalled = stalled.saturating_add(this.busy.state.patience.get());
+        }
+        this.busy.state.stalled.set(stalled);
         if let Poll::Ready(frame) = &polled {
             this.busy.answered |= frame.is_none() || this.body.is_end_stream();
         }

@@ -123,6 +123,69 @@ const REFUSED: &[(&str, &str)] = &[
         "a space in the target",
         "GET /a b HTTP/1.1\r\nHost: HOST\r\n\r\n",
     ),
+    (
+        "a fragment in the target",
+        "GET /a#b HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    ),
+    (
+        "a NUL in the target",
+        "GET /a\0b HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    ),
+    (
+        "a tab in the target",
+        "GET /a\tb HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    ),
+    (
+        "a control character in the method",
+        "G\x01T / HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    ),
+    (
+        "a bare CR before the request",
+        "\rGET / HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    ),
+    (
+        "a space before the request",
+        " GET / HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    ),
+    ("the oldest protocol", "GET /\r\n"),
+    (
+        "an encoded host",
+        "GET / HTTP/1.1\r\nHost: %6fne.example\r\n\r\n",
+    ),
+    (
+        "a host with a space",
+        "GET / HTTP/1.1\r\nHost: HOST x\r\n\r\n",
+    ),
+    (
+        "a port that is none",
+        "GET / HTTP/1.1\r\nHost: HOST:x\r\n\r\n",
+    ),
+    (
+        "chunked and a comma",
+        "POST+Transfer-Encoding: chunked,\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        "chunked, identity",
+        "POST+Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        "a coding in quotes",
+        "POST+Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n",
+    ),
+    ("no coding", "POST+Transfer-Encoding:\r\n\r\n0\r\n\r\n"),
+    ("a NUL in an extension", "CHUNKS+3;a\0\r\nabc\r\n0\r\n\r\n"),
+    (
+        "a bare CR in an extension",
+        "CHUNKS+3;a\rb\r\nabc\r\n0\r\n\r\n",
+    ),
+    (
+        "a trailer without a colon",
+        "CHUNKS+3\r\nabc\r\n0\r\nnothing\r\n\r\n",
+    ),
+    (
+        "a NUL in a trailer",
+        "CHUNKS+3\r\nabc\r\n0\r\nx: a\0b\r\n\r\n",
+    ),
     ("another protocol", "GET / HTTQ/1.1\r\nHost: HOST\r\n\r\n"),
     ("another version", "GET / HTTP/1.2\r\nHost: HOST\r\n\r\n"),
     ("a chunk size with a sign", "CHUNKS++3\r\nabc\r\n0\r\n\r\n"),

@@ -124,6 +124,30 @@ fn fields_that_mean_something_else_in_http1_reach_nobody() {
                 with(host, &[(b"upgrade", b"websocket")]),
                 b"",
             ),
+            (
+                "another connection of HTTP/1",
+                with(host, &[(b"proxy-connection", b"keep-alive")]),
+                b"",
+            ),
+            ("a coding of trailers", with(host, &[(b"te", b"gzip")]), b""),
+            ("a name before the host", with(b"x@one.example", &[]), b""),
+            ("two paths", vec![METHOD, PATH, PATH, SCHEME, own], b""),
+            ("two methods", vec![METHOD, METHOD, PATH, SCHEME, own], b""),
+            (
+                "a status",
+                vec![METHOD, PATH, SCHEME, own, (b":status", b"200")],
+                b"",
+            ),
+            (
+                "a protocol without CONNECT",
+                vec![METHOD, PATH, SCHEME, own, (b":protocol", b"websocket")],
+                b"",
+            ),
+            (
+                "the URL of another host",
+                vec![METHOD, (b":path", b"http://other.example/"), SCHEME, own],
+                b"",
+            ),
             ("keep-alive", with(host, &[(b"keep-alive", b"5")]), b""),
             (
                 "a line end in a value",

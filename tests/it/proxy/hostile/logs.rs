@@ -32,6 +32,8 @@ fn logged(format: &str, requests: &[String]) -> String {
         .running
         .log()
         .contains("/last")));
+    // Each thread writes its own lines, every 100 ms.
+    std::thread::sleep(Duration::from_millis(500));
     site.running.log()
 }
 

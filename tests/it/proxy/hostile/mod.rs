@@ -7,6 +7,7 @@ mod guards;
 mod logs;
 mod meanings;
 mod slow;
+mod tls;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -12,7 +12,7 @@ use super::{Site, connect, serve, soon};
 const SPEC: &str = "\
 wsgen: 1
 listeners: { web: { port: PORT, address: 127.0.0.1, http2: on, timeouts: { head: 1s, keepalive: 1s } } }
-upstreams: { app: { servers: [\"SERVER\"] } }
+upstreams: { app: { servers: [\"SERVER\"], timeouts: { keepalive: 1s } } }
 routes:
   - { name: all, upstream: app, timeouts: { response: 20s, idle: 1s } }
 ";
@@ -223,6 +223,23 @@ fn a_stream_that_takes_nothing_is_let_go() {
         next(&mut stream, 1, 3).is_some(),
         "the other one is answered"
     );
+}
+
+/// A window that is taken back while the server has nothing to say.
+#[test]
+fn a_window_that_closes_later_holds_nothing() {
+    let site = Site::start(SPEC);
+    let mut stream = connect(site.address);
+    let mut sent = PREFACE.to_vec();
+    sent.extend(frame(4, 0, 0, &[]));
+    let pause = [(&b"x-size"[..], &b"2000"[..]), (b"x-pause", b"800")];
+    sent.extend(ask(1, &pause, true));
+    stream.write_all(&sent).expect("it reads");
+    assert!(next(&mut stream, 0, 1).is_some(), "the first half");
+    stream
+        .write_all(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]))
+        .expect("it reads");
+    assert!(next(&mut stream, 3, 1).is_some(), "no RST_STREAM");
 }
 
 /// Wide windows, and a socket that nobody reads: what waits for the client is bounded, and then let go.
