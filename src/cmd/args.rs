@@ -361,6 +361,9 @@ pub(super) struct ProxyArgs {
     /// Reload when the spec changes, or a file that it names: certificates, keys, passwords
     #[arg(long, conflicts_with = "check")]
     pub(super) watch: bool,
+    /// Show routes, servers, tunnels, rates and the log in the terminal: q drains and quits, r reloads
+    #[arg(long, conflicts_with = "check")]
+    pub(super) dashboard: bool,
 }
 
 #[cfg(all(unix, feature = "proxy"))]

@@ -1,6 +1,6 @@
 //! `wsgen proxy`: the spec, or the file that was rendered from it, served here and now.
 
-use std::io::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use wsgen::compile::Compiled;
@@ -28,6 +28,10 @@ pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
     if args.watch && spec.as_os_str() == "-" {
         return Err(Fault::new("standard input cannot be watched")
             .help("write the spec's file, or leave `--watch` out"));
+    }
+    if args.dashboard && !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+        return Err(Fault::new("the dashboard needs a terminal")
+            .help("run it in one, or leave `--dashboard` out and read the metrics"));
     }
     let mut served = Served {
         path: spec,
@@ -65,7 +69,10 @@ pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
         served.tell(faults);
         return Ok(Status::Wrong);
     }
-    let options = Options { watch: args.watch };
+    let options = Options {
+        watch: args.watch,
+        dashboard: args.dashboard,
+    };
     match proxy::run(&mut served, options) {
         Ok(Outcome::Drained) => Ok(Status::Clean),
         Ok(Outcome::Cut) => Ok(Status::Findings),
@@ -194,7 +201,7 @@ impl Source for Served<'_> {
 
     fn say(&mut self, line: &str) {
         // Who closed the stream wants to know nothing.
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = writeln!(io::stderr(), "{line}");
     }
 
     fn started(&mut self, gateway: &Gateway) {

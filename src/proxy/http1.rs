@@ -81,7 +81,7 @@ pub(super) async fn speak(
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let until = tokio::select! {
-        done = &mut connection => return done.map_err(io::Error::other),
+        done = &mut connection => return counted(done, &worker, &door),
         until = door.closed() => until,
     };
     connection.as_mut().graceful_shutdown();
@@ -92,9 +92,18 @@ pub(super) async fn speak(
         }
     };
     tokio::select! {
-        done = timeout_at(until, &mut connection) => done?.map_err(io::Error::other),
+        done = timeout_at(until, &mut connection) => counted(done?, &worker, &door),
         () = silent => Ok(()),
     }
+}
+
+/// How a connection ended; what hyper could not read, and has answered itself, is counted.
+fn counted(done: hyper::Result<()>, worker: &Worker, door: &Door) -> io::Result<()> {
+    if done.as_ref().is_err_and(hyper::Error::is_parse) {
+        let (local, id) = door.local(worker);
+        local.generation.listeners[id.index()].counters.refused();
+    }
+    done.map_err(io::Error::other)
 }
 
 /// The answer is gone: the time until the next request begins.

@@ -53,7 +53,7 @@ pub(super) struct Joining {
 
 impl Joining {
     /// Makes them one. Where a side has gone meanwhile, what was held writes its line and is let go.
-    pub(super) async fn join(self, held: Held) {
+    pub(super) async fn join(self, mut held: Held) {
         let Ok(server) = self.from_server.await else {
             return;
         };
@@ -64,6 +64,7 @@ impl Joining {
         let Ok(client) = self.from_client.await else {
             return;
         };
+        held.record.begin();
         let held = Begun {
             held,
             _registered: self.worker.watch(&self.watch),

@@ -22,6 +22,11 @@ pub(super) fn json(told: &Told, fields: &[LogField], line: &mut Vec<u8>) {
         before = b',';
         put(line, "\"error\":", &**error);
     }
+    if let Some(moment) = told.moment {
+        line.push(before);
+        before = b',';
+        put(line, "\"tunnel\":", moment.word());
+    }
     if let Some(carried) = &told.carried {
         line.push(before);
         before = b',';

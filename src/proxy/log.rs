@@ -1,4 +1,4 @@
-//! The access log: a line per request, one for a tunnel when it ends, secrets replaced before anything is written.
+//! The access log: a line per request, two for a tunnel, when it begins and when it ends, secrets replaced before anything is written.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -83,6 +83,8 @@ pub(super) struct Told {
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
     pub(super) carried: Option<Carried>,
+    /// Which of a tunnel's two lines it is.
+    pub(super) moment: Option<Moment>,
     /// What went wrong with a server.
     pub(super) error: Option<Box<str>>,
 }
@@ -181,6 +183,7 @@ impl Record {
                 .sum(),
             bytes_out: 0,
             carried: None,
+            moment: None,
             error: None,
         };
         Self {
@@ -217,7 +220,7 @@ impl Record {
         }
     }
 
-    /// The line of a tunnel, written when it ends.
+    /// The lines of a tunnel.
     pub(super) fn tunnel(&mut self) -> Tunnelled {
         let mut told = self.told.take();
         if let Some(told) = &mut told {
@@ -246,6 +249,15 @@ pub(super) struct Tunnelled {
 }
 
 impl Tunnelled {
+    /// The tunnel is open: its first line.
+    pub(super) fn begin(&mut self) {
+        if let Some(told) = &mut self.told {
+            told.moment = Some(Moment::Opened);
+            told.write();
+            told.moment = Some(Moment::Closed);
+        }
+    }
+
     /// The tunnel ended. Dropped alone, it never began.
     pub(super) fn end(mut self, carried: &Carried) {
         super::metrics::tunnel_closed(carried);
@@ -253,6 +265,25 @@ impl Tunnelled {
             told.bytes_in += carried.up;
             told.bytes_out += carried.down;
             told.carried = Some(*carried);
+        }
+    }
+}
+
+/// What a line of a tunnel tells of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Its beginning.
+    Opened,
+    /// Its end.
+    Closed,
+}
+
+impl Moment {
+    /// The word in the log.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Closed => "closed",
         }
     }
 }
@@ -278,18 +309,22 @@ impl Drop for Told {
             self.bytes_in = self.bytes_in.max(read);
             self.bytes_out = self.bytes_out.max(written);
         }
-        let worker = Rc::clone(&self.worker);
-        let names = Rc::clone(&self.names);
-        if let Some((format, fields)) = &names.form {
-            worker.log(|buffer| match format {
-                LogFormat::Json => line::json(self, fields, buffer),
-                LogFormat::Common => line::common(self, buffer),
-            });
-        }
+        self.write();
     }
 }
 
 impl Told {
+    fn write(&self) {
+        if let Some((format, fields)) = &self.names.form {
+            self.worker.log(|buffer| match format {
+                LogFormat::Json => line::json(self, fields, buffer),
+                // The format has no place to tell the beginning from the end.
+                LogFormat::Common if self.moment == Some(Moment::Opened) => {}
+                LogFormat::Common => line::common(self, buffer),
+            });
+        }
+    }
+
     /// The names of route, upstream and server; empty where there is none.
     pub(super) fn places(&self) -> [&str; 3] {
         let route = self

@@ -10,6 +10,7 @@ mod client;
 mod clock;
 mod compress;
 mod connect;
+mod dashboard;
 mod descriptors;
 mod door;
 mod drain;

@@ -11,6 +11,7 @@ use tokio::time::interval;
 
 use crate::ir::Gateway;
 
+use super::dashboard::{self, Dashboard, Key};
 use super::fault::Fault;
 use super::files::{self, Files};
 use super::generation::Generation;
@@ -45,6 +46,8 @@ pub trait Source {
 pub struct Options {
     /// Whether a change of a file is a reload.
     pub watch: bool,
+    /// Whether the terminal shows what happens.
+    pub dashboard: bool,
 }
 
 /// How a run ended.
@@ -98,7 +101,8 @@ async fn steer(source: &mut dyn Source, options: Options) -> io::Result<Outcome>
             return Ok(Outcome::Refused);
         }
     };
-    let Some(mut serving) = Serving::start(source, fresh_key()?, recorder)? else {
+    let shown = options.dashboard;
+    let Some(mut serving) = Serving::start(source, fresh_key()?, recorder, shown)? else {
         return Ok(Outcome::Refused);
     };
     source.started(&serving.generation.gateway);
@@ -106,6 +110,7 @@ async fn steer(source: &mut dyn Source, options: Options) -> io::Result<Outcome>
     let mut files = Files::default();
     files.watch(serving.files(source));
     let mut look = interval(files::EVERY);
+    let mut dashboard = options.dashboard.then(Dashboard::open).transpose()?;
     loop {
         tokio::select! {
             sign = signals.next() => match sign {
@@ -115,15 +120,29 @@ async fn steer(source: &mut dyn Source, options: Options) -> io::Result<Outcome>
             _ = look.tick(), if options.watch => if !files.have_changed() {
                 continue;
             },
+            key = pressed(&mut dashboard, &serving) => match key? {
+                Key::Reload => {}
+                Key::Quit => break,
+            },
         }
-        serving.reload(source)?;
+        // Diagnostics are read outside of the dashboard.
+        dashboard.iter_mut().for_each(Dashboard::leave);
+        let reloaded = serving.reload(source)?;
+        match &mut dashboard {
+            Some(dashboard) if reloaded => dashboard.back()?,
+            Some(_) => source.say("press Enter to go back"),
+            None => {}
+        }
         files.watch(serving.files(source));
     }
     let limit = serving.generation.gateway.runtime.drain_timeout.value;
-    source.say(&format!("draining, for at most {limit}"));
+    if dashboard.is_none() {
+        source.say(&format!("draining, for at most {limit}"));
+    }
     serving.drain();
-    let outcome = drained(&serving, &mut signals, clock::of(limit)).await;
+    let outcome = drained(&serving, &mut signals, clock::of(limit), &mut dashboard).await;
     serving.end();
+    drop(dashboard);
     source.say(match outcome {
         Outcome::Drained => "drained",
         _ => "ended with connections open",
@@ -132,14 +151,22 @@ async fn steer(source: &mut dyn Source, options: Options) -> io::Result<Outcome>
 }
 
 /// Waits until nothing is open; a second signal, or the drain's end, ends the wait.
-async fn drained(serving: &Serving, signals: &mut Signals, limit: Duration) -> Outcome {
+async fn drained(
+    serving: &Serving,
+    signals: &mut Signals,
+    limit: Duration,
+    dashboard: &mut Option<Dashboard>,
+) -> Outcome {
     let end = Instant::now() + limit;
     while serving.open() > 0 {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             sign = signals.next() => if let Sign::Stop(number) = sign {
                 return Outcome::Ended(number);
-            }
+            },
+            key = pressed(dashboard, serving) => if let Ok(Key::Quit) = key {
+                return Outcome::Ended(SIGINT);
+            },
         }
         if Instant::now() >= end {
             return Outcome::Cut;
@@ -147,6 +174,23 @@ async fn drained(serving: &Serving, signals: &mut Signals, limit: Duration) -> O
     }
     Outcome::Drained
 }
+
+/// Draws until a key is pressed that asks for something; without a dashboard none ever is.
+async fn pressed(dashboard: &mut Option<Dashboard>, serving: &Serving) -> io::Result<Key> {
+    let Some(dashboard) = dashboard else {
+        return std::future::pending().await;
+    };
+    loop {
+        if let Some(key) = dashboard.step(&serving.admin, &serving.shared)? {
+            return Ok(key);
+        }
+        tokio::time::sleep(dashboard::LOOK).await;
+    }
+}
+
+/// The signals that stop, by number.
+const SIGINT: u8 = 2;
+const SIGTERM: u8 = 15;
 
 /// What a signal asks for.
 enum Sign {
@@ -174,8 +218,8 @@ impl Signals {
     async fn next(&mut self) -> Sign {
         tokio::select! {
             _ = self.hangup.recv() => Sign::Reload,
-            _ = self.terminate.recv() => Sign::Stop(15),
-            _ = self.interrupt.recv() => Sign::Stop(2),
+            _ = self.terminate.recv() => Sign::Stop(SIGTERM),
+            _ = self.interrupt.recv() => Sign::Stop(SIGINT),
         }
     }
 }

@@ -36,7 +36,8 @@ pub(super) struct Serving {
     bound: Bound,
     threads: Vec<Thread>,
     checks: Vec<JoinHandle<()>>,
-    admin: Rc<Admin>,
+    /// What is told on the metrics listener.
+    pub(super) admin: Rc<Admin>,
     admin_task: Option<JoinHandle<()>>,
 }
 
@@ -86,7 +87,7 @@ impl Ready {
 }
 
 impl Serving {
-    /// Starts; `None` where the spec cannot be served, which has been told.
+    /// Starts, with its log in a dashboard or not; `None` where the spec cannot be served, which has been told.
     ///
     /// # Errors
     /// What the system refuses a thread with.
@@ -94,13 +95,14 @@ impl Serving {
         source: &mut dyn Source,
         key: hmac::Key,
         metrics: PrometheusHandle,
+        shown: bool,
     ) -> io::Result<Option<Self>> {
         let mut bound = Bound::default();
         let mut named = Vec::new();
         let Some(ready) = Ready::new(source, None, &key, &mut bound, &mut named) else {
             return Ok(None);
         };
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(shown));
         let threads = threads(&ready, &shared)?;
         let admin = Rc::new(Admin {
             metrics,

@@ -75,6 +75,8 @@ pub(super) struct Tunnel<C, S> {
     watch: Rc<Watch>,
     /// Why it ends, and until when it may say so.
     ending: Option<(End, u64)>,
+    /// Who said first that it is over.
+    first: Option<End>,
 }
 
 /// What a tunnel has carried.
@@ -113,6 +115,7 @@ where
             tokens: watch.rules().messages.map(Bucket::fill),
             watch,
             ending: None,
+            first: None,
         };
         tunnel.take_up(early_up);
         if tunnel.ending.is_none() {
@@ -206,10 +209,14 @@ where
         };
         if came == 0 {
             self.up.ended = true;
+            self.first.get_or_insert(End::Client);
             return Ok(true);
         }
         let before = self.ending.is_some();
         self.take_up(&buffer[..came]);
+        if self.up.walk.is_closed() {
+            self.first.get_or_insert(End::Client);
+        }
         if self.ending.is_some() && !before {
             // What broke the rule does not reach the server.
             return Ok(false);
@@ -230,10 +237,14 @@ where
         };
         if came == 0 {
             self.down.ended = true;
+            self.first.get_or_insert(End::Server);
             return Ok(true);
         }
         let before = self.ending.is_some();
         self.take_down(&buffer[..came]);
+        if self.down.walk.is_closed() {
+            self.first.get_or_insert(End::Server);
+        }
         if self.ending.is_some() && !before {
             return Ok(false);
         }
@@ -330,11 +341,7 @@ where
                     Ok(false) => {}
                 }
                 if this.up.shut && this.down.shut {
-                    let end = if this.up.walk.is_closed() && !this.down.walk.is_closed() {
-                        End::Client
-                    } else {
-                        End::Server
-                    };
+                    let end = this.first.unwrap_or(End::Server);
                     return Poll::Ready(this.carried(end));
                 }
             }

@@ -1,10 +1,11 @@
 //! A thread of its own with everything that it needs: the spec as it is served now, connections to servers, tunnels, the log's buffer.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io::Write;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -21,6 +22,9 @@ use super::{clock, drain, metrics};
 
 /// The log is written before it is this long.
 const LOG: usize = 32 * 1024;
+
+/// How many lines a dashboard can show.
+const SHOWN: usize = 200;
 
 /// How long tunnels may take to say goodbye at the very end, in milliseconds.
 const GOODBYE: u64 = 300;
@@ -42,6 +46,44 @@ pub(super) struct Shared {
     pub(super) connections: AtomicU32,
     /// Tunnels that are open.
     pub(super) tunnels: AtomicU32,
+    /// The last lines of the log, where a dashboard shows them in the place of standard output.
+    pub(super) lines: Option<Mutex<VecDeque<String>>>,
+}
+
+impl Shared {
+    /// What all workers share; whether a dashboard shows the log.
+    pub(super) fn new(shown: bool) -> Self {
+        Self {
+            lines: shown.then(Mutex::default),
+            ..Self::default()
+        }
+    }
+
+    /// The last lines of the log that are shown.
+    pub(super) fn last_lines(&self) -> Vec<String> {
+        let lines = self
+            .lines
+            .as_ref()
+            .map(|lines| lines.lock().unwrap_or_else(PoisonError::into_inner));
+        lines.map_or_else(Vec::new, |lines| lines.iter().cloned().collect())
+    }
+
+    fn write(&self, log: &mut Vec<u8>) {
+        if log.is_empty() {
+            return;
+        }
+        if let Some(lines) = &self.lines {
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.extend(String::from_utf8_lossy(log).lines().map(str::to_owned));
+            let over = lines.len().saturating_sub(SHOWN);
+            lines.drain(..over);
+        } else {
+            let mut out = std::io::stdout().lock();
+            // A log that nobody reads any more stops no request.
+            let _ = out.write_all(log).and_then(|()| out.flush());
+        }
+        log.clear();
+    }
 }
 
 /// The spec as it is served now, and this thread's connections for it.
@@ -119,12 +161,12 @@ impl Worker {
         let mut log = self.log.borrow_mut();
         write(&mut log);
         if log.len() >= LOG {
-            flush(&mut log);
+            self.shared.write(&mut log);
         }
     }
 
     fn tick(&self) {
-        flush(&mut self.log.borrow_mut());
+        self.shared.write(&mut self.log.borrow_mut());
         let now = clock::tick();
         self.tunnels
             .borrow_mut()
@@ -192,15 +234,6 @@ impl Worker {
         while !self.open_tunnels().is_empty() && clock::now() < until {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    }
-}
-
-fn flush(log: &mut Vec<u8>) {
-    if !log.is_empty() {
-        let mut out = std::io::stdout().lock();
-        // A log that nobody reads any more stops no request.
-        let _ = out.write_all(log).and_then(|()| out.flush());
-        log.clear();
     }
 }
 

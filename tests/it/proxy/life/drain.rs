@@ -50,7 +50,7 @@ fn requests_are_finished_and_nobody_comes_in() {
     life.wait("draining", 1);
     assert_eq!(life.ask("/readyz").0, 503);
     assert_eq!(life.ask("/healthz").0, 200);
-    assert!(life.client().connect().is_err(), "nobody comes in");
+    until("nobody comes in", || life.client().connect().is_err());
     assert!(idle.ends_within(Duration::from_secs(1)).expect("readable"));
     let answer = busy.response("GET").expect("an answer");
     assert_eq!(

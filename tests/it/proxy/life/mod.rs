@@ -2,6 +2,7 @@
 
 mod drain;
 mod reload;
+mod seen;
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
