@@ -5,8 +5,8 @@ use std::path::Path;
 use wsgen::compile::Compiled;
 use wsgen::diag::Report;
 use wsgen::source::{Sources, decode};
-use wsgen::spec::format;
 use wsgen::spec::tree::Tree;
+use wsgen::spec::yaml::format;
 
 use super::args::{FmtArgs, Format};
 use super::fault::{Fault, shown};

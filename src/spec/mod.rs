@@ -2,7 +2,6 @@
 
 pub mod de;
 pub mod fields;
-pub mod format;
 pub mod merge;
 pub mod model;
 pub mod params;

@@ -11,6 +11,7 @@ use crate::source::{FileId, Loc, Source, Sources, Span};
 mod build;
 mod characters;
 mod comments;
+pub mod format;
 mod keys;
 mod quick;
 mod syntax;

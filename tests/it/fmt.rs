@@ -184,7 +184,7 @@ fn the_order_names_every_key_of_the_language() {
         .keys()
         .map(String::as_str)
         .collect();
-    let mut named = wsgen::spec::format::ORDER.to_vec();
+    let mut named = wsgen::spec::yaml::format::ORDER.to_vec();
     known.sort_unstable();
     named.sort_unstable();
     assert_eq!(known, named);
@@ -272,7 +272,7 @@ fn format(text: &str) -> Option<String> {
     let mut sources = wsgen::source::Sources::new();
     let file = sources.add("spec.yaml".to_owned(), text.to_owned());
     let mut report = wsgen::diag::Report::new();
-    let laid = wsgen::spec::format::format(&sources, file, &mut report);
+    let laid = wsgen::spec::yaml::format::format(&sources, file, &mut report);
     let mistake = report
         .diags
         .iter()

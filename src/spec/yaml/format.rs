@@ -8,8 +8,8 @@ mod print;
 use crate::diag::Report;
 use crate::source::{FileId, Sources};
 
-use super::tree::{Node, Tree};
-use super::yaml;
+use super::{Node, Tree};
+use crate::spec::yaml;
 
 /// The order of top-level keys, which is that of the language's reference. Keys that start with `x-` keep their place behind `name`,
 /// for anchors stand before what uses them.
