@@ -1,6 +1,8 @@
 //! Real clients and servers over both protocols: what HTTP and WebSocket allow passes as it is.
 
+mod http1;
 mod http2;
+mod websocket;
 
 use std::future::Future;
 use std::pin::Pin;
