@@ -48,10 +48,9 @@ impl Unreached {
     /// What the client gets where nobody else is left.
     pub(super) const fn status(&self) -> StatusCode {
         match self {
-            // Nothing was sent.
-            Self::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
+            // Nothing was sent: there is no server that could be asked.
+            Self::Refused(_) | Self::Strange(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Late => StatusCode::GATEWAY_TIMEOUT,
-            Self::Strange(_) => StatusCode::BAD_GATEWAY,
         }
     }
 

@@ -220,7 +220,7 @@ fn an_answer_before_the_request_is_whole_arrives() {
 
 /// What speaks no TLS, and what is certified by nobody: no server that could be asked, and the log says which.
 #[test]
-fn a_server_that_is_not_who_it_should_be_gets_502() {
+fn a_server_that_is_not_who_it_should_be_is_not_asked() {
     let words = Led::by(|mut stream| {
         let _ = say(&mut stream, b"hello, this is no TLS at all\r\n", Then::Hold);
     });
@@ -244,7 +244,7 @@ fn a_server_that_is_not_who_it_should_be_gets_502() {
         let text = spec(address, &upstream, "");
         let serving = Serving::with(&text, &[("ca.pem", &authority.pem())]);
         let answer = serving.client().try_get("/", &[]).expect("an answer");
-        assert_eq!(answer.status, 502, "{tls}");
+        assert_eq!(answer.status, 503, "{tls}");
         let line = serving.logged("\"path\":\"/\"");
         let error = line["error"].as_str().unwrap_or_default();
         assert!(error.contains(why), "{tls}: {line}");

@@ -60,7 +60,7 @@ fn messages_of_every_shape_come_back() {
             let text = "grüße ".chars().cycle().take(size).collect::<String>();
             tunnel.send(text.as_str().into()).expect("sent");
             assert_eq!(tunnel.read(), Event::Text(text), "{size}, HTTP/2: {http2}");
-            let bytes: Vec<u8> = (0..size).map(|at| (at * 7919 >> 3) as u8).collect();
+            let bytes: Vec<u8> = (0..size).map(|at| ((at * 7919) >> 3) as u8).collect();
             tunnel.send(bytes.clone().into()).expect("sent");
             assert_eq!(
                 tunnel.read(),
