@@ -3,9 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-#[cfg(all(unix, feature = "proxy"))]
-use wsgen::proxy::local::{Override, Servers};
 use wsgen::targets::Layout;
+
+mod review;
+#[cfg(all(unix, any(feature = "proxy", feature = "verify")))]
+mod run;
+
+pub(super) use review::{DiffArgs, DiffFormat, FmtArgs, GraphArgs, GraphFormat};
+#[cfg(all(unix, feature = "proxy"))]
+pub(super) use run::ProxyArgs;
+#[cfg(all(unix, feature = "verify"))]
+pub(super) use run::{VerifyArgs, VerifyFormat};
 
 /// One YAML spec, every proxy's configuration, with WebSocket as the first-class citizen.
 #[derive(Parser, Debug)]
@@ -331,64 +339,6 @@ pub(super) struct ExplainArgs {
     pub(super) target: Vec<String>,
 }
 
-/// What `proxy` takes.
-#[cfg(all(unix, feature = "proxy"))]
-#[derive(clap::Args, Debug)]
-pub(super) struct ProxyArgs {
-    /// The spec, `-` for standard input, or the file that `render --target proxy` wrote
-    #[arg(required_unless_present = "trust")]
-    pub(super) spec: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) over: Overlays,
-    /// Make up for what this machine lacks: rights to ports, certificates, keys, servers. Only this machine's clients are served
-    #[arg(long)]
-    pub(super) local: bool,
-    /// Another port for a listener (may be repeated)
-    #[arg(long, value_name = "LISTENER=PORT", value_parser = port)]
-    pub(super) port: Vec<Override<u16>>,
-    /// Other servers for an upstream: host:port, unix:/path, or `echo` with --local (may be repeated, also for one upstream)
-    #[arg(long, value_name = "UPSTREAM=ADDRESS", value_parser = upstream)]
-    pub(super) upstream: Vec<Override<Servers>>,
-    /// Say nothing at the start
-    #[arg(long)]
-    pub(super) quiet: bool,
-    /// Tell how this system learns to trust the certificates of --local, and end
-    #[arg(long, conflicts_with_all = ["spec", "local", "check"])]
-    pub(super) trust: bool,
-    /// Only say what keeps it from being served here: nothing is bound
-    #[arg(long)]
-    pub(super) check: bool,
-    /// Reload when the spec changes, or a file that it names: certificates, keys, passwords
-    #[arg(long, conflicts_with = "check")]
-    pub(super) watch: bool,
-    /// Show routes, servers, tunnels, rates and the log in the terminal: q drains and quits, r reloads
-    #[arg(long, conflicts_with = "check")]
-    pub(super) dashboard: bool,
-}
-
-#[cfg(all(unix, feature = "proxy"))]
-fn port(text: &str) -> Result<Override<u16>, String> {
-    let (name, port) = text.split_once('=').ok_or("write LISTENER=PORT")?;
-    match port.parse() {
-        Ok(value @ 1..) => Ok(Override {
-            name: name.to_owned(),
-            value,
-        }),
-        _ => Err(format!("`{port}` is no port: write 1 to 65535")),
-    }
-}
-
-#[cfg(all(unix, feature = "proxy"))]
-fn upstream(text: &str) -> Result<Override<Servers>, String> {
-    let (name, address) = text
-        .split_once('=')
-        .ok_or("write UPSTREAM=ADDRESS, such as chat=127.0.0.1:9001")?;
-    Ok(Override {
-        name: name.to_owned(),
-        value: address.parse()?,
-    })
-}
-
 #[derive(clap::Args, Debug)]
 pub(super) struct RoutesArgs {
     /// The spec's file; `-` is standard input
@@ -412,146 +362,6 @@ pub(super) struct TestArgs {
     /// How findings are written
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
-}
-
-#[cfg(all(unix, feature = "verify"))]
-#[derive(clap::Args, Debug)]
-pub(super) struct VerifyArgs {
-    #[command(flatten)]
-    pub(super) spec: SpecArgs,
-    /// The targets whose programs are asked: names with commas, or `all`
-    #[arg(
-        short,
-        long,
-        value_name = "TARGETS",
-        value_delimiter = ',',
-        default_value = "all"
-    )]
-    pub(super) target: Vec<String>,
-    /// A program by its path, in place of the one on PATH (may be repeated, also for one target)
-    #[arg(long, value_name = "TARGET=PATH")]
-    pub(super) program: Vec<String>,
-    /// Only these probes: features, families, or names of routes, upstreams and listeners, with commas
-    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
-    pub(super) only: Vec<String>,
-    /// List the probes and start nothing
-    #[arg(long)]
-    pub(super) list: bool,
-    /// How the evidence is written
-    #[arg(long, value_enum, default_value_t = VerifyFormat::Human)]
-    pub(super) format: VerifyFormat,
-    /// Leave the folders of the programs: configuration, certificates, logs
-    #[arg(long)]
-    pub(super) keep: bool,
-    /// How long a program's probes may take: it is ended then, and what was not seen by then is told
-    #[arg(long, value_name = "DURATION", default_value = "2m")]
-    pub(super) limit: String,
-}
-
-#[cfg(all(unix, feature = "verify"))]
-impl VerifyArgs {
-    /// Whether targets were named, not left to be all.
-    pub(super) fn targets_are_named(&self) -> bool {
-        self.target != ["all"]
-    }
-}
-
-/// How evidence is written.
-#[cfg(all(unix, feature = "verify"))]
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum VerifyFormat {
-    /// A table, and what was broken
-    Human,
-    Json,
-    /// JUnit's XML
-    Junit,
-    /// For a comment on a pull request
-    Markdown,
-}
-
-#[derive(clap::Args, Debug)]
-pub(super) struct DiffArgs {
-    /// The spec, or the old one
-    #[arg(value_name = "OLD")]
-    pub(super) old: String,
-    /// The new spec
-    pub(super) new: Option<String>,
-    #[command(flatten)]
-    pub(super) over: Overlays,
-    /// The targets: names with commas, or `all`
-    #[arg(
-        short,
-        long,
-        value_name = "TARGETS",
-        value_delimiter = ',',
-        default_value = "all"
-    )]
-    pub(super) target: Vec<String>,
-    /// Compare with the files below this folder
-    #[arg(short, long, value_name = "DIR", conflicts_with = "new")]
-    pub(super) out: Option<PathBuf>,
-    /// Whole files, or only the parts for an existing configuration
-    #[arg(long, value_enum, default_value_t = LayoutArg::Full)]
-    pub(super) layout: LayoutArg,
-    /// How differences are written
-    #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
-    pub(super) format: DiffFormat,
-    /// Write to the terminal at once, not through a pager
-    #[arg(long)]
-    pub(super) no_pager: bool,
-}
-
-/// How differences are written.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum DiffFormat {
-    /// The meaning, then unified and coloured
-    Human,
-    /// For a comment on a pull request, at most 60 kB
-    Markdown,
-    /// One JSON object
-    Json,
-}
-
-#[derive(clap::Args, Debug)]
-pub(super) struct FmtArgs {
-    /// The files; `-` is standard input, laid out to standard output
-    #[arg(required = true)]
-    pub(super) files: Vec<PathBuf>,
-    /// Write nothing; show what would change, and end with 1
-    #[arg(long)]
-    pub(super) check: bool,
-}
-
-#[derive(clap::Args, Debug)]
-pub(super) struct GraphArgs {
-    #[command(flatten)]
-    pub(super) spec: SpecArgs,
-    /// The language of the picture
-    #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
-    pub(super) format: GraphFormat,
-    /// The targets whose losses are marked: names with commas, or `all`
-    #[arg(
-        short,
-        long,
-        value_name = "TARGETS",
-        value_delimiter = ',',
-        default_value = "all"
-    )]
-    pub(super) target: Vec<String>,
-    /// Draw only this route, and what it needs (may be repeated)
-    #[arg(long, value_name = "NAME")]
-    pub(super) route: Vec<String>,
-}
-
-/// The language of a picture.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum GraphFormat {
-    /// For Markdown on GitHub and GitLab
-    Mermaid,
-    /// For Graphviz
-    Dot,
-    /// A picture that needs nothing else, for light and dark
-    Svg,
 }
 
 #[derive(clap::Args, Debug)]
