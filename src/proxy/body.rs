@@ -23,7 +23,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// An answer's body.
 pub(super) struct Body {
     kind: Kind,
-    tail: Option<Box<dyn Tail>>,
+    tails: Vec<Box<dyn Tail>>,
 }
 
 enum Kind {
@@ -45,32 +45,13 @@ pub(super) trait Tail {
     fn broke(&mut self, _why: &(dyn Error + 'static)) {}
 }
 
-struct Both(Box<dyn Tail>, Box<dyn Tail>);
-
-impl Tail for Both {
-    fn sent(&mut self, bytes: usize) {
-        self.0.sent(bytes);
-        self.1.sent(bytes);
-    }
-
-    fn complete(&mut self) {
-        self.0.complete();
-        self.1.complete();
-    }
-
-    fn broke(&mut self, why: &(dyn Error + 'static)) {
-        self.0.broke(why);
-        self.1.broke(why);
-    }
-}
-
 impl Body {
     /// A body that is here already.
     pub(super) fn whole(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self {
             kind: Kind::Whole((!bytes.is_empty()).then_some(bytes)),
-            tail: None,
+            tails: Vec::new(),
         }
     }
 
@@ -86,7 +67,7 @@ impl Body {
                 from,
                 idle: Idle::new(idle),
             },
-            tail: None,
+            tails: Vec::new(),
         }
     }
 
@@ -94,7 +75,7 @@ impl Body {
     pub(super) fn made(from: impl http_body::Body<Data = Bytes, Error = Fault> + 'static) -> Self {
         Self {
             kind: Kind::Made(Box::pin(from)),
-            tail: None,
+            tails: Vec::new(),
         }
     }
 
@@ -108,16 +89,7 @@ impl Body {
 
     /// One more thing that has to be done along it, after what there is already.
     pub(super) fn followed_by(mut self, next: Box<dyn Tail>) -> Self {
-        self.tail = Some(match self.tail.take() {
-            Some(first) => Box::new(Both(first, next)),
-            None => next,
-        });
-        self
-    }
-
-    /// What has to be done along it.
-    pub(super) fn with_tail(mut self, tail: Box<dyn Tail>) -> Self {
-        self.tail = Some(tail);
+        self.tails.push(next);
         self
     }
 }
@@ -145,28 +117,31 @@ impl http_body::Body for Body {
             },
             Kind::Made(body) => body.as_mut().poll_frame(cx),
         };
-        if let Some(tail) = &mut this.tail {
-            match &polled {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Some(data) = frame.data_ref() {
-                        tail.sent(data.len());
-                    }
-                    // hyper asks no further where it knows that this was all.
-                    if this.kind.is_end() {
-                        tail.complete();
-                        this.tail = None;
-                    }
+        let tails = &mut this.tails;
+        let over = match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    tails.iter_mut().for_each(|tail| tail.sent(data.len()));
                 }
-                Poll::Ready(None) => {
-                    tail.complete();
-                    this.tail = None;
+                // hyper asks no further where it knows that this was all.
+                let end = this.kind.is_end();
+                if end {
+                    tails.iter_mut().for_each(|tail| tail.complete());
                 }
-                Poll::Ready(Some(Err(why))) => {
-                    tail.broke(&**why);
-                    this.tail = None;
-                }
-                Poll::Pending => {}
+                end
             }
+            Poll::Ready(None) => {
+                tails.iter_mut().for_each(|tail| tail.complete());
+                true
+            }
+            Poll::Ready(Some(Err(why))) => {
+                tails.iter_mut().for_each(|tail| tail.broke(&**why));
+                true
+            }
+            Poll::Pending => false,
+        };
+        if over {
+            tails.clear();
         }
         polled
     }
@@ -221,7 +196,8 @@ impl Error for TooLarge {}
 /// A time that starts anew with every byte. Nothing is set up while bytes come without a wait.
 struct Idle {
     limit: Duration,
-    since: Instant,
+    /// Since when there has been a wait.
+    since: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -229,23 +205,24 @@ impl Idle {
     fn new(limit: Duration) -> Self {
         Self {
             limit,
-            since: Instant::now(),
+            since: None,
             sleep: None,
         }
     }
 
     fn touch(&mut self) {
-        self.since = Instant::now();
+        self.since = None;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let limit = self.limit;
+        let since = *self.since.get_or_insert_with(Instant::now);
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep(limit)));
         loop {
             if sleep.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            let end = self.since + limit;
+            let end = since + limit;
             if Instant::now() >= end {
                 return Poll::Ready(());
             }

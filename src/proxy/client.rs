@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use crate::ir::ClientRange;
 
@@ -17,6 +17,8 @@ use super::table::contains;
 pub(super) struct Client {
     /// Its address, that of a PROXY protocol header where the listener expects one.
     pub(super) peer: IpAddr,
+    /// The same as a header has it.
+    pub(super) address: HeaderValue,
     /// Whether it is encrypted.
     pub(super) tls: bool,
     /// The subject of its certificate.

@@ -225,7 +225,8 @@ impl Pools {
             return Ok((sender, false));
         }
         let http2 = settings.protocol.value == Protocol::Http2;
-        let sender = timeout(connect, async {
+        // Rare and large: what waits for an answer need not have room for it.
+        let dialled = Box::pin(async {
             let stream = dial(generation, upstream, server, http2).await?;
             if http2 {
                 let shared = second(settings.response_head.value, stream, moved).await?;
@@ -237,9 +238,10 @@ impl Pools {
             } else {
                 http1(generation, upstream, stream).await.map(Sender::Http1)
             }
-        })
-        .await
-        .map_err(|_| Unreached::Late)??;
+        });
+        let sender = timeout(connect, dialled)
+            .await
+            .map_err(|_| Unreached::Late)??;
         Ok((sender, true))
     }
 
@@ -266,6 +268,9 @@ impl Pools {
 /// hyper's smallest buffer.
 const SMALLEST: usize = 8192;
 
+/// How much of a body is read at once.
+const CHUNK: usize = 64 * 1024;
+
 async fn http1(
     generation: &Generation,
     upstream: usize,
@@ -274,7 +279,7 @@ async fn http1(
     let head = generation.gateway.upstreams[upstream].response_head.value;
     let head = usize::try_from(head.as_bytes()).unwrap_or(usize::MAX);
     let (sender, connection) = http1::Builder::new()
-        .max_buf_size(head.max(SMALLEST) + SMALLEST)
+        .max_buf_size(head.max(SMALLEST) + CHUNK)
         .max_header_size(head)
         .handshake(TokioIo::new(stream))
         .await

@@ -1,9 +1,11 @@
 //! The door that a connection came in by: the listener as it is now, until a reload takes it away or makes it another one.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::ir::ListenerId;
@@ -16,7 +18,9 @@ pub(super) struct Door {
     /// What its connections finish by, once it is closed by a reload.
     last: RefCell<Option<Rc<Local>>>,
     /// Once it is closed: until when its connections may go on.
-    until: watch::Sender<Option<Instant>>,
+    until: Cell<Option<Instant>>,
+    /// Who waits for that.
+    waiting: RefCell<Waiting>,
 }
 
 impl Door {
@@ -25,7 +29,8 @@ impl Door {
         Rc::new(Self {
             listener: Cell::new(listener),
             last: RefCell::default(),
-            until: watch::Sender::new(None),
+            until: Cell::new(None),
+            waiting: RefCell::default(),
         })
     }
 
@@ -39,7 +44,10 @@ impl Door {
         if last.is_some() {
             self.last.replace(last);
         }
-        self.until.send_replace(Some(until));
+        self.until.set(Some(until));
+        for waker in self.waiting.borrow().wakers.iter().flatten() {
+            waker.wake_by_ref();
+        }
     }
 
     /// What a request that comes now is served by.
@@ -50,14 +58,74 @@ impl Door {
     }
 
     /// Waits until it is closed: until when its connections may go on.
-    pub(super) async fn closed(&self) -> Instant {
-        let mut until = self.until.subscribe();
-        loop {
-            if let Some(until) = *until.borrow_and_update() {
-                return until;
-            }
-            // The sender is here: it outlives this.
-            let _ = until.changed().await;
+    pub(super) fn closed(&self) -> Closed<'_> {
+        Closed {
+            door: self,
+            place: None,
         }
+    }
+}
+
+/// Waits until a door is closed. It is asked whenever its connection has something to do, so that asking must cost nothing.
+pub(super) struct Closed<'a> {
+    door: &'a Door,
+    /// Where its waker is.
+    place: Option<usize>,
+}
+
+impl Future for Closed<'_> {
+    type Output = Instant;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
+        let this = self.get_mut();
+        if let Some(until) = this.door.until.get() {
+            return Poll::Ready(until);
+        }
+        let mut waiting = this.door.waiting.borrow_mut();
+        match this.place.and_then(|place| waiting.get_mut(place)) {
+            Some(Some(known)) if known.will_wake(cx.waker()) => {}
+            Some(known) => *known = Some(cx.waker().clone()),
+            None => this.place = Some(waiting.insert(cx.waker().clone())),
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            self.door.waiting.borrow_mut().remove(place);
+        }
+    }
+}
+
+/// Wakers, each at a place of its own.
+#[derive(Default)]
+struct Waiting {
+    wakers: Vec<Option<Waker>>,
+    free: Vec<usize>,
+}
+
+impl Waiting {
+    fn insert(&mut self, waker: Waker) -> usize {
+        match self.free.pop() {
+            Some(place) => {
+                self.wakers[place] = Some(waker);
+                place
+            }
+            None => {
+                self.wakers.push(Some(waker));
+                self.wakers.len() - 1
+            }
+        }
+    }
+
+    fn get_mut(&mut self, place: usize) -> Option<&mut Option<Waker>> {
+        self.wakers.get_mut(place)
+    }
+
+    fn remove(&mut self, place: usize) {
+        self.wakers[place] = None;
+        self.free.push(place);
     }
 }

@@ -1,31 +1,26 @@
 //! To a server and back: which one, within which times, what it sees of the request and what the client sees of its answer.
 
-use std::rc::{Rc, Weak};
-use std::time::{Duration, Instant};
+use std::rc::Rc;
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use tokio::time::{sleep_until, timeout};
 
 use crate::ir::{Entry, HashKey, RetryAfter, Route, Share};
 
 use super::answer::{Maker, plain};
-use super::body::{Body, Progress, Tail, Upload};
+use super::body::{Body, Progress, Upload};
 use super::clock;
-use super::connect::{Sender, Stream2};
-use super::fault::causes;
+use super::exchange::{Done, Failed, Reached, exchange};
 use super::generation::{self, Upstream};
 use super::head::{Head, cookie, joined};
 use super::limit::Counted;
 use super::log::Record;
 use super::outgoing;
 use super::serve::Scene;
-use super::servers::{self, Open};
+use super::servers;
 use super::switch;
 use super::value::{Known, remove_hop_by_hop};
-use super::worker::Local;
 
 /// What the phases before have found out.
 pub(super) struct Passage<'a> {
@@ -61,16 +56,6 @@ struct Way<'a> {
     kept: Option<usize>,
     key: Option<u64>,
     tried: Vec<usize>,
-}
-
-/// A connection to a server, and the request that is open there.
-struct Reached {
-    server: usize,
-    open: Open,
-    sender: Sender,
-    fresh: bool,
-    /// How often the server's addresses had changed.
-    moved: u32,
 }
 
 /// Passes a request on, and the answer back.
@@ -126,7 +111,7 @@ pub(super) async fn forward(
             key: way.key,
             sent,
         };
-        return switch::switch(handshake, record).await;
+        return Box::pin(switch::switch(handshake, record)).await;
     }
     let progress = Rc::new(Progress::default());
     if further > 0 {
@@ -140,12 +125,17 @@ pub(super) async fn forward(
         };
         record.server(id, reached.server);
         upstream.requests.increment(1);
+        let headers = if further > 0 {
+            parts.headers.clone()
+        } else {
+            std::mem::take(&mut parts.headers)
+        };
         let request = outgoing::request(
             scene,
             &reached.sender,
             share,
             reached.server,
-            (&scene.head.method, &target, &parts.headers),
+            (&scene.head.method, &target, headers),
             upload,
         );
         let Some(request) = request else {
@@ -165,7 +155,9 @@ pub(super) async fn forward(
             Ok(came) => came,
             Err(Failed::Stale(unsent)) if !fresh => {
                 // The server closed a kept connection meanwhile: nothing of this request was sent.
-                upload = unsent.into_body();
+                let (unsent, body) = unsent.into_parts();
+                parts.headers = unsent.headers;
+                upload = body;
                 continue;
             }
             Err(failed) => {
@@ -228,7 +220,7 @@ pub(super) async fn forward(
             back: keep.back,
             _stream: keep.stream,
         };
-        let body = Body::passing(incoming, ready.idle).with_tail(Box::new(tail));
+        let body = Body::passing(incoming, ready.idle).followed_by(Box::new(tail));
         return (Maker::Server, Response::from_parts(parts, body));
     }
 }
@@ -315,155 +307,6 @@ async fn reach(way: &mut Way<'_>, record: &mut Record) -> Result<Reached, Status
                 record.server(way.share.upstream.value, server);
                 record.failed(unreached.why());
             }
-        }
-    }
-}
-
-/// Why there is no answer.
-enum Failed {
-    /// The connection was closed before anything was sent of this.
-    Stale(Box<Request<Upload>>),
-    /// The head did not come in time.
-    Late,
-    /// The server broke off, or said something that is no HTTP.
-    Broken(String),
-}
-
-/// What goes on after the head of an answer.
-struct Keep {
-    open: Open,
-    back: Option<Back>,
-    stream: Option<Stream2>,
-}
-
-/// A connection that goes back to its pool.
-pub(super) struct Back {
-    /// The thread's connections, unless a reload has let go of them.
-    pub(super) local: Weak<Local>,
-    /// The upstream.
-    pub(super) upstream: usize,
-    /// Its server.
-    pub(super) server: usize,
-    /// The connection.
-    pub(super) sender: hyper::client::conn::http1::SendRequest<Upload>,
-    /// How often the server's addresses had changed when it was dialled.
-    pub(super) moved: u32,
-}
-
-/// Sends a request and waits for the head of the answer.
-async fn exchange(
-    reached: Reached,
-    request: Request<Upload>,
-    progress: &Progress,
-    limits: (Duration, Duration),
-    scene: &Scene,
-    upstream: usize,
-) -> Result<(Response<Incoming>, Keep), Failed> {
-    let Reached {
-        server,
-        open,
-        sender,
-        moved,
-        ..
-    } = reached;
-    let broken = |mut error: TrySendError<Request<Upload>>| match error.take_message() {
-        Some(unsent) => Failed::Stale(Box::new(unsent)),
-        None => Failed::Broken(causes(&error.into_error())),
-    };
-    let (answer, back, stream) = match sender {
-        Sender::Http1(mut sender) => {
-            let answer = in_time(sender.try_send_request(request), progress, limits)
-                .await?
-                .map_err(broken)?;
-            let back = Back {
-                local: Rc::downgrade(&scene.local),
-                upstream,
-                server,
-                sender,
-                moved,
-            };
-            (answer, Some(back), None)
-        }
-        Sender::Http2(mut sender, stream) => {
-            let answer = in_time(sender.try_send_request(request), progress, limits)
-                .await?
-                .map_err(broken)?;
-            (answer, None, Some(stream))
-        }
-    };
-    if let Some(why) = strange(&answer) {
-        return Err(Failed::Broken(why.to_owned()));
-    }
-    Ok((answer, Keep { open, back, stream }))
-}
-
-/// What makes an answer none that could be passed on, if something does.
-pub(super) fn strange(answer: &Response<Incoming>) -> Option<&'static str> {
-    let headers = answer.headers();
-    let coded = headers.contains_key(header::TRANSFER_ENCODING);
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    // RFC 9112 §6.3: two lengths that readers could choose from; §7: a coding that was not asked for.
-    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-        Some("an upgrade that was not asked for")
-    } else if coded && headers.contains_key(header::CONTENT_LENGTH) {
-        Some("an answer with both Content-Length and Transfer-Encoding")
-    } else if codings.any(|it| !it.as_bytes().eq_ignore_ascii_case(b"chunked")) {
-        Some("an answer with a transfer coding other than chunked")
-    } else {
-        None
-    }
-}
-
-/// Waits for an answer: the time counts from the request's last byte; before, for as long as a byte of the body may take more.
-async fn in_time<T>(
-    answer: impl Future<Output = T>,
-    progress: &Progress,
-    (limit, idle): (Duration, Duration),
-) -> Result<T, Failed> {
-    let mut answer = std::pin::pin!(answer);
-    if progress.done.get() {
-        return timeout(limit, answer).await.map_err(|_| Failed::Late);
-    }
-    let begun = Instant::now();
-    let mut end = begun + limit;
-    loop {
-        tokio::select! {
-            biased;
-            came = &mut answer => return Ok(came),
-            () = sleep_until(end.into()) => {
-                // A client that is silent is told so in less.
-                let pause = if progress.done.get() { limit } else { limit + idle };
-                end = progress.at.get().unwrap_or(begun) + pause;
-                if end <= Instant::now() {
-                    return Err(Failed::Late);
-                }
-            }
-        }
-    }
-}
-
-/// What ends with an answer's body.
-pub(super) struct Done {
-    /// It is open at the server.
-    pub(super) _open: Open,
-    /// It counts for the route.
-    pub(super) _counted: Option<Counted>,
-    /// The connection goes back once the body is complete.
-    pub(super) back: Option<Back>,
-    /// It has its place on a connection.
-    pub(super) _stream: Option<Stream2>,
-}
-
-impl Tail for Done {
-    fn sent(&mut self, _bytes: usize) {}
-
-    fn complete(&mut self) {
-        if let Some(back) = self.back.take()
-            && let Some(local) = back.local.upgrade()
-        {
-            let kept = (back.sender, back.moved);
-            let pools = &local.pools;
-            pools.keep(&local.generation, back.upstream, back.server, kept);
         }
     }
 }

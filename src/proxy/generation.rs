@@ -101,7 +101,7 @@ pub(super) struct Route {
     /// The regex of its rewrite.
     pub(super) rewrite: Option<regex::bytes::Regex>,
     /// The rules of its tunnels.
-    pub(super) tunnel: Rules,
+    pub(super) tunnel: Arc<Rules>,
     /// Until the head of an answer.
     pub(super) response_time: Duration,
     /// Between two bytes of a body.
@@ -278,10 +278,9 @@ fn routes(gateway: &Gateway, before: Option<&Generation>) -> Vec<Route> {
                         _ => None,
                     }
                 }),
-                tunnel: route
-                    .websocket
-                    .as_ref()
-                    .map_or_else(Rules::default, |it| Rules {
+                tunnel: Arc::new(route.websocket.as_ref().map_or_else(Rules::default, |it| {
+                    Rules {
+                        route: route.name.clone(),
                         idle: it.idle.value.as_millis(),
                         age: it.max_duration.value.map_or(0, |time| time.as_millis()),
                         ping: it.ping.value.map_or(0, |time| time.as_millis()),
@@ -291,8 +290,8 @@ fn routes(gateway: &Gateway, before: Option<&Generation>) -> Vec<Route> {
                             .messages
                             .value
                             .map(|rate| Bucket::new(rate, rate.count - 1)),
-                        frames: true,
-                    }),
+                    }
+                })),
                 response_time: clock::of(route.response.value),
                 idle: clock::of(match &route.stream {
                     Some(stream) => stream.idle.value,

@@ -183,25 +183,19 @@ impl Head {
 
 /// What tells a request from every other one: 128 random bits in hexadecimal.
 #[derive(Clone, Copy)]
-pub(super) struct RequestId([u8; 32]);
+pub(super) struct RequestId(u128);
 
 impl RequestId {
     fn new() -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         // Without randomness the time still tells requests apart.
-        let bits = super::secret_bytes()
-            .map_or_else(|| u128::from(super::clock::now()), u128::from_ne_bytes);
-        let mut text = [0; 32];
-        for (at, digit) in text.iter_mut().enumerate() {
-            *digit = DIGITS[(bits >> (4 * at) & 15) as usize];
-        }
-        Self(text)
+        let now = || u128::from(super::clock::now());
+        Self(super::secret_bytes().map_or_else(now, u128::from_ne_bytes))
     }
 
     /// As text.
-    pub(super) fn as_str(&self) -> &str {
-        // Digits and letters only.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+    pub(super) fn text(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        std::array::from_fn(|at| DIGITS[(self.0 >> (4 * at) & 15) as usize])
     }
 }
 

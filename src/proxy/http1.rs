@@ -81,6 +81,7 @@ pub(super) async fn speak(
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let until = tokio::select! {
+        biased;
         done = &mut connection => return counted(done, &worker, &door),
         until = door.closed() => until,
     };

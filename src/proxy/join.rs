@@ -138,14 +138,14 @@ fn carry<C, S>(
 {
     spawn_local(Carrying {
         tunnel: Tunnel::new(client, server, early_up, early_down, watch),
-        held: Some(held),
+        held: Some(Box::new(held)),
     });
 }
 
 /// A tunnel, and what it holds until its end. No `async` block: that would keep room for the tunnel twice.
 struct Carrying<C, S> {
     tunnel: Tunnel<C, S>,
-    held: Option<Begun>,
+    held: Option<Box<Begun>>,
 }
 
 impl<C, S> Future for Carrying<C, S>

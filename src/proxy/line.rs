@@ -52,7 +52,11 @@ fn member(told: &Told, field: LogField, line: &mut Vec<u8>) {
         LogField::ClientIp => {
             let _ = write!(line, "\"client_ip\":\"{}\"", told.client);
         }
-        LogField::RequestId => put(line, "\"request_id\":", told.id.as_str()),
+        LogField::RequestId => {
+            line.extend_from_slice(b"\"request_id\":\"");
+            line.extend_from_slice(&told.id.text());
+            line.push(b'"');
+        }
         LogField::Method => put(line, "\"method\":", told.method.as_str()),
         LogField::Scheme => {
             let scheme = if told.tls { "https" } else { "http" };

@@ -22,6 +22,9 @@ use super::worker::{Local, Worker};
 /// How long a connection that was accepted last may take to its first request when no more are taken.
 pub(super) const LATE_COMER: Duration = Duration::from_secs(1);
 
+/// How long a thread leaves new connections to the others.
+const TURN: Duration = Duration::from_millis(1);
+
 /// How long a listener rests when descriptors run out.
 const REST: Duration = Duration::from_millis(50);
 
@@ -107,6 +110,7 @@ pub(super) struct Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        self.worker.counts(-1);
         self.worker.shared.connections.fetch_sub(1, Relaxed);
         self.open.fetch_sub(1, Relaxed);
         metrics::connections().decrement(1);
@@ -115,6 +119,10 @@ impl Drop for Counted {
 
 async fn accept(worker: Rc<Worker>, socket: TcpListener, door: Entrance, open: Arc<AtomicU32>) {
     loop {
+        if worker.has_more_than_its_share() {
+            // Another thread takes who comes now, if it has the time.
+            sleep(TURN).await;
+        }
         let (stream, peer) = match socket.accept().await {
             Ok(accepted) => accepted,
             // A client that is gone already, or no descriptor left: the next one may do better.
@@ -131,6 +139,7 @@ async fn accept(worker: Rc<Worker>, socket: TcpListener, door: Entrance, open: A
         let all_before = worker.shared.connections.fetch_add(1, Relaxed);
         let own_before = open.fetch_add(1, Relaxed);
         metrics::connections().increment(1);
+        worker.counts(1);
         let counted = Counted {
             worker: Rc::clone(&worker),
             open: Arc::clone(&open),

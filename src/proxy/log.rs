@@ -71,7 +71,7 @@ pub(super) struct Told {
     pub(super) since: Instant,
     route: Option<RouteId>,
     upstream: Option<UpstreamId>,
-    server: Option<usize>,
+    server: Option<u32>,
     pub(super) client: IpAddr,
     pub(super) id: RequestId,
     pub(super) method: Method,
@@ -82,7 +82,7 @@ pub(super) struct Told {
     pub(super) status: StatusCode,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
-    pub(super) carried: Option<Carried>,
+    pub(super) carried: Option<Box<Carried>>,
     /// Which of a tunnel's two lines it is.
     pub(super) moment: Option<Moment>,
     /// What went wrong with a server.
@@ -92,15 +92,16 @@ pub(super) struct Told {
 /// Host, path, query, agent and referrer, in one piece: a tunnel keeps them as long as it lives.
 pub(super) struct Texts {
     all: Box<str>,
-    ends: [usize; 5],
+    ends: [u32; 5],
 }
 
 impl Texts {
     fn new(texts: [&str; 5]) -> Self {
         let mut at = 0;
         Self {
+            // A head of four gigabytes there is none.
             ends: texts.map(|text| {
-                at += text.len();
+                at += text.len() as u32;
                 at
             }),
             all: texts.concat().into(),
@@ -109,7 +110,7 @@ impl Texts {
 
     fn get(&self, which: usize) -> &str {
         let start = which.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.all[start..self.ends[which]]
+        &self.all[start as usize..self.ends[which] as usize]
     }
 
     pub(super) fn host(&self) -> &str {
@@ -208,7 +209,7 @@ impl Record {
     pub(super) fn server(&mut self, upstream: UpstreamId, server: usize) {
         if let Some(told) = &mut self.told {
             told.upstream = Some(upstream);
-            told.server = Some(server);
+            told.server = u32::try_from(server).ok();
         }
     }
 
@@ -238,7 +239,7 @@ impl Record {
         };
         told.status = answer.status();
         let body = std::mem::replace(answer.body_mut(), Body::empty());
-        *answer.body_mut() = body.followed_by(Box::new(Line(told)));
+        *answer.body_mut() = body.followed_by(told);
         answer
     }
 }
@@ -264,7 +265,7 @@ impl Tunnelled {
         if let Some(told) = &mut self.told {
             told.bytes_in += carried.up;
             told.bytes_out += carried.down;
-            told.carried = Some(*carried);
+            told.carried = Some(Box::new(*carried));
         }
     }
 }
@@ -288,17 +289,15 @@ impl Moment {
     }
 }
 
-struct Line(Box<Told>);
-
-impl Tail for Line {
+impl Tail for Told {
     fn sent(&mut self, bytes: usize) {
-        self.0.bytes_out += bytes as u64;
+        self.bytes_out += bytes as u64;
     }
 
     fn complete(&mut self) {}
 
     fn broke(&mut self, why: &(dyn Error + 'static)) {
-        self.0.error = Some(causes(why).into());
+        self.error = Some(causes(why).into());
     }
 }
 
@@ -334,7 +333,7 @@ impl Told {
             return [route, "", ""];
         };
         let (name, servers) = &self.names.upstreams[upstream.index()];
-        let server = self.server.map_or("", |server| &servers[server]);
+        let server = self.server.map_or("", |server| &servers[server as usize]);
         [route, name, server]
     }
 }

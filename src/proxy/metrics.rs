@@ -1,7 +1,8 @@
 //! What is counted, in Prometheus' format: requests, their times, tunnels, health, limits.
 
 use std::fmt::Write as _;
-use std::time::Instant;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use metrics::{
@@ -13,6 +14,9 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use super::clock;
 use super::servers::{Server, Servers};
 use super::tunnel::Carried;
+
+/// How often times are put into their buckets.
+const UPKEEP: Duration = Duration::from_secs(1);
 
 /// The bounds of the histogram of times, in seconds.
 const BOUNDS: [f64; 12] = [
@@ -133,23 +137,48 @@ impl ListenerCounters {
     }
 }
 
+/// Counts what histograms were told: until then every single time is kept.
+pub(super) async fn keep_up(handle: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        handle.run_upkeep();
+    }
+}
+
+/// What tunnels and connections count, found once by their names.
+struct Counted {
+    opened: Counter,
+    open: Gauge,
+    /// Up, then down.
+    bytes: [Counter; 2],
+    messages: [Counter; 2],
+    connections: Gauge,
+}
+
+static COUNTED: LazyLock<Counted> = LazyLock::new(|| Counted {
+    opened: counter!("wsgen_tunnels_opened_total"),
+    open: gauge!("wsgen_tunnels_open"),
+    bytes: ["up", "down"].map(|way| counter!("wsgen_tunnel_bytes_total", "way" => way)),
+    messages: ["up", "down"].map(|way| counter!("wsgen_tunnel_messages_total", "way" => way)),
+    connections: gauge!("wsgen_connections_open"),
+});
+
 /// A tunnel was opened.
 pub(super) fn tunnel_opened() {
-    counter!("wsgen_tunnels_opened_total").increment(1);
-    gauge!("wsgen_tunnels_open").increment(1);
+    COUNTED.opened.increment(1);
+    COUNTED.open.increment(1);
 }
 
 /// A tunnel ended.
 pub(super) fn tunnel_closed(carried: &Carried) {
-    gauge!("wsgen_tunnels_open").decrement(1);
+    COUNTED.open.decrement(1);
     counter!("wsgen_tunnels_closed_total", "why" => carried.end.word()).increment(1);
-    for (way, bytes, messages) in [
-        ("up", carried.up, carried.messages_up),
-        ("down", carried.down, carried.messages_down),
-    ] {
-        counter!("wsgen_tunnel_bytes_total", "way" => way).increment(bytes);
-        counter!("wsgen_tunnel_messages_total", "way" => way).increment(messages);
-    }
+    let [up, down] = &COUNTED.bytes;
+    up.increment(carried.up);
+    down.increment(carried.down);
+    let [up, down] = &COUNTED.messages;
+    up.increment(carried.messages_up);
+    down.increment(carried.messages_down);
 }
 
 /// What is known of the servers of a spec. They are written when they are asked for: a server that a reload has taken away is not told of.
@@ -191,8 +220,8 @@ pub(super) fn servers<'a>(upstreams: impl Iterator<Item = &'a Servers> + Clone) 
 }
 
 /// How many client connections are open.
-pub(super) fn connections() -> Gauge {
-    gauge!("wsgen_connections_open")
+pub(super) fn connections() -> &'static Gauge {
+    &COUNTED.connections
 }
 
 /// How many specs are held.

@@ -15,6 +15,7 @@ mod descriptors;
 mod door;
 mod drain;
 mod edge;
+mod exchange;
 mod fault;
 mod files;
 mod forward;

@@ -19,7 +19,7 @@ use super::door::Door;
 use super::listen::{Counted, LATE_COMER};
 use super::wire::{self, Stream};
 use super::worker::Worker;
-use super::{clock, http1, http2, tls};
+use super::{clock, http1, http2, outgoing, tls};
 
 /// The start of HTTP/2 on a plain connection (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -58,6 +58,7 @@ pub(super) async fn converse(
     drop(local);
     let client = Client {
         peer: opened.from.to_canonical(),
+        address: outgoing::written(opened.from),
         tls: encrypted,
         subject: opened.subject,
         tunnels: Cell::new(0),

@@ -1,5 +1,7 @@
 //! What a server sees of a request, and what the client sees of the server's answer.
 
+use std::net::IpAddr;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::Scheme;
 use http::{Method, Request, Uri, Version};
@@ -16,7 +18,19 @@ use super::value::remove_hop_by_hop;
 
 /// Path and query towards the server; `None` where they are no URI any more: another path in their place would pass other guards.
 pub(super) fn target(scene: &Scene, passage: &Passage<'_>) -> Option<Uri> {
-    written_target(scene, passage).parse().ok()
+    let route = scene.local.generation.gateway.route(passage.entry.route);
+    let asked = scene.head.uri.path_and_query();
+    match asked {
+        // Nothing was changed: no need to write it anew.
+        Some(asked)
+            if route.rewrite.is_none()
+                && passage.known.stripped.is_empty()
+                && asked.path() == passage.path =>
+        {
+            Some(asked.clone().into())
+        }
+        _ => written_target(scene, passage).parse().ok(),
+    }
 }
 
 fn written_target(scene: &Scene, passage: &Passage<'_>) -> String {
@@ -202,23 +216,35 @@ pub(super) fn forwarded(scene: &Scene, on: bool, headers: &mut HeaderMap) {
     if !on {
         return;
     }
-    let mut chain = before.unwrap_or_default();
-    if !chain.is_empty() {
+    let address = &scene.client.address;
+    let chain = before.filter(|it| !it.is_empty()).map(|mut chain| {
         chain.extend_from_slice(b", ");
+        chain.extend_from_slice(address.as_bytes());
+        HeaderValue::from_maybe_shared(bytes::Bytes::from(chain))
+    });
+    let chain = chain.unwrap_or_else(|| Ok(address.clone()));
+    let client = if head.client == head.peer {
+        address.clone()
+    } else {
+        written(head.client)
+    };
+    headers.reserve(6);
+    if let Ok(chain) = chain {
+        headers.insert(FOR, chain);
     }
-    chain.extend_from_slice(head.peer.to_canonical().to_string().as_bytes());
-    let values = [
-        (FOR, chain),
-        (PROTO, head.scheme().as_bytes().to_vec()),
-        (HOST, head.authority.as_bytes().to_vec()),
-        (PORT, scene.port().to_string().into_bytes()),
-        (REAL_IP, head.client.to_string().into_bytes()),
-    ];
-    for (name, value) in values {
-        if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(value)) {
-            headers.insert(name, value);
-        }
+    headers.insert(PROTO, HeaderValue::from_static(head.scheme()));
+    if let Ok(host) = HeaderValue::from_str(&head.authority) {
+        headers.insert(HOST, host);
     }
+    headers.insert(PORT, scene.port().into());
+    headers.insert(REAL_IP, client);
+}
+
+/// An address as a header has it.
+pub(super) fn written(address: IpAddr) -> HeaderValue {
+    // Digits, dots and colons always fit.
+    HeaderValue::try_from(address.to_canonical().to_string())
+        .unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
 /// What the server sees as `Host`.
@@ -242,12 +268,12 @@ pub(super) fn request(
     sender: &Sender,
     share: &Share,
     server: usize,
-    (method, target, headers): (&Method, &Uri, &HeaderMap),
+    (method, target, headers): (&Method, &Uri, HeaderMap),
     body: Upload,
 ) -> Option<Request<Upload>> {
     let mut request = Request::new(body);
     *request.method_mut() = method.clone();
-    *request.headers_mut() = headers.clone();
+    *request.headers_mut() = headers;
     let host = host(scene, share, server);
     match sender {
         Sender::Http1(_) => {

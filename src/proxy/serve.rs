@@ -268,7 +268,7 @@ async fn guard_in(
         _ => None,
     };
     if let Some(auth) = &route.auth {
-        guard::admit(scene, auth.value, path, headers, known).await?;
+        Box::pin(guard::admit(scene, auth.value, path, headers, known)).await?;
     }
     Ok(counted)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_local};
 
 use crate::ir::{Gateway, Workers};
 
@@ -21,6 +21,7 @@ use super::files;
 use super::generation::Generation;
 use super::health::{self, Resolver};
 use super::listen::Socket;
+use super::metrics;
 use super::run::Source;
 use super::worker::{self, Order, Shared};
 
@@ -104,6 +105,7 @@ impl Serving {
         };
         let shared = Arc::new(Shared::new(shown));
         let threads = threads(&ready, &shared)?;
+        spawn_local(metrics::keep_up(metrics.clone()));
         let admin = Rc::new(Admin {
             metrics,
             generation: RefCell::new(Arc::clone(&ready.generation)),

@@ -1,6 +1,7 @@
 //! Handshakes: the server agrees and both connections leave HTTP for a tunnel, or its refusal reaches the client as it is.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -16,8 +17,9 @@ use crate::ir::Share;
 use super::answer::{Maker, bare, plain};
 use super::body::{Body, Upload};
 use super::clock;
+use super::exchange::{Back, Done};
 use super::fault::causes;
-use super::forward::{Back, Done, Passage};
+use super::forward::Passage;
 use super::generation;
 use super::join::{Held, Joining};
 use super::log::Record;
@@ -59,7 +61,6 @@ pub(super) async fn switch(
 ) -> (Maker, Response<Body>) {
     let scene = handshake.scene;
     let generation = &scene.local.generation;
-    let route = generation.gateway.route(handshake.passage.entry.route);
     let id = handshake.share.upstream.value;
     let upstream = &generation.upstreams[id.index()];
     let over_h2 = scene.head.version == Version::HTTP_2;
@@ -191,9 +192,8 @@ pub(super) async fn switch(
         let Some(from_client) = handshake.upgrade.take() else {
             return (Maker::Proxy, plain(StatusCode::BAD_REQUEST));
         };
-        let mut rules = generation.routes[handshake.passage.entry.route.index()].tunnel;
-        rules.frames = token == "websocket";
-        let watch = Rc::new(Watch::new(rules, Rc::from(route.name.as_str())));
+        let rules = &generation.routes[handshake.passage.entry.route.index()].tunnel;
+        let watch = Rc::new(Watch::new(Arc::clone(rules), token == "websocket"));
         let held = Held {
             record: record.tunnel(),
             _open: open,
@@ -295,7 +295,7 @@ fn refusal(
         back: Some(back),
         _stream: None,
     };
-    let body = Body::passing(incoming, idle).with_tail(Box::new(tail));
+    let body = Body::passing(incoming, idle).followed_by(Box::new(tail));
     (Maker::Server, Response::from_parts(parts, body))
 }
 

@@ -99,6 +99,8 @@ pub(super) fn server(
         }
     };
     let mut config = builder.with_cert_resolver(Arc::new(resolver));
+    // One per connection is what a client uses; each costs as much as half a signature.
+    config.send_tls13_tickets = 1;
     config.alpn_protocols = if listener.http2.value {
         vec![b"h2".to_vec(), b"http/1.1".to_vec()]
     } else {

@@ -71,7 +71,8 @@ pub(super) struct Tunnel<C, S> {
     server: S,
     up: Way,
     down: Way,
-    tokens: Option<Tokens>,
+    /// Boxed: few tunnels have any, and thousands are idle.
+    tokens: Option<Box<Tokens>>,
     watch: Rc<Watch>,
     /// Why it ends, and until when it may say so.
     ending: Option<(End, u64)>,
@@ -112,7 +113,7 @@ where
             server,
             up: Way::default(),
             down: Way::default(),
-            tokens: watch.rules().messages.map(Bucket::fill),
+            tokens: watch.rules().messages.map(Bucket::fill).map(Box::new),
             watch,
             ending: None,
             first: None,
@@ -131,18 +132,19 @@ where
     fn take_up(&mut self, bytes: &[u8]) {
         self.watch.heard_client();
         self.up.bytes += bytes.len() as u64;
-        let rules = *self.watch.rules();
-        if !rules.frames {
+        if !self.watch.frames {
             return;
         }
+        let rules = self.watch.rules();
+        let (longest, messages) = (rules.longest, rules.messages);
         let clean = self.up.walk.is_between_frames();
         let seen = self.up.walk.read(bytes);
-        if rules.longest.is_some_and(|most| seen.longest > most) && self.ending.is_none() {
+        if longest.is_some_and(|most| seen.longest > most) && self.ending.is_none() {
             self.up
                 .break_off(clean.then(|| End::TooLong.code()), To::Server);
             self.end(End::TooLong);
         }
-        if let (Some(tokens), Some(bucket)) = (&mut self.tokens, rules.messages) {
+        if let (Some(tokens), Some(bucket)) = (&mut self.tokens, messages) {
             let mut over = false;
             for _ in 0..seen.began {
                 over |= tokens.take(bucket).is_err();
@@ -158,13 +160,13 @@ where
     fn take_down(&mut self, bytes: &[u8]) {
         self.watch.heard_server();
         self.down.bytes += bytes.len() as u64;
-        let rules = *self.watch.rules();
-        if !rules.frames {
+        if !self.watch.frames {
             return;
         }
+        let longest = self.watch.rules().longest;
         let clean = self.down.walk.is_between_frames();
         let seen = self.down.walk.read(bytes);
-        if rules.longest.is_some_and(|most| seen.longest > most) && self.ending.is_none() {
+        if longest.is_some_and(|most| seen.longest > most) && self.ending.is_none() {
             self.down
                 .break_off(clean.then(|| End::TooLong.code()), To::Client);
             self.end(End::TooLong);
@@ -258,7 +260,7 @@ where
 
     /// Says goodbye to both sides, each between two frames, and waits a little for theirs.
     fn part(&mut self, end: End, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<()> {
-        let frames = self.watch.rules().frames;
+        let frames = self.watch.frames;
         let code = frames.then(|| end.code());
         let mut rounds = 0;
         while leave(

@@ -126,7 +126,7 @@ fn fact(fact: &Fact, head: &Head, asked: &HeaderMap, known: &Known, port: u16) -
     let text = |text: &str| Some(text.as_bytes().to_vec());
     match fact {
         Fact::ClientIp => text(&head.client.to_string()),
-        Fact::RequestId => text(head.id().as_str()),
+        Fact::RequestId => Some(head.id().text().to_vec()),
         Fact::Scheme => text(head.scheme()),
         Fact::Host => text(&bracketed(&head.host)),
         Fact::Port => text(&port.to_string()),

@@ -1,7 +1,7 @@
 //! What the sweep knows of a tunnel, and its orders to it: when its time is up, when it is to end on purpose, why it ended.
 
 use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Waker;
 
 use super::clock;
@@ -55,8 +55,10 @@ impl End {
 }
 
 /// A tunnel's rules. Times are milliseconds; 0 is none.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Rules {
+    /// The route's name: what a reload asks.
+    pub(super) route: String,
     /// Without a byte for this long it ends.
     pub(super) idle: u64,
     /// After this long it ends.
@@ -67,8 +69,6 @@ pub(super) struct Rules {
     pub(super) longest: Option<u64>,
     /// How many messages a client may send.
     pub(super) messages: Option<Bucket>,
-    /// Whether it carries WebSocket frames.
-    pub(super) frames: bool,
 }
 
 /// What the sweep knows of a tunnel, and the sweep's orders to it.
@@ -77,15 +77,15 @@ pub(super) struct Watch {
     from_client: Cell<u64>,
     from_server: Cell<u64>,
     pinged: Cell<u64>,
-    rules: Rules,
+    rules: Arc<Rules>,
+    /// Whether it carries WebSocket frames.
+    pub(super) frames: bool,
     /// When it ends on purpose; 0 is never.
     due: Cell<u64>,
     /// Until when it may say goodbye; 0 where it has not begun to.
     until: Cell<u64>,
     order: Cell<Option<Order>>,
     waker: Cell<Option<Waker>>,
-    /// The route's name and whose it is: what a reload asks.
-    pub(super) route: Rc<str>,
 }
 
 /// What a tunnel is told.
@@ -104,7 +104,7 @@ pub(super) enum Order {
 
 impl Watch {
     /// A tunnel that has just been opened.
-    pub(super) fn new(rules: Rules, route: Rc<str>) -> Self {
+    pub(super) fn new(rules: Arc<Rules>, frames: bool) -> Self {
         let now = clock::now();
         Self {
             opened: now,
@@ -112,11 +112,11 @@ impl Watch {
             from_server: Cell::new(now),
             pinged: Cell::new(0),
             rules,
+            frames,
             due: Cell::new(0),
             until: Cell::new(0),
             order: Cell::new(None),
             waker: Cell::new(None),
-            route,
         }
     }
 

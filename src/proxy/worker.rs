@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) connections: AtomicU32,
     /// Tunnels that are open.
     pub(super) tunnels: AtomicU32,
+    /// How many threads there are.
+    pub(super) workers: AtomicU32,
     /// The last lines of the log, where a dashboard shows them in the place of standard output.
     pub(super) lines: Option<Mutex<VecDeque<String>>>,
 }
@@ -114,6 +116,8 @@ pub(super) struct Worker {
     tunnels: RefCell<Vec<Weak<Watch>>>,
     clients: RefCell<Vec<(std::sync::Weak<Pace>, u64, u64)>>,
     log: RefCell<Vec<u8>>,
+    /// Client connections of this thread.
+    connections: Cell<u32>,
     draining: Cell<bool>,
 }
 
@@ -134,6 +138,19 @@ impl Worker {
         Rc::clone(&self.local.borrow())
     }
 
+    /// A connection came or went.
+    pub(super) fn counts(&self, more: i32) {
+        let count = self.connections.get().saturating_add_signed(more);
+        self.connections.set(count);
+    }
+
+    /// Whether this thread has more connections than the others have on average.
+    pub(super) fn has_more_than_its_share(&self) -> bool {
+        let own = u64::from(self.connections.get());
+        let workers = u64::from(self.shared.workers.load(Relaxed));
+        own * workers > u64::from(self.shared.connections.load(Relaxed)) + workers / 2
+    }
+
     /// Watches a tunnel.
     pub(super) fn watch(&self, watch: &Rc<Watch>) -> Registered {
         self.tunnels.borrow_mut().push(Rc::downgrade(watch));
@@ -141,7 +158,7 @@ impl Worker {
         metrics::tunnel_opened();
         let local = self.local();
         let generation = &local.generation;
-        if self.draining.get() || !generation.has_tunnels(&watch.route) {
+        if self.draining.get() || !generation.has_tunnels(&watch.rules().route) {
             drain::late(watch, &generation.gateway.runtime, clock::now());
         }
         Registered {
@@ -197,7 +214,7 @@ impl Worker {
         let (stay, gone): (Vec<_>, Vec<_>) = self
             .open_tunnels()
             .into_iter()
-            .partition(|watch| generation.has_tunnels(&watch.route));
+            .partition(|watch| generation.has_tunnels(&watch.rules().route));
         if !self.draining.get() {
             for watch in stay {
                 watch.stay();
@@ -249,6 +266,8 @@ pub(super) fn run(
         .max_blocking_threads(2)
         .build()?;
     let local = LocalSet::new();
+    shared.workers.fetch_add(1, Relaxed);
+    clock::tick();
     local.block_on(&runtime, async move {
         let worker = Rc::new(Worker {
             local: RefCell::new(Local::new(generation, None)),
@@ -256,6 +275,7 @@ pub(super) fn run(
             tunnels: RefCell::default(),
             clients: RefCell::default(),
             log: RefCell::default(),
+            connections: Cell::new(0),
             draining: Cell::new(false),
         });
         let mut listening = listen::Listening::default();

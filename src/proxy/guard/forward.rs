@@ -11,7 +11,7 @@ use crate::proxy::answer::plain;
 use crate::proxy::body::{Body, Upload};
 use crate::proxy::clock;
 use crate::proxy::connect::Sender;
-use crate::proxy::forward::strange;
+use crate::proxy::exchange::strange;
 use crate::proxy::outgoing;
 use crate::proxy::serve::Scene;
 use crate::proxy::value::{self, remove_hop_by_hop};
