@@ -1,6 +1,6 @@
 //! The client's side of an HTTP/1 connection as bytes: how long a head takes, and what RFC 9112 forbids that hyper would let pass.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,6 +14,9 @@ use tokio::time::{Sleep, sleep};
 
 use super::clock;
 use super::framing::{Framing, Verdict};
+
+/// How much is read at first.
+const FIRST: usize = 4096;
 
 /// How long a client may go on sending after the last answer.
 const LINGER: Duration = Duration::from_secs(2);
@@ -208,9 +211,25 @@ impl<T> Edge<T> {
         }
     }
 
+    /// How many lines hyper takes: heads with more end the connection, and clients send them again on a new one.
+    pub(super) fn takes(&mut self, most_lines: usize) {
+        self.most_lines = most_lines;
+    }
+
     /// The connection, and the bytes that came after the head that asked for an upgrade.
     pub(super) fn into_parts(self) -> (T, Vec<u8>) {
         (self.inner, self.held)
+    }
+}
+
+impl<T: AsyncRead + Unpin> Edge<T> {
+    /// Waits for the first head, which is kept for hyper: how many lines it has.
+    pub(super) async fn begin(&mut self) -> io::Result<usize> {
+        let mut start = vec![0; FIRST];
+        let mut buf = ReadBuf::new(&mut start);
+        poll_fn(|cx| Pin::new(&mut *self).poll_read(cx, &mut buf)).await?;
+        self.ready.splice(..0, buf.filled().iter().copied());
+        Ok(self.framing.most_lines())
     }
 }
 
@@ -261,6 +280,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Edge<T> {
             }
             this.pace.read.fetch_add(came.len() as u64, Relaxed);
             let verdict = this.framing.watch(came);
+            if this.framing.most_lines() > this.most_lines {
+                buf.set_filled(before);
+                this.pace.over.store(true, Relaxed);
+                return Poll::Ready(Ok(()));
+            }
             if this.framing.is_in_head() {
                 this.pace.begins();
             }

@@ -50,6 +50,8 @@ impl Bad {
 pub(super) struct Framing {
     state: State,
     head_limit: usize,
+    /// The most lines of a head so far.
+    most_lines: usize,
     /// A head whose end has not come, and how far it was read.
     partial: Vec<u8>,
     reading: Reading,
@@ -78,6 +80,7 @@ impl Framing {
         Self {
             state: State::Head,
             head_limit,
+            most_lines: 0,
             partial: Vec::new(),
             reading: Reading::default(),
             kept: Vec::new(),
@@ -87,6 +90,11 @@ impl Framing {
     /// What came before and goes on before what [`Framing::watch`] has just seen.
     pub(super) fn kept(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.kept)
+    }
+
+    /// The most lines that a head has had.
+    pub(super) fn most_lines(&self) -> usize {
+        self.most_lines
     }
 
     /// Whether the last byte ended a request, or none has come.
@@ -136,6 +144,7 @@ impl Framing {
                     };
                     at += length - begun;
                     self.state = end;
+                    self.most_lines = self.most_lines.max(self.reading.lines());
                     if begun > 0 {
                         self.kept = std::mem::take(&mut self.partial);
                     }

@@ -24,6 +24,31 @@ const LINE: usize = b"a:\r\n".len();
 /// The most lines of a head, whatever its size may be: beyond this hyper's map of headers would be full.
 const LINES: usize = 16 * 1024;
 
+/// How many lines hyper takes where it is told nothing, for which it has room at no cost.
+const USUAL_LINES: usize = 100;
+
+/// Waits for the first head: how many lines it has. Who has said nothing when the door is closed is not waited for.
+async fn first_head(edge: &mut Edge<Stream>, pace: &Pace, door: &Door) -> io::Result<usize> {
+    let mut begun = std::pin::pin!(edge.begin());
+    tokio::select! {
+        biased;
+        lines = &mut begun => return lines,
+        _ = door.closed() => {}
+    }
+    tokio::select! {
+        lines = &mut begun => lines,
+        () = silent(pace) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// Waits until a client that has said nothing is not waited for any more.
+async fn silent(pace: &Pace) {
+    sleep(LATE_COMER).await;
+    if !pace.is_silent() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Speaks HTTP/1.1 on a connection that was opened at this time of [`super::clock::now`].
 ///
 /// # Errors
@@ -62,22 +87,22 @@ pub(super) async fn speak(
             })
         }
     });
+    let mut edge = Edge::new(stream, Arc::clone(&pace), (head_limit, most_lines));
+    let lines = first_head(&mut edge, &pace, &door).await?;
     let mut builder = http1::Builder::new();
+    // Room for thousands of lines is made anew for every head, and costs as much as all the rest of a request.
+    if lines > USUAL_LINES {
+        builder.max_headers(most_lines);
+    } else {
+        edge.takes(USUAL_LINES.min(most_lines));
+    }
     builder
         .max_buf_size(head_limit.saturating_add(64 * 1024))
         .max_header_size(head_limit.saturating_add(1024))
-        .max_headers(most_lines)
         .timer(TokioTimer::new())
         .header_read_timeout(None);
     let connection = builder
-        .serve_connection(
-            TokioIo::new(Edge::new(
-                stream,
-                Arc::clone(&pace),
-                (head_limit, most_lines),
-            )),
-            service,
-        )
+        .serve_connection(TokioIo::new(edge), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let until = tokio::select! {
@@ -86,15 +111,9 @@ pub(super) async fn speak(
         until = door.closed() => until,
     };
     connection.as_mut().graceful_shutdown();
-    let silent = async {
-        sleep(LATE_COMER).await;
-        if !pace.is_silent() {
-            std::future::pending::<()>().await;
-        }
-    };
     tokio::select! {
         done = timeout_at(until, &mut connection) => counted(done?, &worker, &door),
-        () = silent => Ok(()),
+        () = silent(&pace) => Ok(()),
     }
 }
 

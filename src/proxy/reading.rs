@@ -36,9 +36,16 @@ pub(super) struct Reading {
     seen: usize,
     /// Whether the request line was there.
     begun: bool,
+    /// Lines after it.
+    lines: usize,
 }
 
 impl Reading {
+    /// How many lines there were after the request line.
+    pub(super) fn lines(&self) -> usize {
+        self.lines
+    }
+
     /// Reads on, up to the empty line.
     pub(super) fn on(&mut self, bytes: &[u8]) -> Step {
         const BAD: Step = Step::Bad(Bad::Malformed);
@@ -62,6 +69,7 @@ impl Reading {
                 };
             }
             let fits = if std::mem::replace(&mut self.begun, true) {
+                self.lines += 1;
                 self.head.field(line)
             } else {
                 self.head.request_line(line)

@@ -85,3 +85,24 @@ fn a_head_may_have_as_many_lines_as_fit_into_its_size() {
     let said = site.raw(head(5_500));
     assert!(said.starts_with("HTTP/1.1 431 "), "{said}");
 }
+
+/// hyper has room for a hundred lines at no cost; a head of more on a connection that began with fewer is sent again on a new one.
+#[test]
+fn a_later_head_of_many_lines_is_asked_for_on_a_new_connection() {
+    let site = Site::start(SPEC);
+    let small = "GET /y HTTP/1.1\r\nHost: a\r\n\r\n";
+    let large = format!(
+        "GET /y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{}\r\n",
+        "a: b\r\n".repeat(500)
+    );
+    let mut stream = connect(site.address);
+    stream.write_all(small.as_bytes()).expect("it reads");
+    let mut start = [0; 9];
+    stream.read_exact(&mut start).expect("it answers");
+    std::thread::sleep(Duration::from_millis(200));
+    stream.write_all(large.as_bytes()).expect("it reads");
+    let said = super::rest(stream);
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(said.matches("HTTP/1.1 ").count(), 0, "{said}");
+    assert!(site.raw(large).starts_with("HTTP/1.1 200 "));
+}
