@@ -254,7 +254,7 @@ fn a_connection_that_takes_nothing_is_let_go() {
         sent.extend(frame(4, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff]));
         sent.extend(frame(8, 0, 0, &0x7000_0000_u32.to_be_bytes()));
         for id in 0..50 {
-            sent.extend(ask(id * 2 + 1, &[(b"x-size", b"900000")], true));
+            sent.extend(ask(id * 2 + 1, &[(b"x-size", b"9000000")], true));
         }
         stream.write_all(&sent).expect("it reads");
         streams.push(stream);
@@ -262,8 +262,8 @@ fn a_connection_that_takes_nothing_is_let_go() {
     assert!(soon(SOON, || site.stub.open() > 25), "they arrive");
     std::thread::sleep(Duration::from_millis(500));
     let held = site.memory() - before;
-    // 200 answers of 900 KB.
-    assert!(held < 100_000, "{held} KiB");
+    // 200 answers of 9 MB; of each what is read from the server at once waits in three places.
+    assert!(held < 150_000, "{held} KiB");
     assert!(soon(SOON * 3, || site.stub.open() == 0), "they end");
     for stream in &mut streams {
         assert!(ends(stream).is_some(), "the connection ends");
