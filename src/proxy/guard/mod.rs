@@ -101,17 +101,27 @@ fn unauthorized(challenge: &str) -> Box<Response<Body>> {
     Box::new(answer)
 }
 
-/// The text of a secret.
+/// The text of a secret. One that is empty is none: whoever signs with nothing would get in.
 fn secret(secret: &Secret, at: Loc) -> Result<String, Fault> {
-    match secret {
-        Secret::Env(name) => std::env::var(name).map_err(|_| {
-            Fault::new(at, format!("the environment variable {name} is not set")).help(format!(
-                "set it where the proxy starts: `{name}=… wsgen proxy …`"
-            ))
-        }),
-        Secret::File(file) => std::fs::read_to_string(file)
-            .map_err(|error| Fault::new(at, format!("{file}: {error}"))),
+    let (text, what) = match secret {
+        Secret::Env(name) => {
+            let text = std::env::var(name).map_err(|_| {
+                Fault::new(at, format!("the environment variable {name} is not set")).help(format!(
+                    "set it where the proxy starts: `{name}=… wsgen proxy …`"
+                ))
+            })?;
+            (text, format!("the environment variable {name}"))
+        }
+        Secret::File(file) => {
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| Fault::new(at, format!("{file}: {error}")))?;
+            (text, file.clone())
+        }
+    };
+    if text.trim().is_empty() {
+        return Err(Fault::new(at, format!("{what} is empty, and no secret")));
     }
+    Ok(text)
 }
 
 /// Reads base64 with or without padding.

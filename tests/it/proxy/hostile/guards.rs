@@ -282,3 +282,32 @@ routes: [{{ name: all, upstream: app, auth: sso }}]
     authority.stop();
     assert!(soon(Duration::from_secs(2), || status(&site, "/", "") == "503"));
 }
+
+/// An empty secret is what everybody knows.
+#[test]
+fn an_empty_secret_is_refused() {
+    let spec = TOKENS
+        .replace("PORT", "8080")
+        .replace("SERVER", "127.0.0.1:9")
+        .replace("FOLDER/keys.txt", "keys.txt");
+    for (key, keys, said) in [
+        (KEY, "k1\n", None),
+        (
+            "",
+            "k1\n",
+            Some("the environment variable KEY is empty, and no secret"),
+        ),
+        (" \n", "k1\n", Some("is empty, and no secret")),
+        (KEY, "\n", Some("keys.txt is empty, and no secret")),
+    ] {
+        let done = crate::cli::Cli::new("proxy --check spec.yaml")
+            .env("KEY", key)
+            .bytes("spec.yaml", spec.as_bytes())
+            .bytes("keys.txt", keys.as_bytes())
+            .run();
+        match said {
+            None => done.status(0),
+            Some(said) => done.status(2).stderr_has(said),
+        };
+    }
+}
