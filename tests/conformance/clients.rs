@@ -237,8 +237,9 @@ fn through_all(client: (&str, &str), servers: &str, waits: bool) {
             let what = format!("{} through {} (TLS: {secure})", client.1, lab.name);
             lab.client(client, secure, &[]).checks(&what);
         }
-        // Traefik: a reload ends no tunnel, so that there is nothing to come back from; nor does a deployment of a Worker.
-        let stays = ["traefik", "worker"];
+        // Traefik and the reference proxy: a reload ends no tunnel, so that there is nothing to come back from; nor does a deployment
+        // of a Worker.
+        let stays = ["traefik", "worker", "proxy"];
         if !waits || stays.iter().any(|it| lab.name.starts_with(it)) {
             continue;
         }
