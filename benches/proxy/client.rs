@@ -38,6 +38,7 @@ impl Target {
             }
         };
         Ok(Client {
+            target: self.clone(),
             wire,
             came: Vec::new(),
         })
@@ -63,6 +64,7 @@ const UPGRADE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgr
 
 /// A connection.
 pub(crate) struct Client {
+    target: Target,
     wire: Pin<Box<dyn Wire>>,
     came: Vec<u8>,
 }
@@ -93,13 +95,19 @@ pub(crate) fn message(length: usize) -> Vec<u8> {
 }
 
 impl Client {
-    /// Sends a request and reads its answer, which has to be a 200 with a length.
+    /// Sends a request and reads its answer, which has to be a 200 with a length. Where the program ends the connection with it, as NGINX
+    /// does after a thousand requests, a new one is there for the next.
     pub(crate) async fn ask(&mut self, request: &[u8]) -> io::Result<()> {
         self.wire.write_all(request).await?;
         self.wire.flush().await?;
         let head = self.head().await?;
         let length = length(&self.came[..head]).ok_or_else(|| unfit(&self.came[..head]))?;
-        self.rest(head + length).await
+        let last = memchr::memmem::find(&self.came[..head], b"onnection: close").is_some();
+        self.rest(head + length).await?;
+        if last {
+            *self = self.target.clone().connect().await?;
+        }
+        Ok(())
     }
 
     /// Sends a message and reads its echo, which is shorter by the mask.
