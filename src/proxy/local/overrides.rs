@@ -44,7 +44,7 @@ impl FromStr for Servers {
 }
 
 impl Overrides {
-    /// Puts ports and servers into a spec. An upstream that is to be an echo server stays as it is: see [`Self::echoes`].
+    /// Puts ports and servers into a spec. An upstream that is to be an echo server stays as it is: see `echoes`.
     ///
     /// # Errors
     /// A name that the spec does not have: a sentence, and what to write.
