@@ -28,8 +28,9 @@
 //! | [`meaning`] | what changes from one gateway to another, in the words of the spec |
 //! | [`graph`] | a gateway as a picture: Mermaid, DOT, SVG |
 //! | [`compile`] | all of it in order, pure: no file is touched |
+//! | `proxy` (a feature, on by default) | the reference proxy: a gateway served by this process |
 //! | `verify` (a feature, on by default) | the real programs on loopback, with clients before and servers behind them |
-//! | `cmd` (in the binary) | the commands: with `verify` the only place that touches files, streams and the environment |
+//! | `cmd` (in the binary) | the commands: with `proxy` and `verify` the only place that touches files, streams and the environment |
 //!
 //! # What holds everywhere
 //! - A target never reads the spec; past [`ir::lower()`] nobody sees it.

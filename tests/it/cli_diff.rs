@@ -376,6 +376,17 @@ fn a_users_text_is_no_markdown() {
         meaning.contains(r"+set X-A: \<img\>\*\_\[x\](y)"),
         "{meaning}"
     );
+    // Backquotes of a value, one or a pair, open no code in which the rest would stand as it is.
+    let new = new.replace("<img>*_[x](y)", "`@team <img>` `");
+    let text = compare(SMALL, &new, "--format markdown -t haproxy")
+        .run()
+        .status(1)
+        .stdout;
+    let meaning = text.split("<details>").next().unwrap_or_default();
+    assert!(
+        meaning.contains(r"+set X-A: \`\@team \<img\>\` \`"),
+        "{meaning}"
+    );
 }
 
 #[test]

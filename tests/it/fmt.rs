@@ -190,6 +190,13 @@ fn the_order_names_every_key_of_the_language() {
     assert_eq!(known, named);
 }
 
+#[test]
+fn an_alias_as_a_key_stays_apart_from_its_colon() {
+    let text = "x-name: &name app\nwsgen: 1\nupstreams: { *name : { servers: [10.0.0.1:80] } }\n";
+    let laid = laid_out(text);
+    assert!(laid.contains("{ *name : { servers"), "{laid}");
+}
+
 /// Every spec of the repository.
 fn specs() -> Vec<PathBuf> {
     let mut specs = Vec::new();

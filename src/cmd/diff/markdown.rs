@@ -8,7 +8,7 @@ use crate::cmd::unified;
 
 /// How many bytes are shared out: GitHub takes 65,536 characters, somebody may write a line above, and what says that something was cut
 /// is not counted.
-const MOST: usize = 58_000;
+const MOST: usize = 55_000;
 
 /// The comparison as Markdown.
 pub(super) fn write(compared: &Comparison) -> String {
@@ -121,27 +121,18 @@ fn cut(text: &str, most: usize) -> &str {
     &text[..end]
 }
 
-/// Text of a user in Markdown: what would be a mark or a tag is escaped, names in backquotes stay code.
+/// Text with values of a user in Markdown: whatever would be a mark or a tag is escaped, backquotes too, for a value may hold some.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut code = false;
     for c in text.chars() {
         match c {
-            '`' => {
-                code = !code;
-                out.push(c);
-            }
             '\n' | '\r' => out.push(' '),
-            '<' | '>' | '*' | '_' | '[' | ']' | '\\' | '|' | '#' | '@' | '&' if !code => {
+            '`' | '<' | '>' | '*' | '_' | '[' | ']' | '\\' | '|' | '#' | '@' | '&' | '!' | '~' => {
                 out.push('\\');
                 out.push(c);
             }
             _ => out.push(c),
         }
-    }
-    if code {
-        // An odd backquote opens nothing.
-        return out.replace('`', "\\`");
     }
     out
 }

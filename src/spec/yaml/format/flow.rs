@@ -58,9 +58,11 @@ pub(super) fn collection(
                 let (key, _) = value(text, events, at)?;
                 let (value, value_end) = value(text, events, at)?;
                 end = end.max(value_end);
+                // A colon right behind an alias would be a part of its name.
+                let colon = if key.starts_with('*') { " :" } else { ":" };
                 parts.push(match value.as_str() {
-                    "" => format!("{key}:"),
-                    value => format!("{key}: {value}"),
+                    "" => format!("{key}{colon}"),
+                    value => format!("{key}{colon} {value}"),
                 });
             }
             Some(_) => {
@@ -92,13 +94,7 @@ fn value(
         }
         Some((Event::Alias(_) | Event::UnresolvedAlias(_), start, end)) => {
             *at += 1;
-            // A space keeps what follows from becoming a part of the alias' name.
-            Ok((
-                format!("{} ", text[*start..*end].trim_end())
-                    .trim_end()
-                    .to_owned(),
-                *end,
-            ))
+            Ok((text[*start..*end].trim_end().to_owned(), *end))
         }
         Some((Event::MappingStart(..) | Event::SequenceStart(..), ..)) => {
             collection(text, events, at)
