@@ -123,25 +123,28 @@ impl Passwords {
         }
         let good = match stored {
             Stored::Bcrypt(hash) => {
-                let Some(_waits) = Waits::new(&self.waiting) else {
+                let (password, hash) = (password.to_owned(), hash.clone());
+                let check = move || bcrypt::verify(password, &hash).unwrap_or(false);
+                let Some(good) = self.aside(check).await else {
                     return Checked::Busy;
                 };
-                let _turn = self.turns.acquire().await;
-                let (password, hash) = (password.to_owned(), hash.clone());
-                // A core has other clients meanwhile.
-                tokio::task::spawn_blocking(move || {
-                    bcrypt::verify(password, &hash).unwrap_or(false)
-                })
-                .await
-                .unwrap_or(false)
+                good
             }
             Stored::Sha1(hash) => {
                 let own = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes());
                 verify_slices_are_equal(own.as_ref(), hash).is_ok()
             }
             Stored::Apr1 { salt, hash } => {
-                let own = apr1(password.as_bytes(), salt.as_bytes());
-                verify_slices_are_equal(own.as_bytes(), hash.as_bytes()).is_ok()
+                let (password, salt, hash) = (password.to_owned(), salt.clone(), hash.clone());
+                // A thousand rounds over a password that may be as long as a head.
+                let check = move || {
+                    let own = apr1(password.as_bytes(), salt.as_bytes());
+                    verify_slices_are_equal(own.as_bytes(), hash.as_bytes()).is_ok()
+                };
+                let Some(good) = self.aside(check).await else {
+                    return Checked::Busy;
+                };
+                good
             }
         };
         if good && user.is_some() {
@@ -153,6 +156,14 @@ impl Passwords {
             return Checked::Right;
         }
         Checked::Wrong
+    }
+
+    /// A check that takes long, on another thread: a worker has other clients meanwhile. `None` where too many wait.
+    async fn aside(&self, check: impl FnOnce() -> bool + Send + 'static) -> Option<bool> {
+        let _waits = Waits::new(&self.waiting)?;
+        let _turn = self.turns.acquire().await;
+        let checked = tokio::task::spawn_blocking(check).await;
+        Some(checked.unwrap_or(false))
     }
 }
 
