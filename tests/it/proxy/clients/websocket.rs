@@ -261,7 +261,8 @@ fn a_slow_reader_holds_its_server_up() {
     let more: Vec<TcpStream> = (0..16).map(|_| asked(&serving, b"")).collect();
     std::thread::sleep(Duration::from_secs(1));
     let grown = memory(&serving).saturating_sub(before);
-    assert!(grown < 16 * 256, "{grown} KiB more");
+    // One read of each, and what the allocator keeps beside it; of a gigabyte that is on its way.
+    assert!(grown < 16 * 512, "{grown} KiB more");
     drop(more);
     let start = Instant::now();
     let mut came = 0;
