@@ -25,7 +25,8 @@ fn guides() -> Vec<(String, String)> {
     guides
 }
 
-fn blocks(text: &str, language: &str) -> Vec<String> {
+/// The fenced blocks of a language in a Markdown text.
+pub(crate) fn blocks(text: &str, language: &str) -> Vec<String> {
     let open = format!("```{language}\n");
     let blocks = text.split(&open).skip(1);
     blocks

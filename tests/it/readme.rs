@@ -6,15 +6,12 @@ use wsgen::compile::{self, Input, World};
 use wsgen::diag::human;
 
 use crate::bless::root;
+use crate::guides;
 use crate::scratch::Scratch;
 
 fn blocks(language: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join("README.md")).expect("the README is there");
-    let open = format!("```{language}\n");
-    let blocks = text.split(&open).skip(1);
-    blocks
-        .map(|rest| rest.split("```").next().unwrap_or_default().to_owned())
-        .collect()
+    guides::blocks(&text, language)
 }
 
 #[test]
