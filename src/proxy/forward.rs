@@ -107,6 +107,7 @@ pub(super) async fn forward(
             upgrade,
             target,
             headers: parts.headers,
+            further,
             kept: way.kept,
             key: way.key,
             sent,

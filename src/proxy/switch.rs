@@ -46,6 +46,8 @@ pub(super) struct Handshake<'a> {
     pub(super) target: Uri,
     /// What the server sees.
     pub(super) headers: HeaderMap,
+    /// How often it may be sent again: never, where its method is not idempotent.
+    pub(super) further: u16,
     /// The server that the client had.
     pub(super) kept: Option<usize>,
     /// What the server is chosen by.
@@ -82,12 +84,7 @@ pub(super) async fn switch(
             HeaderValue::from_static("13"),
         );
     }
-    let mut further = handshake
-        .share
-        .retries
-        .value
-        .as_ref()
-        .map_or(0, |retries| retries.attempts);
+    let mut further = handshake.further;
     let connect = clock::of(handshake.share.connect.value);
     let limit = generation.routes[handshake.passage.entry.route.index()].response_time;
     let mut tried = Vec::new();

@@ -1,5 +1,8 @@
 //! Servers that agree to something else than what a handshake asked for, or say no HTTP at all.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::serving::{Led, Serving, Then, head_of, say};
 use Then::{Close, Hold, Stay};
 
@@ -90,4 +93,40 @@ fn a_server_that_agrees_to_something_else_gets_502() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// A handshake by a method that is not idempotent is sent once, whatever `retries` say.
+#[test]
+fn a_handshake_by_post_is_never_repeated() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let busy = || {
+        let asked = Arc::clone(&asked);
+        Led::by(move |mut stream| {
+            while head_of(&mut stream).is_some() {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+                if !say(&mut stream, answer, Stay) {
+                    return;
+                }
+            }
+        })
+    };
+    let servers = [busy(), busy()];
+    let serving = Serving::start(&format!(
+        "wsgen: 1\nlisteners: {{ web: {{ port: PORT, address: 127.0.0.1 }} }}\n\
+         upstreams: {{ app: {{ servers: [\"{}\", \"{}\"], retries: {{ attempts: 2, after: [503] }} }} }}\n\
+         routes: [{{ name: app, path: /, upstream: app, websocket: {{ tokens: [spdy], methods: [GET, POST] }} }}]\n",
+        servers[0].address(),
+        servers[1].address()
+    ));
+    for (method, times) in [("POST", 1), ("GET", 2)] {
+        asked.store(0, Ordering::SeqCst);
+        let mut connection = serving.client().connect().expect("it listens");
+        let lines = [("Upgrade", "spdy"), ("Connection", "Upgrade")];
+        let answer = connection
+            .send(method, "/", &lines, b"")
+            .expect("an answer");
+        assert_eq!(answer.status, 503);
+        assert_eq!(asked.load(Ordering::SeqCst), times, "{method}");
+    }
 }
