@@ -102,6 +102,12 @@ async fn soak(length: Duration, count: usize) {
         wrong.first()
     );
     assert!(tally.echoed.load(Relaxed) > count as u64, "{tally:?}");
+    // A server that is killed may end every tunnel, and so does a drain; a reload ends none.
+    let ends = kills as u64 + drains;
+    assert!(
+        tally.opened.load(Relaxed) <= count as u64 * (1 + ends),
+        "reloads ended tunnels: {tally:?} after {ends} kills and drains"
+    );
     assert!(
         most < least + least / 4 + 4096,
         "memory grew from {least} to {most} KiB"
