@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Column, Graph, Node};
+use super::{Column, Graph, Node, Severity};
 
 /// The picture as a DOT digraph.
 pub fn dot(graph: &Graph) -> String {
@@ -17,13 +17,10 @@ pub fn dot(graph: &Graph) -> String {
             Column::Upstream => "shape=box, peripheries=2",
             Column::Server => "shape=ellipse",
         };
-        let color = match (
-            node.losses.iter().any(|mark| mark.unsupported),
-            node.losses.is_empty(),
-        ) {
-            (true, _) => ", color=\"#d1242f\"",
-            (false, false) => ", color=\"#bf8700\"",
-            (false, true) => "",
+        let color = match node.severity() {
+            Severity::Lost => ", color=\"#d1242f\"",
+            Severity::Differs => ", color=\"#bf8700\"",
+            Severity::Kept => "",
         };
         let _ = writeln!(
             out,
@@ -47,18 +44,11 @@ pub fn dot(graph: &Graph) -> String {
         let _ = writeln!(out, "  n{} -> n{}{marks};", edge.from, edge.to);
     }
     // Each column stands in one line.
-    for column in [
-        Column::Listener,
-        Column::Route,
-        Column::Upstream,
-        Column::Server,
-    ] {
-        let names = graph
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.column == column);
-        let names: Vec<String> = names.map(|(at, _)| format!("n{at}")).collect();
+    for column in Column::ALL {
+        let names: Vec<String> = graph
+            .column(column)
+            .map(|(at, _)| format!("n{at}"))
+            .collect();
         if !names.is_empty() {
             let _ = writeln!(out, "  {{ rank=same; {} }}", names.join("; "));
         }
@@ -69,13 +59,7 @@ pub fn dot(graph: &Graph) -> String {
 
 fn label(node: &Node) -> String {
     let mut lines = vec![escaped(&node.title)];
-    lines.extend(node.lines.iter().map(|line| escaped(line)));
-    lines.extend(
-        node.guards
-            .iter()
-            .map(|guard| format!("◆ {}", escaped(guard))),
-    );
-    lines.extend(node.badges());
+    lines.extend(node.body(escaped));
     lines.join("\\n")
 }
 

@@ -2,27 +2,17 @@
 
 use std::fmt::Write as _;
 
-use super::{Column, Graph, Node};
+use super::{Column, Graph, Node, Severity};
 
 /// The picture as a Mermaid flowchart.
 pub fn mermaid(graph: &Graph) -> String {
     let mut out = String::from("flowchart LR\n");
-    for column in [
-        (Column::Listener, "listeners"),
-        (Column::Route, "routes"),
-        (Column::Upstream, "upstreams"),
-        (Column::Server, "servers"),
-    ] {
-        let nodes = graph
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.column == column.0);
-        let mut nodes = nodes.peekable();
+    for column in Column::ALL {
+        let mut nodes = graph.column(column).peekable();
         if nodes.peek().is_none() {
             continue;
         }
-        let _ = writeln!(out, "  subgraph {}", column.1);
+        let _ = writeln!(out, "  subgraph {}", column.word());
         for (at, node) in nodes {
             let (open, close) = match node.column {
                 Column::Listener => ("([", "])"),
@@ -42,20 +32,9 @@ pub fn mermaid(graph: &Graph) -> String {
         };
         let _ = writeln!(out, "  n{} {arrow}{label} n{}", edge.from, edge.to);
     }
-    for (class, test) in [
-        (
-            "lost",
-            (|node: &Node| node.losses.iter().any(|mark| mark.unsupported)) as fn(&Node) -> bool,
-        ),
-        ("differs", |node: &Node| {
-            !node.losses.is_empty() && !node.losses.iter().any(|mark| mark.unsupported)
-        }),
-    ] {
-        let names = graph
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| test(node));
+    for (class, severity) in [("lost", Severity::Lost), ("differs", Severity::Differs)] {
+        let nodes = graph.nodes.iter().enumerate();
+        let names = nodes.filter(|(_, node)| node.severity() == severity);
         let names: Vec<String> = names.map(|(at, _)| format!("n{at}")).collect();
         if !names.is_empty() {
             let _ = writeln!(out, "  class {} {class}", names.join(","));
@@ -69,13 +48,7 @@ pub fn mermaid(graph: &Graph) -> String {
 
 fn label(node: &Node) -> String {
     let mut lines = vec![format!("<b>{}</b>", escaped(&node.title))];
-    lines.extend(node.lines.iter().map(|line| escaped(line)));
-    lines.extend(
-        node.guards
-            .iter()
-            .map(|guard| format!("◆ {}", escaped(guard))),
-    );
-    lines.extend(node.badges());
+    lines.extend(node.body(escaped));
     lines.join("<br/>")
 }
 

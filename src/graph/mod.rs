@@ -214,7 +214,62 @@ impl Graph {
     }
 }
 
+impl Column {
+    /// Every column, from the client to the server.
+    pub const ALL: [Self; 4] = [Self::Listener, Self::Route, Self::Upstream, Self::Server];
+
+    /// The name of the column.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Listener => "listeners",
+            Self::Route => "routes",
+            Self::Upstream => "upstreams",
+            Self::Server => "servers",
+        }
+    }
+}
+
+impl Graph {
+    /// The nodes of a column, each with its index.
+    fn column(&self, column: Column) -> impl Iterator<Item = (usize, &Node)> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes.filter(move |(_, node)| node.column == column)
+    }
+}
+
+/// How bad what targets lose of a node is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Severity {
+    /// Nothing is lost.
+    Kept,
+    /// Something is done differently.
+    Differs,
+    /// Something is not rendered.
+    Lost,
+}
+
 impl Node {
+    fn severity(&self) -> Severity {
+        match (
+            self.losses.iter().any(|mark| mark.unsupported),
+            self.losses.is_empty(),
+        ) {
+            (true, _) => Severity::Lost,
+            (false, false) => Severity::Differs,
+            (false, true) => Severity::Kept,
+        }
+    }
+
+    /// The lines of its box behind the title: facts, guards, who loses something.
+    fn body(&self, escaped: fn(&str) -> String) -> Vec<String> {
+        let facts = self.lines.iter().map(|line| escaped(line));
+        let guards = self
+            .guards
+            .iter()
+            .map(|guard| format!("◆ {}", escaped(guard)));
+        facts.chain(guards).chain(self.badges()).collect()
+    }
+
     /// What targets lose of it in two short lines: who does not render something, and who does something differently.
     fn badges(&self) -> Vec<String> {
         let named = |unsupported: bool, sign: &str| {

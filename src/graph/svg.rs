@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Column, Graph, Node};
+use super::{Column, Graph, Node, Severity};
 
 /// The width of a letter and the height of a line, in pixels: the font is monospaced, so that boxes fit without measuring.
 const LETTER: f64 = 7.25;
@@ -45,14 +45,8 @@ pub fn svg(graph: &Graph) -> String {
     let mut placed: Vec<Placed> = graph.nodes.iter().map(sized).collect();
     let mut heads = Vec::new();
     let (mut x, mut bottom) = (MARGIN, 0.0_f64);
-    let columns = [
-        (Column::Listener, "listeners"),
-        (Column::Route, "routes"),
-        (Column::Upstream, "upstreams"),
-        (Column::Server, "servers"),
-    ];
     let mut heights = Vec::new();
-    for (column, name) in columns {
+    for column in Column::ALL {
         let mut y = MARGIN + HEAD;
         let mut width = 0.0_f64;
         for (node, place) in graph.nodes.iter().zip(&mut placed) {
@@ -71,7 +65,7 @@ pub fn svg(graph: &Graph) -> String {
                     place.width = width;
                 }
             }
-            heads.push((x, name));
+            heads.push((x, column.word()));
             x += width + ALLEY;
         }
     }
@@ -139,13 +133,10 @@ fn sized(node: &Node) -> Placed {
 }
 
 fn boxed(node: &Node, place: &Placed) -> String {
-    let class = match (
-        node.losses.iter().any(|mark| mark.unsupported),
-        node.losses.is_empty(),
-    ) {
-        (true, _) => "box lost",
-        (false, false) => "box differs",
-        (false, true) => "box",
+    let class = match node.severity() {
+        Severity::Lost => "box lost",
+        Severity::Differs => "box differs",
+        Severity::Kept => "box",
     };
     let round = match node.column {
         Column::Listener | Column::Server => 14.0,

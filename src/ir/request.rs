@@ -1,5 +1,6 @@
 //! What a route does to requests and responses: redirects, answers, headers, rewrites, CORS, error pages.
 
+use ::regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::*;
@@ -11,6 +12,49 @@ pub struct Redirect {
     pub to: RedirectTo,
     /// 301, 302, 307 or 308.
     pub status: u16,
+}
+
+impl Redirect {
+    /// The URL that a request is sent to: `scheme`, `host` (without brackets), `path` and `query` (without `?`) are the request's, `listener`
+    /// is the one that it came to.
+    pub fn location(
+        &self,
+        scheme: &str,
+        host: &str,
+        path: &str,
+        query: Option<&str>,
+        listener: &Listener,
+    ) -> String {
+        let (new_scheme, new_host, new_path) = match &self.to {
+            RedirectTo::Url(url) => return url.clone(),
+            RedirectTo::Parts { scheme, host, path } => (scheme, host, path),
+        };
+        let new = match new_scheme {
+            Some(RedirectScheme::Http) => "http",
+            Some(RedirectScheme::Https) => "https",
+            None => scheme,
+        };
+        let authority = match new_host {
+            Some(host) => host.clone(),
+            // The port belongs to the scheme that the client used.
+            None if new == scheme && !listener.has_scheme_port() => {
+                format!("{}:{}", bracketed(host), listener.public_port.value)
+            }
+            None => bracketed(host),
+        };
+        let path = new_path.as_deref().unwrap_or(path);
+        let query = query.map_or_else(String::new, |query| format!("?{query}"));
+        format!("{new}://{authority}{path}{query}")
+    }
+}
+
+/// A host as it stands in a URL: an IPv6 address in brackets.
+pub fn bracketed(host: &str) -> String {
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
 }
 
 /// Where a redirect leads.
@@ -197,6 +241,49 @@ pub enum PathRewrite {
         /// Text and captures, in order.
         to: Vec<Capture>,
     },
+}
+
+impl PathRewrite {
+    /// The path that the server sees. `own` is the path of the route that took the request, `regex` the compiled one of a rewrite by
+    /// regex; a path that it does not match stays.
+    pub fn apply(&self, own: &PathMatch, path: &str, regex: Option<&Regex>) -> String {
+        let below = |new: &str| {
+            let PathMatch::Prefix(prefix) = own else {
+                return path.to_owned();
+            };
+            let rest = path
+                .strip_prefix(prefix.trim_end_matches('/'))
+                .unwrap_or(path);
+            if rest.is_empty() {
+                new.to_owned()
+            } else {
+                format!("{}{rest}", new.trim_end_matches('/'))
+            }
+        };
+        let changed = match self {
+            Self::StripPrefix => below("/"),
+            Self::ReplacePrefix(new) => below(new),
+            Self::Path(new) => new.clone(),
+            Self::Regex { to, .. } => {
+                let Some(captures) = regex.and_then(|regex| regex.captures(path.as_bytes())) else {
+                    return path.to_owned();
+                };
+                let mut changed = String::new();
+                for piece in to {
+                    match piece {
+                        Capture::Text(text) => changed.push_str(text),
+                        Capture::Group(number) => {
+                            let group = captures.get(*number as usize);
+                            let bytes = group.map_or(&[][..], |group| group.as_bytes());
+                            changed.push_str(&String::from_utf8_lossy(bytes));
+                        }
+                    }
+                }
+                changed
+            }
+        };
+        format!("/{}", changed.trim_start_matches('/'))
+    }
 }
 
 /// A piece of a replacement.

@@ -3,13 +3,10 @@
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 
-use crate::ir::{
-    ErrorPage, ErrorPages, Listener, Redirect, RedirectScheme, RedirectTo, Replace, Respond,
-};
+use crate::ir::{ErrorPage, ErrorPages, Listener, Redirect, Replace, Respond, bracketed};
 
 use super::body::Body;
 use super::head::Head;
-use super::value::bracketed;
 
 /// Who made an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,30 +50,8 @@ pub(super) fn respond(respond: &Respond, status: u16) -> Response<Body> {
 
 /// A redirect.
 pub(super) fn redirect(to: &Redirect, head: &Head, listener: &Listener) -> Response<Body> {
-    let location = match &to.to {
-        RedirectTo::Url(url) => url.clone(),
-        RedirectTo::Parts { scheme, host, path } => {
-            let own = head.scheme();
-            let new = match scheme {
-                Some(RedirectScheme::Http) => "http",
-                Some(RedirectScheme::Https) => "https",
-                None => own,
-            };
-            let authority = match host {
-                Some(host) => host.clone(),
-                // The port belongs to the scheme that the client used.
-                None if new == own && !listener.has_scheme_port() => {
-                    format!("{}:{}", bracketed(&head.host), listener.public_port.value)
-                }
-                None => bracketed(&head.host),
-            };
-            let path = path.as_deref().unwrap_or(head.uri.path());
-            let query = head
-                .query()
-                .map_or_else(String::new, |query| format!("?{query}"));
-            format!("{new}://{authority}{path}{query}")
-        }
-    };
+    let (path, query) = (head.uri.path(), head.query());
+    let location = to.location(head.scheme(), &head.host, path, query, listener);
     located(to.status, &location)
 }
 

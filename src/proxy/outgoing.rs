@@ -6,7 +6,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::Scheme;
 use http::{Method, Request, Uri, Version};
 
-use crate::ir::{Capture, Entry, HostHeader, PathMatch, PathRewrite, Protocol, Rewrite, Share};
+use crate::ir::{Entry, HostHeader, PathMatch, PathRewrite, Protocol, Rewrite, Share};
 use crate::request::query;
 
 use super::body::Upload;
@@ -48,7 +48,13 @@ fn written_target(scene: &Scene, passage: &Passage<'_>) -> String {
         return joined(&passage.path, query);
     };
     let path = match &rewrite.path {
-        Some(change) => rewritten(scene, passage, &change.value),
+        Some(change) => {
+            let ready = &scene.local.generation.routes[passage.entry.route.index()];
+            let own = own_path(scene, passage.entry);
+            change
+                .value
+                .apply(own, &passage.path, ready.rewrite.as_ref())
+        }
         None => passage.path.clone(),
     };
     joined(&path, changed(rewrite, own, &passage.known.stripped))
@@ -88,51 +94,6 @@ fn changed(rewrite: &Rewrite, own: Option<&str>, stripped: &[String]) -> Option<
 
 fn own_path(scene: &Scene, entry: Entry) -> &PathMatch {
     entry.path(&scene.local.generation.gateway)
-}
-
-fn rewritten(scene: &Scene, passage: &Passage<'_>, change: &PathRewrite) -> String {
-    let path = passage.path.as_str();
-    let below = |new: &str| {
-        let PathMatch::Prefix(prefix) = own_path(scene, passage.entry) else {
-            return path.to_owned();
-        };
-        let rest = path
-            .strip_prefix(prefix.trim_end_matches('/'))
-            .unwrap_or(path);
-        if rest.is_empty() {
-            new.to_owned()
-        } else {
-            format!("{}{rest}", new.trim_end_matches('/'))
-        }
-    };
-    let changed = match change {
-        PathRewrite::StripPrefix => below("/"),
-        PathRewrite::ReplacePrefix(new) => below(new),
-        PathRewrite::Path(new) => new.clone(),
-        PathRewrite::Regex { to, .. } => {
-            let ready = &scene.local.generation.routes[passage.entry.route.index()];
-            let captures = ready
-                .rewrite
-                .as_ref()
-                .and_then(|regex| regex.captures(path.as_bytes()));
-            let Some(captures) = captures else {
-                return path.to_owned();
-            };
-            let mut changed = String::new();
-            for piece in to {
-                match piece {
-                    Capture::Text(text) => changed.push_str(text),
-                    Capture::Group(number) => {
-                        let group = captures.get(*number as usize);
-                        let bytes = group.map_or(&[][..], |group| group.as_bytes());
-                        changed.push_str(&String::from_utf8_lossy(bytes));
-                    }
-                }
-            }
-            changed
-        }
-    };
-    format!("/{}", changed.trim_start_matches('/'))
 }
 
 /// Makes a client's headers those that a server sees; `Host` comes with the server.

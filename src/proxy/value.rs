@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::ir::{Change, Fact, HeaderOp, Piece, Value};
+use crate::ir::{Change, Fact, HeaderOp, Piece, Value, bracketed};
 
 use super::head::{Head, cookie, joined};
 
@@ -146,15 +146,6 @@ fn fact(fact: &Fact, head: &Head, asked: &HeaderMap, known: &Known, port: u16) -
             let name = HeaderName::try_from(name.as_str()).ok()?;
             Some(joined(asked, &name)?.into_owned())
         }
-    }
-}
-
-/// A host as it stands in a URL: an IPv6 address in brackets.
-pub(super) fn bracketed(host: &str) -> String {
-    if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
     }
 }
 

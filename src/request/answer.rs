@@ -2,10 +2,10 @@
 
 use super::outcome::Outcome;
 use super::router::{Router, contains};
-use super::{Request, bracketed, query};
+use super::{Request, query};
 use crate::ir::{
-    Action, Auth, AuthKind, Capture, Entry, ErrorPage, Listener, PathMatch, PathRewrite, Redirect,
-    RedirectScheme, RedirectTo, Replace, Route, TokenPlace,
+    Action, Auth, AuthKind, Entry, ErrorPage, Listener, PathRewrite, Redirect, Replace, Route,
+    TokenPlace,
 };
 
 impl<'g> Router<'g> {
@@ -125,7 +125,14 @@ impl<'g> Router<'g> {
             removed.extend(rewrite.query_remove.iter().map(|name| name.value.as_str()));
             removed.extend(rewrite.query_set.iter().map(|pair| pair.value.0.as_str()));
             if let Some(change) = &rewrite.path {
-                seen = self.rewritten(&change.value, entry.path(self.gateway), path);
+                let regex = match &change.value {
+                    PathRewrite::Regex { matches, .. } => self.compiled(matches),
+                    PathRewrite::StripPrefix
+                    | PathRewrite::ReplacePrefix(_)
+                    | PathRewrite::Path(_) => None,
+                };
+                let own = entry.path(self.gateway);
+                seen = change.value.apply(own, path, regex.as_deref());
             }
         }
         if !removed.is_empty()
@@ -145,48 +152,6 @@ impl<'g> Router<'g> {
             Some(query) => format!("{seen}?{query}"),
             None => seen,
         }
-    }
-
-    fn rewritten(&self, change: &'g PathRewrite, own: &PathMatch, path: &str) -> String {
-        let below = |new: &str| {
-            let PathMatch::Prefix(prefix) = own else {
-                return path.to_owned();
-            };
-            let rest = path
-                .strip_prefix(prefix.trim_end_matches('/'))
-                .unwrap_or(path);
-            if rest.is_empty() {
-                new.to_owned()
-            } else {
-                format!("{}{rest}", new.trim_end_matches('/'))
-            }
-        };
-        let changed = match change {
-            PathRewrite::StripPrefix => below("/"),
-            PathRewrite::ReplacePrefix(new) => below(new),
-            PathRewrite::Path(new) => new.clone(),
-            PathRewrite::Regex { matches, to } => {
-                let regex = self.compiled(matches);
-                let Some(captures) = regex.as_ref().and_then(|r| r.captures(path.as_bytes()))
-                else {
-                    return path.to_owned();
-                };
-                let mut changed = String::new();
-                for piece in to {
-                    match piece {
-                        Capture::Text(text) => changed.push_str(text),
-                        Capture::Group(number) => {
-                            let group = captures
-                                .get(*number as usize)
-                                .map_or(&[][..], |m| m.as_bytes());
-                            changed.push_str(&String::from_utf8_lossy(group));
-                        }
-                    }
-                }
-                changed
-            }
-        };
-        format!("/{}", changed.trim_start_matches('/'))
     }
 }
 
@@ -287,33 +252,11 @@ fn error_page(
 
 fn redirect(to: &Redirect, request: &Request, listener: &Listener, outcome: &mut Outcome) {
     outcome.status = Some(to.status);
-    outcome.location = Some(match &to.to {
-        RedirectTo::Url(url) => url.clone(),
-        RedirectTo::Parts { scheme, host, path } => {
-            let own = request.scheme();
-            let new = match scheme {
-                Some(RedirectScheme::Http) => "http",
-                Some(RedirectScheme::Https) => "https",
-                None => own,
-            };
-            let authority = match host {
-                Some(host) => host.clone(),
-                // The port belongs to the scheme that the client used.
-                None if new == own && !listener.has_scheme_port() => {
-                    format!(
-                        "{}:{}",
-                        bracketed(&request.host),
-                        listener.public_port.value
-                    )
-                }
-                None => bracketed(&request.host),
-            };
-            let path = path.as_ref().unwrap_or(&request.path);
-            let query = request
-                .query
-                .as_ref()
-                .map_or_else(String::new, |query| format!("?{query}"));
-            format!("{new}://{authority}{path}{query}")
-        }
-    });
+    outcome.location = Some(to.location(
+        request.scheme(),
+        &request.host,
+        &request.path,
+        request.query.as_deref(),
+        listener,
+    ));
 }

@@ -199,20 +199,11 @@ impl Request {
 
     /// The host as it stands in a URL, with the port that the URL named.
     fn authority(&self) -> String {
-        let host = bracketed(&self.host);
+        let host = crate::ir::bracketed(&self.host);
         match self.port {
             Some(port) => format!("{host}:{port}"),
             None => host,
         }
-    }
-}
-
-/// A host as it stands in a URL: an IPv6 address in brackets.
-fn bracketed(host: &str) -> String {
-    if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
     }
 }
 

@@ -127,7 +127,7 @@ impl<'g> Router<'g> {
             outcome.location = Some(format!(
                 "{}://{}{port}{}{query}",
                 to.scheme(),
-                super::bracketed(&request.host),
+                crate::ir::bracketed(&request.host),
                 request.path
             ));
             outcome.because.push(format!(

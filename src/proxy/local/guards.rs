@@ -6,13 +6,13 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use aws_lc_rs::digest;
 
+use crate::ir::bracketed;
 use crate::ir::{
     Address, ApiKey, Auth, AuthKind, Basic, Forward, Gateway, HostMatch, Jwt, JwtKeys, PathMatch,
     Secret, TokenPlace,
 };
 use crate::proxy::guard::base64_of;
 use crate::proxy::table::contains;
-use crate::proxy::value::bracketed;
 
 use super::cache::Cache;
 use super::certificates::{is_missing, quoted};

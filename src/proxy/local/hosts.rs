@@ -1,7 +1,7 @@
 //! Names by which a browser on this machine finds the spec's hosts: `example.com.localhost`, and `localhost` for the first of them.
 
+use crate::ir::bracketed;
 use crate::ir::{Gateway, HostMatch, Set};
-use crate::proxy::value::bracketed;
 
 use super::{Account, What};
 
