@@ -24,6 +24,7 @@
 //! | [`request`] | what the contract says of one request: route, guards, answer |
 //! | [`targets`] | for each target what it can do ([`targets::Support`]) and how it is laid out |
 //! | [`emit`] | templates, source marks, and the writers of each target's language |
+//! | [`asks`] | which features each field of the language asks for |
 //! | [`names`] | "did you mean" |
 //! | [`meaning`] | what changes from one gateway to another, in the words of the spec |
 //! | [`graph`] | a gateway as a picture: Mermaid, DOT, SVG |
@@ -41,6 +42,7 @@
 //! - Same spec, same bytes: no clock, environment, random number or hash order in the compiler.
 //! - Faithful or loud: what a target does differently is an error, a warning or a note at the line that asked for it.
 
+pub mod asks;
 pub mod compile;
 pub mod diag;
 pub mod emit;

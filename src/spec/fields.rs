@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use super::schema;
+use super::tree::Tree;
+use crate::source::Loc;
 
 /// A field.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +91,61 @@ pub fn is_written_as(path: &str, steps: &[&str]) -> bool {
             _ => return false,
         }
     }
+}
+
+/// The steps from the root to a node: keys, and `*` for an item of a list. What `defaults` holds stands for the place itself.
+pub fn steps(tree: &Tree, at: Loc) -> Option<Vec<String>> {
+    let mut steps = Vec::new();
+    let mut here = at;
+    while let Some(parent) = tree.parent(here) {
+        steps.push(match tree.key(here) {
+            Some(key) => tree.scalar(key)?.to_owned(),
+            None => "*".to_owned(),
+        });
+        here = parent;
+    }
+    steps.reverse();
+    if let [first, kind, ..] = steps.as_slice()
+        && first == "defaults"
+    {
+        let block = format!("{kind}s");
+        steps.splice(0..2, [block, "*".to_owned()]);
+    }
+    Some(steps)
+}
+
+/// Whether a node's steps are those of a field. A single item stands for a list of one.
+pub fn fits(path: &str, steps: &[String]) -> bool {
+    let mut steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    if is_written_as(path, &steps) {
+        return true;
+    }
+    while steps.last() == Some(&"*") {
+        steps.pop();
+        if is_written_as(path, &steps) {
+            return true;
+        }
+    }
+    false
+}
+
+/// The names of the fields right below a field.
+pub fn inside<'f>(path: &str, all: &'f [Field]) -> Vec<&'f str> {
+    let mut names = Vec::new();
+    for field in all {
+        let Some(name) = field
+            .path
+            .strip_prefix(path)
+            .and_then(|rest| rest.strip_prefix('.'))
+        else {
+            continue;
+        };
+        let name = name.strip_prefix("*.").unwrap_or(name);
+        if !name.contains('.') && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 struct Walk<'s> {

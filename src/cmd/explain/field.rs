@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
-use wsgen::compile::{self, Compiled, Input, World};
-use wsgen::ir::{self, Feature, defaults};
+use wsgen::asks;
+use wsgen::compile::Compiled;
+use wsgen::ir::{Feature, defaults};
 use wsgen::source::Loc;
 use wsgen::spec::fields::{self, Field};
 use wsgen::spec::tree::{Node, Tree};
@@ -54,10 +55,10 @@ pub(super) fn pages(
         }
         return vec![out];
     }
-    let asked = asked_for();
+    let asked = asks::by_field();
     found
         .iter()
-        .map(|field| page(all, field, &asked, written, chosen))
+        .map(|field| page(all, field, asked, written, chosen))
         .collect()
 }
 
@@ -76,7 +77,7 @@ fn page(
         let examples: Vec<String> = field.examples.iter().map(plain).collect();
         let _ = writeln!(out, "\nexamples: {}", examples.join(", "));
     }
-    let inner = inside(&field.path, all);
+    let inner = fields::inside(&field.path, all);
     if !inner.is_empty() {
         let _ = writeln!(out, "\nfields: {}", inner.join(", "));
     }
@@ -108,7 +109,8 @@ fn page(
     if let Some(Written(compiled)) = written {
         let places: Vec<String> = nodes(&compiled.tree)
             .filter(|at| {
-                canonical(&compiled.tree, *at).is_some_and(|steps| fits(&field.path, &steps))
+                fields::steps(&compiled.tree, *at)
+                    .is_some_and(|steps| fields::fits(&field.path, &steps))
             })
             .map(|at| format!("  {}: {}", compiled.place(at), value(&compiled.tree, at)))
             .collect();
@@ -121,25 +123,6 @@ fn page(
     out
 }
 
-/// The names of the fields right below a field.
-fn inside<'f>(path: &str, all: &'f [Field]) -> Vec<&'f str> {
-    let mut names = Vec::new();
-    for field in all {
-        let Some(name) = field
-            .path
-            .strip_prefix(path)
-            .and_then(|rest| rest.strip_prefix('.'))
-        else {
-            continue;
-        };
-        let name = name.strip_prefix("*.").unwrap_or(name);
-        if !name.contains('.') && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
 /// Why a field's default is what it is: where that holds, and the reason.
 pub(super) fn reasons(path: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     defaults::reasons()
@@ -148,74 +131,11 @@ pub(super) fn reasons(path: &str) -> impl Iterator<Item = (&'static str, &'stati
         .map(|(_, holds, reason)| (holds, reason))
 }
 
-/// Which features each field asks for: read from a spec that writes every field.
-fn asked_for() -> BTreeMap<String, Vec<Feature>> {
-    let sample = compile::compile(
-        vec![Input::new("sample.yaml", include_str!("sample.yaml"))],
-        World::EMPTY,
-    );
-    let mut asked: BTreeMap<String, Vec<Feature>> = BTreeMap::new();
-    let all = fields::all();
-    for used in sample
-        .gateway
-        .iter()
-        .flat_map(ir::uses)
-        .filter(|used| used.at.is_written())
-    {
-        let Some(steps) = canonical(&sample.tree, used.at.loc) else {
-            continue;
-        };
-        for field in all.iter().filter(|field| fits(&field.path, &steps)) {
-            let features = asked.entry(field.path.clone()).or_default();
-            if !features.contains(&used.feature) {
-                features.push(used.feature);
-            }
-        }
-    }
-    asked
-}
-
 /// Every node that is not a key.
 pub(super) fn nodes(tree: &Tree) -> impl Iterator<Item = Loc> {
     (0..tree.len() as u32)
         .map(Loc)
         .filter(|at| *at == tree.root() || !tree.is_key(*at))
-}
-
-/// The steps from the root to a node: keys, and `*` for an item of a list. What `defaults` holds stands for the place itself.
-pub(super) fn canonical(tree: &Tree, at: Loc) -> Option<Vec<String>> {
-    let mut steps = Vec::new();
-    let mut here = at;
-    while let Some(parent) = tree.parent(here) {
-        steps.push(match tree.key(here) {
-            Some(key) => tree.scalar(key)?.to_owned(),
-            None => "*".to_owned(),
-        });
-        here = parent;
-    }
-    steps.reverse();
-    if let [first, kind, ..] = steps.as_slice()
-        && first == "defaults"
-    {
-        let block = format!("{kind}s");
-        steps.splice(0..2, [block, "*".to_owned()]);
-    }
-    Some(steps)
-}
-
-/// Whether a node's steps are those of a field. A single item stands for a list of one.
-pub(super) fn fits(path: &str, steps: &[String]) -> bool {
-    let mut steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-    if fields::is_written_as(path, &steps) {
-        return true;
-    }
-    while steps.last() == Some(&"*") {
-        steps.pop();
-        if fields::is_written_as(path, &steps) {
-            return true;
-        }
-    }
-    false
 }
 
 /// A value in one line, shortened.

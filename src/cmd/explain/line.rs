@@ -153,11 +153,11 @@ impl Line {
         let mut written = Vec::new();
         let mut silent = Vec::new();
         for at in field::nodes(tree).filter(|at| *at != tree.root() && self.holds(&marks, *at)) {
-            let Some(steps) = field::canonical(tree, at) else {
+            let Some(steps) = fields::steps(tree, at) else {
                 continue;
             };
             for known in &all {
-                let here = field::fits(&known.path, &steps);
+                let here = fields::fits(&known.path, &steps);
                 if here {
                     push(&mut written, known, false);
                 }
