@@ -16,7 +16,7 @@ pub struct Fault {
 
 impl Fault {
     /// What is wrong.
-    pub(super) fn new(at: Loc, says: impl Into<String>) -> Self {
+    pub(crate) fn new(at: Loc, says: impl Into<String>) -> Self {
         Self {
             at,
             says: says.into(),
@@ -25,7 +25,7 @@ impl Fault {
     }
 
     /// What to do about it.
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -61,7 +61,7 @@ impl Fault {
 }
 
 /// An error and what it comes from.
-pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -19,8 +19,8 @@ use crate::ir::{
     TlsProfile, UnknownHost, UpstreamTls,
 };
 
-use super::fault::Fault;
-use super::table::Table;
+use crate::proxy::fault::Fault;
+use crate::proxy::request::table::Table;
 
 /// The ciphers of Mozilla's intermediate profile 5.x that rustls has, in its order; those of TLS 1.3 are all of it.
 const INTERMEDIATE: [CipherSuite; 6] = [
@@ -45,7 +45,7 @@ fn provider(profile: TlsProfile) -> Arc<CryptoProvider> {
 ///
 /// # Errors
 /// What is wrong with a file, at its place in the spec.
-pub(super) fn server(
+pub(crate) fn server(
     gateway: &Gateway,
     listener: &Listener,
     tls: &ListenerTls,
@@ -227,13 +227,13 @@ impl fmt::Debug for Resolver {
 }
 
 /// TLS towards an upstream's servers, for tunnels and for requests.
-pub(super) struct Towards {
+pub(crate) struct Towards {
     /// HTTP/1.1 only.
-    pub(super) http1: Arc<ClientConfig>,
+    pub(crate) http1: Arc<ClientConfig>,
     /// What the upstream speaks.
-    pub(super) own: Arc<ClientConfig>,
+    pub(crate) own: Arc<ClientConfig>,
     /// The name to ask for and to verify, where it is written.
-    pub(super) name: Option<ServerName<'static>>,
+    pub(crate) name: Option<ServerName<'static>>,
 }
 
 impl Towards {
@@ -241,7 +241,7 @@ impl Towards {
     ///
     /// # Errors
     /// What is wrong with a file, at its place in the spec.
-    pub(super) fn new(tls: &UpstreamTls, protocol: Protocol) -> Result<Self, Fault> {
+    pub(crate) fn new(tls: &UpstreamTls, protocol: Protocol) -> Result<Self, Fault> {
         let provider = provider(TlsProfile::Intermediate);
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -344,7 +344,7 @@ impl ServerCertVerifier for Trusting {
 }
 
 /// The subject of a client's certificate, as RFC 4514 writes it.
-pub(super) fn subject(certificate: &CertificateDer<'_>) -> Option<Arc<str>> {
+pub(crate) fn subject(certificate: &CertificateDer<'_>) -> Option<Arc<str>> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let mut parts: Vec<String> = certificate
         .subject()

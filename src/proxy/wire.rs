@@ -9,7 +9,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{client, server};
 
 /// Asks the system to notice when the other end is gone: after so long without a byte, in whole seconds.
-pub(super) fn keep_alive(tcp: &TcpStream, after: crate::ir::Dur) {
+pub(crate) fn keep_alive(tcp: &TcpStream, after: crate::ir::Dur) {
     let after = std::time::Duration::from_secs(after.as_secs_ceil());
     let keepalive = socket2::TcpKeepalive::new()
         .with_time(after)
@@ -19,7 +19,7 @@ pub(super) fn keep_alive(tcp: &TcpStream, after: crate::ir::Dur) {
 }
 
 /// A byte stream.
-pub(super) enum Stream {
+pub(crate) enum Stream {
     /// Plain TCP.
     Tcp(TcpStream),
     /// A Unix socket.

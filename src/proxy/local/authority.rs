@@ -175,7 +175,7 @@ fn life(days: u32) -> (SystemTime, SystemTime) {
 
 /// A text in PEM.
 pub(super) fn pem(label: &str, der: &[u8]) -> String {
-    let body = crate::proxy::guard::base64_of(der);
+    let body = crate::proxy::request::guard::base64_of(der);
     let mut text = format!("-----BEGIN {label}-----\n");
     let mut rest = body.as_str();
     while !rest.is_empty() {

@@ -129,7 +129,7 @@ fn own() -> Option<PathBuf> {
 
 /// A name that nobody else uses.
 fn unlike(name: &str) -> String {
-    format!(".{name}.{:016x}", crate::proxy::random())
+    format!(".{name}.{:016x}", crate::proxy::random::random())
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {

@@ -11,8 +11,8 @@ use crate::ir::{
     Address, ApiKey, Auth, AuthKind, Basic, Forward, Gateway, HostMatch, Jwt, JwtKeys, PathMatch,
     Secret, TokenPlace,
 };
-use crate::proxy::guard::base64_of;
-use crate::proxy::table::contains;
+use crate::proxy::request::guard::base64_of;
+use crate::proxy::request::table::contains;
 
 use super::cache::Cache;
 use super::certificates::{is_missing, quoted};

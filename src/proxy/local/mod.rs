@@ -16,7 +16,7 @@ use std::io;
 
 use crate::ir::{Gateway, Loc};
 
-use super::fault::Fault;
+use crate::proxy::fault::Fault;
 use authority::Authority;
 use cache::Cache;
 pub use overrides::{Override, Overrides, Servers};

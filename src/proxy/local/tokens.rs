@@ -12,7 +12,7 @@ use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PublicKeyDa
 use serde_json::{Map, Value, json};
 
 use crate::ir::{JwksAlgorithm, Jwt, JwtKeys, Secret};
-use crate::proxy::guard::base64_of;
+use crate::proxy::request::guard::base64_of;
 
 use super::authority::pem;
 use super::cache::Cache;

@@ -37,7 +37,7 @@ pub(super) fn page(setup: &Setup, peer: SocketAddr, request: &Request<Incoming>)
         own.map(|path| path.path.as_str()).collect::<Vec<_>>()
     };
     let (sockets, streams) = (list(|path| path.websocket), list(|path| path.stream));
-    let nonce = format!("{:016x}", crate::proxy::random());
+    let nonce = format!("{:016x}", crate::proxy::random::random());
     let target = request.uri().path_and_query().map_or("/", |it| it.as_str());
     let own = request.uri().path();
     // A path of a route that leads here keeps its query: a token may stand there.

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::answer::{Out, whole};
-use crate::proxy::switch::accepting;
+use crate::proxy::tunnel::switch::accepting;
 
 /// Opens a socket, if that is what the request asks for. Of several subprotocols the first is spoken.
 pub(super) fn accept(request: &mut Request<Incoming>) -> Option<Response<Out>> {
