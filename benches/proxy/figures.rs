@@ -321,7 +321,7 @@ fn memory(bench: &Bench<'_>, table: &mut Table) -> Result<(), String> {
         for program in &bench.programs {
             let running = program.start(Shape::USUAL, &bench.backend, &bench.tls)?;
             let target = bench.target(&running, tls)?;
-            let kept = tunnels::memory(bench.options, &running, &target, count)
+            let kept = tunnels::memory(&running, &target, count)
                 .map_err(|why| format!("{}: {why}", program.title()))?;
             rows[0].value(&program.id, &[kept.fresh]);
             rows[1].value(&program.id, &[kept.used]);

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::client::Target;
 use crate::load;
 use crate::measure;
-use crate::options::Options;
 use crate::programs::Started;
 
 /// How long a program may take to give memory back.
@@ -27,22 +26,17 @@ pub(crate) struct Kept {
 ///
 /// # Errors
 /// One could not be opened, or lost its message.
-pub(crate) fn memory(
-    options: &Options,
-    program: &Started,
-    target: &Target,
-    count: usize,
-) -> Result<Kept, String> {
+pub(crate) fn memory(program: &Started, target: &Target, count: usize) -> Result<Kept, String> {
     let processes = program.processes();
     load::run(async {
-        // What is set up once is none of a tunnel's.
-        let some = load::tunnels(target, options.tunnels.min(20)).await?;
-        drop(some);
+        // What is set up once, and what opening many at a time needs while it does, is none of a tunnel's: the first tenth stays open.
+        let mut tunnels = load::tunnels(target, count / 10).await?;
         tokio::time::sleep(REST).await;
         let before = measure::memory(&processes);
-        let mut tunnels = load::tunnels(target, count).await?;
+        let more = count - tunnels.len();
+        tunnels.extend(load::tunnels(target, more).await?);
         tokio::time::sleep(REST).await;
-        let grown = || (measure::memory(&processes) - before) / count as f64;
+        let grown = || (measure::memory(&processes) - before) / more as f64;
         let fresh = grown();
         let alive = load::through(&mut tunnels, LONG).await;
         if alive < count {

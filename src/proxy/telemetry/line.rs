@@ -57,7 +57,7 @@ fn member(told: &Told, field: LogField, line: &mut Vec<u8>) {
             line.extend_from_slice(&told.id.text());
             line.push(b'"');
         }
-        LogField::Method => put(line, "\"method\":", told.method.as_str()),
+        LogField::Method => put(line, "\"method\":", told.texts.method()),
         LogField::Scheme => {
             let scheme = if told.tls { "https" } else { "http" };
             put(line, "\"scheme\":", scheme);
@@ -98,7 +98,7 @@ pub(crate) fn common(told: &Told, line: &mut Vec<u8>) {
     let _ = write!(line, "{} - - [", told.client);
     stamp::common(line);
     line.extend_from_slice(b"] \"");
-    quoted(told.method.as_str(), line);
+    quoted(told.texts.method(), line);
     line.push(b' ');
     quoted(told.texts.path(), line);
     if told.has_query {

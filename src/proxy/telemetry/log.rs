@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use http::header::{self, HeaderMap};
-use http::{Method, Response, StatusCode, Version};
+use http::{Response, StatusCode, Version};
 
 use crate::ir::{Gateway, LogField, LogFormat, RouteId, UpstreamId};
 
@@ -74,7 +74,6 @@ pub(crate) struct Told {
     server: Option<u32>,
     pub(crate) client: IpAddr,
     pub(crate) id: RequestId,
-    pub(crate) method: Method,
     pub(crate) tls: bool,
     pub(crate) has_query: bool,
     pub(crate) version: Version,
@@ -89,14 +88,14 @@ pub(crate) struct Told {
     pub(crate) error: Option<Box<str>>,
 }
 
-/// Host, path, query, agent and referrer, in one piece: a tunnel keeps them as long as it lives.
+/// Method, host, path, query, agent and referrer, in one piece: a tunnel keeps them as long as it lives.
 pub(crate) struct Texts {
     all: Box<str>,
-    ends: [u32; 5],
+    ends: [u32; 6],
 }
 
 impl Texts {
-    fn new(texts: [&str; 5]) -> Self {
+    fn new(texts: [&str; 6]) -> Self {
         let mut at = 0;
         Self {
             // A head of four gigabytes there is none.
@@ -113,24 +112,28 @@ impl Texts {
         &self.all[start as usize..self.ends[which] as usize]
     }
 
-    pub(crate) fn host(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         self.get(0)
     }
 
-    pub(crate) fn path(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         self.get(1)
     }
 
-    pub(crate) fn query(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.get(2)
     }
 
-    pub(crate) fn agent(&self) -> &str {
+    pub(crate) fn query(&self) -> &str {
         self.get(3)
     }
 
-    pub(crate) fn referer(&self) -> &str {
+    pub(crate) fn agent(&self) -> &str {
         self.get(4)
+    }
+
+    pub(crate) fn referer(&self) -> &str {
+        self.get(5)
     }
 }
 
@@ -166,11 +169,11 @@ impl Record {
             server: None,
             client: head.client,
             id: head.id(),
-            method: head.method.clone(),
             tls: head.tls,
             has_query: query.is_some(),
             version: head.version,
             texts: Texts::new([
+                head.method.as_str(),
                 &head.host,
                 head.uri.path(),
                 query.as_deref().unwrap_or_default(),

@@ -164,3 +164,18 @@ where
         Poll::Ready(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::size_of;
+
+    use tokio::net::TcpStream;
+
+    use super::Carrying;
+
+    /// A task of tokio's adds 96 bytes and is aligned to 128: one byte more here costs every idle tunnel 128.
+    #[test]
+    fn a_plain_tunnel_fits_three_cache_lines_of_tokio() {
+        assert!(size_of::<Carrying<TcpStream, TcpStream>>() <= 3 * 128 - 96);
+    }
+}

@@ -74,8 +74,8 @@ pub(crate) struct Tunnel<C, S> {
     /// Boxed: few tunnels have any, and thousands are idle.
     tokens: Option<Box<Tokens>>,
     watch: Rc<Watch>,
-    /// Why it ends, and until when it may say so.
-    ending: Option<(End, u64)>,
+    /// Why it ends; the watch knows until when it may say so.
+    ending: Option<End>,
     /// Who said first that it is over.
     first: Option<End>,
 }
@@ -175,9 +175,8 @@ where
 
     fn end(&mut self, end: End) {
         if self.ending.is_none() {
-            let until = clock::now() + GOODBYE;
-            self.ending = Some((end, until));
-            self.watch.parts(until);
+            self.ending = Some(end);
+            self.watch.parts(clock::now() + GOODBYE);
         }
     }
 
@@ -347,8 +346,8 @@ where
                     return Poll::Ready(this.carried(end));
                 }
             }
-            if let Some((end, until)) = this.ending
-                && (clock::now() >= until || this.part(end, cx, buffer).is_ready())
+            if let Some(end) = this.ending
+                && (this.watch.is_over(clock::now()) || this.part(end, cx, buffer).is_ready())
             {
                 return Poll::Ready(this.carried(end));
             }

@@ -152,6 +152,11 @@ impl Watch {
         self.until.set(until);
     }
 
+    /// Whether the time for saying goodbye is over.
+    pub(crate) fn is_over(&self, now: u64) -> bool {
+        self.until.get() != 0 && now >= self.until.get()
+    }
+
     /// What it was told since it last asked.
     pub(crate) fn order(&self) -> Option<Order> {
         self.order.take()
@@ -170,7 +175,7 @@ impl Watch {
     pub(crate) fn sweep(&self, now: u64) {
         let rules = &self.rules;
         if self.until.get() != 0 {
-            if now >= self.until.get() {
+            if self.is_over(now) {
                 self.wake();
             }
             return;
