@@ -4,13 +4,17 @@ pub mod codes;
 pub mod github;
 pub mod human;
 pub mod json;
+pub mod junit;
 pub mod sarif;
+pub mod xml;
 
+mod line_hash;
 mod place;
 
 pub use place::{Mark, Marks};
 
-use crate::source::{Loc, Span};
+use crate::source::{Loc, Sources, Span};
+use crate::spec::tree::Tree;
 
 /// How much a diagnostic weighs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -99,6 +103,17 @@ pub struct Diag {
 pub struct Report {
     /// Every finding; writers sort by file and position.
     pub diags: Vec<Diag>,
+}
+
+/// A report, and the spec that it speaks about.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The findings.
+    pub report: &'a Report,
+    /// What the texts say; without it only places that are spans are known.
+    pub tree: Option<&'a Tree>,
+    /// The texts.
+    pub sources: &'a Sources,
 }
 
 impl Report {

@@ -17,7 +17,7 @@
 //! | module | what it alone knows |
 //! |---|---|
 //! | [`source`] | texts, lines, columns, and [`source::Loc`]: the id of a node of the tree |
-//! | [`diag`] | findings, and how they are shown: human, JSON, SARIF, GitHub; the only one that knows `miette` |
+//! | [`diag`] | findings, and how they are shown: human, JSON, JUnit, SARIF, GitHub; the only one that knows `miette` |
 //! | [`spec`] | YAML: past it, nobody sees any |
 //! | [`ir`] | the [`ir::Gateway`] that every target reads, every default with its reason, the computed route order, the list of features |
 //! | [`rules`] | the lint rules, a page each |
@@ -26,6 +26,7 @@
 //! | [`emit`] | templates, source marks, and the writers of each target's language |
 //! | [`asks`] | which features each field of the language asks for |
 //! | [`names`] | "did you mean" |
+//! | [`reference`] | what every code, rule, field and feature means, as `wsgen explain` and `docs/reference` tell it |
 //! | [`meaning`] | what changes from one gateway to another, in the words of the spec |
 //! | [`graph`] | a gateway as a picture: Mermaid, DOT, SVG |
 //! | [`compile`] | all of it in order, pure: no file is touched |
@@ -52,6 +53,7 @@ pub mod meaning;
 pub mod names;
 #[cfg(all(unix, feature = "proxy"))]
 pub mod proxy;
+pub mod reference;
 pub mod request;
 pub mod rules;
 pub mod source;

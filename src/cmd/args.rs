@@ -175,6 +175,8 @@ pub(super) enum Format {
     Human,
     /// One JSON array
     Json,
+    /// JUnit's XML, for CI systems: a suite for each spec
+    Junit,
     /// SARIF 2.1.0, for code scanning
     Sarif,
     /// Annotations of GitHub Actions

@@ -2,17 +2,22 @@
 
 use std::io::{self, Write};
 
-use serde_json::Value;
 use wsgen::compile::Compiled;
-use wsgen::diag::{Level, Report, github, human, json, sarif};
+use wsgen::diag::junit::{self, Suite};
+use wsgen::diag::{Level, Part, Report, github, human, json, sarif};
+use wsgen::reference;
+use wsgen::rules::Rule;
+use wsgen::source::FileId;
 
 use super::args::Format;
 use super::screen::Screen;
 
 /// Reports, each with the spec that it speaks about.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Findings<'a> {
     parts: Vec<(Report, &'a Compiled)>,
+    /// The rules that every spec was held to that could be read.
+    rules: Vec<&'static Rule>,
 }
 
 impl<'a> Findings<'a> {
@@ -25,6 +30,11 @@ impl<'a> Findings<'a> {
         } else {
             self.parts.push((report, of));
         }
+    }
+
+    /// Says which rules specs are held to, so that a format can tell which found nothing.
+    pub(super) fn ask(&mut self, rules: impl Iterator<Item = &'static Rule>) {
+        self.rules = rules.collect();
     }
 
     /// How many findings have this level.
@@ -44,19 +54,44 @@ impl<'a> Findings<'a> {
                 .iter()
                 .map(|(report, of)| github::write(report, Some(&of.tree), &of.sources))
                 .collect(),
-            Format::Json => self.joined(json::write, |all, more| {
-                if let (Value::Array(all), Value::Array(more)) = (all, more) {
-                    all.extend(more);
-                }
-            }),
-            Format::Sarif => self.joined(sarif::write, |all, more| {
-                if let (Some(Value::Array(all)), Some(Value::Array(more))) =
-                    (all.get_mut("runs"), more.get("runs").cloned())
-                {
-                    all.extend(more);
-                }
+            Format::Json => json::write(&self.told().collect::<Vec<_>>()),
+            Format::Junit => junit::write(&self.suites()),
+            Format::Sarif => sarif::write(&self.told().collect::<Vec<_>>(), &|code| {
+                reference::about(code)
             }),
         }
+    }
+
+    fn told(&self) -> impl Iterator<Item = Part<'_>> {
+        self.parts.iter().map(|(report, of)| Part {
+            report,
+            tree: Some(&of.tree),
+            sources: &of.sources,
+        })
+    }
+
+    /// One for each spec, whatever it was compiled for.
+    fn suites(&self) -> Vec<Suite<'_>> {
+        let mut suites: Vec<Suite<'_>> = Vec::new();
+        for (part, (_, of)) in self.told().zip(&self.parts) {
+            let name = of.sources.find(FileId(0)).map_or("", |it| it.name.as_str());
+            match suites.iter_mut().find(|suite| suite.name == name) {
+                Some(suite) => suite.parts.push(part),
+                None => suites.push(Suite {
+                    name,
+                    parts: vec![part],
+                    rules: match of.gateway {
+                        Some(_) => self
+                            .rules
+                            .iter()
+                            .map(|rule| (format!("lint::{}", rule.id), rule.summary()))
+                            .collect(),
+                        None => Vec::new(),
+                    },
+                }),
+            }
+        }
+        suites
     }
 
     /// Writes them to standard error.
@@ -82,30 +117,5 @@ impl<'a> Findings<'a> {
             .map(|(report, of)| human::write(report, Some(&of.tree), &of.sources, color, width))
             .collect();
         texts.join("\n")
-    }
-
-    fn joined(
-        &self,
-        write: fn(&Report, Option<&wsgen::spec::tree::Tree>, &wsgen::source::Sources) -> String,
-        join: fn(&mut Value, Value),
-    ) -> String {
-        let mut texts = self
-            .parts
-            .iter()
-            .map(|(report, of)| write(report, Some(&of.tree), &of.sources));
-        let first = texts
-            .next()
-            .unwrap_or_else(|| write(&Report::new(), None, &wsgen::source::Sources::new()));
-        let rest: Vec<String> = texts.collect();
-        if rest.is_empty() {
-            return first;
-        }
-        let mut all: Value = serde_json::from_str(&first).unwrap_or_default();
-        for text in rest {
-            join(&mut all, serde_json::from_str(&text).unwrap_or_default());
-        }
-        let mut text = serde_json::to_string_pretty(&all).unwrap_or_default();
-        text.push('\n');
-        text
     }
 }

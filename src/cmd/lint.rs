@@ -25,6 +25,8 @@ pub(super) fn run(args: &LintArgs, screen: &Screen) -> Result<Status, Fault> {
     over.set
         .extend(chosen.iter().flat_map(|chosen| chosen.versions.clone()));
     let mut findings = Findings::default();
+    let asked = rules::ALL.iter().copied();
+    findings.ask(asked.filter(|rule| args.files || !rule.reads_files));
     let mut status = Status::Clean;
     let mut paths: Vec<Option<&Path>> =
         args.specs.iter().map(|path| Some(path.as_path())).collect();

@@ -238,6 +238,22 @@ pub const CODES: &[(&str, &str)] = &[
     ),
 ];
 
+/// What a target says beside its losses: the code's second half and its meaning.
+pub const OF_TARGETS: &[(&str, &str)] = &[
+    (
+        "defaults",
+        "Defaults of the language that the target cannot keep, folded into one note.",
+    ),
+    (
+        "version",
+        "The version in the target's room is older than those whose behaviour is known, or newer: then it gets what the newest known one gets.",
+    ),
+    (
+        "unwritable",
+        "A value holds characters that the target's configuration language cannot write.",
+    ),
+];
+
 /// What a code means.
 pub fn meaning(code: &str) -> Option<&'static str> {
     CODES

@@ -2,23 +2,29 @@
 
 use serde_json::{Value, json};
 
-use super::{Marks, Report, place::region};
+use super::{Marks, Part, place::region};
 use crate::source::{Sources, Span};
-use crate::spec::tree::Tree;
 
 /// `[{code, level, title, file, line, column, end_line, end_column, labels, notes, helps}]`, lines and columns
-/// from 1, columns in characters, the end exclusive. Sorted by file and position.
-pub fn write(report: &Report, tree: Option<&Tree>, sources: &Sources) -> String {
-    let marks = Marks::new(tree, sources);
-    let findings: Vec<Value> = marks
-        .sorted(&report.diags)
+/// from 1, columns in characters, the end exclusive. Sorted by file and position within each part.
+pub fn write(parts: &[Part<'_>]) -> String {
+    let findings: Vec<Value> = parts.iter().flat_map(findings).collect();
+    let mut text = serde_json::to_string_pretty(&findings).unwrap_or_else(|_| "[]".into());
+    text.push('\n');
+    text
+}
+
+fn findings(part: &Part<'_>) -> Vec<Value> {
+    let marks = Marks::new(part.tree, part.sources);
+    marks
+        .sorted(&part.report.diags)
         .into_iter()
         .map(|diag| {
             let labels: Vec<Value> = marks
                 .marks(diag)
                 .into_iter()
                 .map(|mark| {
-                    let mut label = place(sources, mark.span);
+                    let mut label = place(part.sources, mark.span);
                     label["text"] = mark.text.into();
                     label
                 })
@@ -26,7 +32,7 @@ pub fn write(report: &Report, tree: Option<&Tree>, sources: &Sources) -> String 
             let mut finding =
                 json!({ "code": diag.code, "level": diag.level.word(), "title": diag.title });
             if let (Value::Object(finding), Value::Object(place)) =
-                (&mut finding, place(sources, marks.main(diag)))
+                (&mut finding, place(part.sources, marks.main(diag)))
             {
                 finding.extend(place);
             }
@@ -35,10 +41,7 @@ pub fn write(report: &Report, tree: Option<&Tree>, sources: &Sources) -> String 
             finding["helps"] = diag.helps.clone().into();
             finding
         })
-        .collect();
-    let mut text = serde_json::to_string_pretty(&findings).unwrap_or_else(|_| "[]".into());
-    text.push('\n');
-    text
+        .collect()
 }
 
 fn place(sources: &Sources, span: Span) -> Value {

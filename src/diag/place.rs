@@ -146,3 +146,19 @@ pub(super) fn region(source: &Source, span: Span) -> (u32, u32, u32, u32) {
     let (end_line, end_column) = source.line_col(span.end);
     (line, column, end_line, end_column)
 }
+
+/// The same in UTF-16 units, as SARIF's readers and editors count columns.
+pub(super) fn region_utf16(source: &Source, span: Span) -> (u32, u32, u32, u32) {
+    let at = |byte: u32| {
+        let (line, _) = source.line_col(byte);
+        let start = source.line_range(line).start as usize;
+        let end = (byte as usize).min(source.text.len());
+        let units = source
+            .text
+            .get(start.min(end)..end)
+            .map_or(0, |text| text.encode_utf16().count());
+        (line, units as u32 + 1)
+    };
+    let ((line, column), (end_line, end_column)) = (at(span.start), at(span.end));
+    (line, column, end_line, end_column)
+}

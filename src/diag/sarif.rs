@@ -1,29 +1,63 @@
 //! Findings as SARIF 2.1.0, for code scanning services.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
-use super::{Diag, Level, Marks, Report, place::region};
-use crate::source::{Sources, Span};
-use crate::spec::tree::Tree;
+use super::place::region_utf16;
+use super::{Diag, Fix, Level, Marks, Part, line_hash};
+use crate::source::{FileId, Source, Sources, Span};
 
-/// One run with one result a finding. Columns count code points, as the run says.
-pub fn write(report: &Report, tree: Option<&Tree>, sources: &Sources) -> String {
-    let marks = Marks::new(tree, sources);
-    let diags = marks.sorted(&report.diags);
-    let mut codes: Vec<&str> = diags.iter().map(|diag| diag.code.as_str()).collect();
+/// What is known of a code.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// In a sentence.
+    pub short: String,
+    /// As a page of Markdown.
+    pub page: String,
+    /// Where the page stands on the web.
+    pub link: Option<String>,
+    /// What its findings usually weigh.
+    pub level: Option<Level>,
+}
+
+/// One run with one result a finding: services refuse, or take for several tools, a file with several runs.
+pub fn write(parts: &[Part<'_>], about: &dyn Fn(&str) -> About) -> String {
+    let mut codes: Vec<&str> = parts
+        .iter()
+        .flat_map(|part| &part.report.diags)
+        .map(|diag| diag.code.as_str())
+        .collect();
     codes.sort_unstable();
     codes.dedup();
-    let rules: Vec<Value> = codes.iter().map(|code| json!({ "id": code })).collect();
-    let results: Vec<Value> = diags
-        .iter()
-        .map(|diag| result(diag, &codes, &marks, sources))
-        .collect();
+    let rules: Vec<Value> = codes.iter().map(|code| rule(code, &about(code))).collect();
+    let mut results = Vec::new();
+    for part in parts {
+        let marks = Marks::new(part.tree, part.sources);
+        let mut writer = Writer {
+            codes: &codes,
+            marks: &marks,
+            sources: part.sources,
+            hashes: HashMap::new(),
+        };
+        for diag in marks.sorted(&part.report.diags) {
+            results.push(writer.result(diag));
+        }
+    }
+    let mut driver = json!({
+        "name": "wsgen",
+        "semanticVersion": env!("CARGO_PKG_VERSION"),
+        "rules": rules,
+    });
+    if let Some(home) = Some(env!("CARGO_PKG_REPOSITORY")).filter(|home| !home.is_empty()) {
+        driver["informationUri"] = home.into();
+    }
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
-            "tool": { "driver": { "name": "wsgen", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
-            "columnKind": "unicodeCodePoints",
+            "tool": { "driver": driver },
+            "columnKind": "utf16CodeUnits",
             "results": results,
         }],
     });
@@ -32,63 +66,123 @@ pub fn write(report: &Report, tree: Option<&Tree>, sources: &Sources) -> String 
     text
 }
 
-fn result(diag: &Diag, codes: &[&str], marks: &Marks<'_>, sources: &Sources) -> Value {
-    let level = match diag.level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "note",
-    };
-    let mut message = diag.title.clone();
-    for (word, lines) in [("note", &diag.notes), ("help", &diag.helps)] {
-        for line in lines {
-            message = format!("{message}\n{word}: {line}");
+fn rule(code: &str, about: &About) -> Value {
+    let mut rule = json!({ "id": code });
+    if !about.short.is_empty() {
+        rule["shortDescription"] = json!({ "text": about.short });
+        rule["help"] = json!({ "text": about.page, "markdown": about.page });
+    }
+    if let Some(link) = &about.link {
+        rule["helpUri"] = link.as_str().into();
+    }
+    if let Some(level) = about.level {
+        rule["defaultConfiguration"] = json!({ "level": level.word() });
+    }
+    rule
+}
+
+struct Writer<'a> {
+    codes: &'a [&'a str],
+    marks: &'a Marks<'a>,
+    sources: &'a Sources,
+    /// The hashes of each file's lines, computed once.
+    hashes: HashMap<FileId, Vec<String>>,
+}
+
+impl Writer<'_> {
+    fn result(&mut self, diag: &Diag) -> Value {
+        let mut message = diag.title.clone();
+        for (word, lines) in [("note", &diag.notes), ("help", &diag.helps)] {
+            for line in lines {
+                message = format!("{message}\n{word}: {line}");
+            }
         }
+        let mut all = self.marks.marks(diag).into_iter();
+        let mut result = json!({
+            "ruleId": diag.code,
+            "ruleIndex": self.codes.binary_search(&diag.code.as_str()).unwrap_or(0),
+            "level": diag.level.word(),
+            "message": { "text": message },
+            "locations": all.next().and_then(|mark| self.location(mark.span, &mark.text)).into_iter().collect::<Vec<_>>(),
+        });
+        let related: Vec<Value> = all
+            .filter_map(|mark| self.location(mark.span, &mark.text))
+            .zip(0..)
+            .map(|(mut location, id)| {
+                location["id"] = Value::from(id);
+                location
+            })
+            .collect();
+        if !related.is_empty() {
+            result["relatedLocations"] = related.into();
+        }
+        if let Some(hash) = self.hash(self.marks.main(diag)) {
+            result["partialFingerprints"] = json!({ "primaryLocationLineHash": hash });
+        }
+        let fixes: Vec<Value> = diag.fixes.iter().filter_map(|fix| self.fix(fix)).collect();
+        if !fixes.is_empty() {
+            result["fixes"] = fixes.into();
+        }
+        result
     }
-    let mut all = marks.marks(diag).into_iter();
-    let mut result = json!({
-        "ruleId": diag.code,
-        "ruleIndex": codes.binary_search(&diag.code.as_str()).unwrap_or(0),
-        "level": level,
-        "message": { "text": message },
-        "locations": all.next().and_then(|mark| location(sources, mark.span, &mark.text)).into_iter().collect::<Vec<_>>(),
-    });
-    let related: Vec<Value> = all
-        .filter_map(|mark| location(sources, mark.span, &mark.text))
-        .zip(0..)
-        .map(|(mut location, id)| {
-            location["id"] = Value::from(id);
-            location
-        })
-        .collect();
-    if !related.is_empty() {
-        result["relatedLocations"] = related.into();
+
+    fn location(&self, span: Span, text: &str) -> Option<Value> {
+        let source = self.sources.find(span.file)?;
+        let mut location = json!({
+            "physicalLocation": {
+                "artifactLocation": { "uri": uri(&source.name) },
+                "region": region(source, span),
+            },
+        });
+        if !text.is_empty() {
+            location["message"] = json!({ "text": text });
+        }
+        Some(location)
     }
-    result
+
+    fn hash(&mut self, span: Span) -> Option<String> {
+        let source = self.sources.find(span.file)?;
+        let (line, _) = source.line_col(span.start);
+        let lines = self
+            .hashes
+            .entry(span.file)
+            .or_insert_with(|| line_hash::of(&source.text));
+        lines.get(line as usize - 1).cloned()
+    }
+
+    fn fix(&self, fix: &Fix) -> Option<Value> {
+        let span = self.marks.span(&fix.place);
+        let source = self.sources.find(span.file)?;
+        Some(json!({
+            "description": { "text": format!("write `{}`", fix.text) },
+            "artifactChanges": [{
+                "artifactLocation": { "uri": uri(&source.name) },
+                "replacements": [{
+                    "deletedRegion": region(source, span),
+                    "insertedContent": { "text": fix.text },
+                }],
+            }],
+        }))
+    }
 }
 
-fn location(sources: &Sources, span: Span, text: &str) -> Option<Value> {
-    let source = sources.find(span.file)?;
-    let (line, column, end_line, end_column) = region(source, span);
-    let mut location = json!({
-        "physicalLocation": {
-            "artifactLocation": { "uri": uri(&source.name) },
-            "region": { "startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column },
-        },
-    });
-    if !text.is_empty() {
-        location["message"] = json!({ "text": text });
-    }
-    Some(location)
+fn region(source: &Source, span: Span) -> Value {
+    let (line, column, end_line, end_column) = region_utf16(source, span);
+    json!({ "startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column })
 }
 
-/// A file's name as a relative reference: what a URI reserves is written in percent signs.
+/// A file's name as a relative reference, or as a URL where it is absolute; what a URI reserves is written in percent signs.
 fn uri(name: &str) -> String {
     let mut out = String::new();
+    let name = name.strip_prefix("./").unwrap_or(name);
+    if name.starts_with('/') {
+        out.push_str("file://");
+    }
     for byte in name.bytes() {
         match byte {
-            b'\\' => out.push('/'),
+            b'\\' if cfg!(windows) => out.push('/'),
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                out.push(char::from(byte))
+                out.push(char::from(byte));
             }
             _ => out.push_str(&format!("%{byte:02X}")),
         }

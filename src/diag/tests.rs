@@ -95,8 +95,12 @@ fn for_github() {
 #[test]
 fn for_programs() {
     let (sources, tree, report) = report();
-    let findings: serde_json::Value =
-        serde_json::from_str(&json::write(&report, Some(&tree), &sources)).expect("JSON");
+    let part = Part {
+        report: &report,
+        tree: Some(&tree),
+        sources: &sources,
+    };
+    let findings: serde_json::Value = serde_json::from_str(&json::write(&[part])).expect("JSON");
     let last = &findings[2];
     assert_eq!(last["code"], "alb::timeout.idle");
     assert_eq!(
@@ -105,7 +109,7 @@ fn for_programs() {
     );
     assert_eq!(last["labels"][1]["file"], "base.yaml");
     let log: serde_json::Value =
-        serde_json::from_str(&sarif::write(&report, Some(&tree), &sources)).expect("JSON");
+        serde_json::from_str(&sarif::write(&[part], &|_| sarif::About::default())).expect("JSON");
     let result = &log["runs"][0]["results"][2];
     assert_eq!(
         result["ruleId"],

@@ -18,6 +18,7 @@ mod escape;
 mod examples;
 mod features;
 mod fmt;
+mod formats;
 mod fresh;
 mod fuzz;
 mod graph;

@@ -227,8 +227,18 @@ fn no_text_makes_the_reader_panic() {
         } = lint_too(&text);
         if round % 16 == 0 {
             wsgen::diag::human::write(&report, Some(&tree), &sources, false, 80);
-            wsgen::diag::json::write(&report, Some(&tree), &sources);
-            wsgen::diag::sarif::write(&report, Some(&tree), &sources);
+            let part = wsgen::diag::Part {
+                report: &report,
+                tree: Some(&tree),
+                sources: &sources,
+            };
+            wsgen::diag::json::write(&[part]);
+            wsgen::diag::sarif::write(&[part], &|code| wsgen::reference::about(code));
+            wsgen::diag::junit::write(&[wsgen::diag::junit::Suite {
+                name: "spec.yaml",
+                parts: vec![part],
+                rules: Vec::new(),
+            }]);
             wsgen::diag::github::write(&report, Some(&tree), &sources);
         }
     }

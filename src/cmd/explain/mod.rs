@@ -85,24 +85,13 @@ fn coded(what: &str, left: &str, right: &str) -> Result<String, Fault> {
         if let Some(feature) = Feature::by_id(right) {
             return Ok(loss(target, feature));
         }
-        let said = match right {
-            "defaults" => {
-                "Defaults of the language that the target cannot keep, folded into one note."
-            }
-            "version" => {
-                "The version in the target's room is older than those whose behaviour is known, or newer: then it gets what the newest known one gets."
-            }
-            "unwritable" => {
-                "A value holds characters that the target's configuration language cannot write."
-            }
-            _ => {
-                let known = Feature::ALL.iter().map(|feature| feature.id());
-                let fault = Fault::new(format!("there is no feature `{right}`"));
-                return Err(match names::closest(right, known) {
-                    Some(close) => fault.help(format!("did you mean `{left}::{close}`?")),
-                    None => fault.help("`wsgen targets` lists them"),
-                });
-            }
+        let Some((_, said)) = codes::OF_TARGETS.iter().find(|(code, _)| *code == right) else {
+            let known = Feature::ALL.iter().map(|feature| feature.id());
+            let fault = Fault::new(format!("there is no feature `{right}`"));
+            return Err(match names::closest(right, known) {
+                Some(close) => fault.help(format!("did you mean `{left}::{close}`?")),
+                None => fault.help("`wsgen targets` lists them"),
+            });
         };
         return Ok(format!("{what}\n\n{said}\n"));
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::compile::Compiled;
+use crate::diag::xml::{attribute, text};
 use crate::verify::judge::Judgement;
 use crate::verify::run::Column;
 
@@ -17,7 +18,7 @@ pub fn write(compiled: &Compiled, columns: &[Column]) -> String {
         let _ = writeln!(
             out,
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{error}\" skipped=\"{}\" time=\"{:.3}\">",
-            escaped(&column.found.name()),
+            attribute(&column.found.name()),
             results.len() + error,
             column.count(Judgement::Broken),
             column.count(Judgement::Unseen),
@@ -35,7 +36,7 @@ pub fn write(compiled: &Compiled, columns: &[Column]) -> String {
                 out,
                 "    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\"",
                 it.feature,
-                escaped(&format!(
+                attribute(&format!(
                     "{} {}: {}",
                     it.about.kind, it.about.name, it.promise
                 )),
@@ -44,20 +45,20 @@ pub fn write(compiled: &Compiled, columns: &[Column]) -> String {
             let inner = match (it.judgement, &it.deviation) {
                 (Judgement::Broken, Some(deviation)) => format!(
                     "<failure message=\"{}\">sent: {}\npromised: {}\ncame: {}\nspec: {}</failure>",
-                    escaped(&deviation.came),
-                    escaped(&deviation.sent),
-                    escaped(&deviation.promised),
-                    escaped(&deviation.came),
-                    escaped(&compiled.place(it.at))
+                    attribute(&deviation.came),
+                    text(&deviation.sent),
+                    text(&deviation.promised),
+                    text(&deviation.came),
+                    text(&compiled.place(it.at))
                 ),
                 (Judgement::Unseen, _) => format!(
                     "<skipped message=\"{}\"/>",
-                    escaped(it.unseen.as_deref().unwrap_or_default())
+                    attribute(it.unseen.as_deref().unwrap_or_default())
                 ),
                 (Judgement::Reported | Judgement::Modest, _) => format!(
                     "<system-out>{}: {}</system-out>",
                     it.judgement.word(),
-                    escaped(it.loss.as_deref().unwrap_or_default())
+                    text(it.loss.as_deref().unwrap_or_default())
                 ),
                 _ => String::new(),
             };
@@ -69,22 +70,5 @@ pub fn write(compiled: &Compiled, columns: &[Column]) -> String {
         out.push_str("  </testsuite>\n");
     }
     out.push_str("</testsuites>\n");
-    out
-}
-
-/// Text as it stands in XML; what XML cannot hold becomes a replacement character.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
     out
 }
