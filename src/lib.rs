@@ -28,6 +28,7 @@
 //! | [`names`] | "did you mean" |
 //! | [`reference`] | what every code, rule, field and feature means, as `wsgen explain` and `docs/reference` tell it |
 //! | [`meaning`] | what changes from one gateway to another, in the words of the spec |
+//! | [`import`] | the configurations of programs, read into a spec, with an account of every directive |
 //! | [`graph`] | a gateway as a picture: Mermaid, DOT, SVG |
 //! | [`compile`] | all of it in order, pure: no file is touched |
 //! | `proxy` (a feature, on by default) | the reference proxy: a gateway served by this process |
@@ -48,6 +49,7 @@ pub mod compile;
 pub mod diag;
 pub mod emit;
 pub mod graph;
+pub mod import;
 pub mod ir;
 pub mod meaning;
 pub mod names;

@@ -1,0 +1,436 @@
+//! NGINX's own syntax: text to directives, each with its place, includes followed.
+//!
+//! An own lexer, on purpose: of the crates, `nginx-config` has had no release for years and refuses every directive that it does not
+//! know, and `crossplane`, which NGINX's makers keep up, is Python and Go. The whole syntax is one page; its rules, which differ from
+//! what people expect, were seen on the real program (a quote counts only at the beginning of a word, `${` opens no block).
+
+use crate::import::{DirectiveId, Reading};
+use crate::source::{FileId, Span};
+
+/// How deep blocks and includes may stand in each other.
+const MAX_DEPTH: usize = 32;
+/// Blocks whose entries are data and no directives of their own.
+const DATA: [&str; 6] = [
+    "map",
+    "geo",
+    "types",
+    "split_clients",
+    "charset_map",
+    "match",
+];
+
+/// A name or an argument.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Word {
+    /// The text, quotes and escapes resolved.
+    pub(super) text: String,
+    /// Where it stands, its quotes among it.
+    pub(super) at: Span,
+}
+
+/// A directive and what stands in its braces.
+#[derive(Clone, Debug)]
+pub(super) struct Directive {
+    /// Its entry in the account; entries of a `map` share that of the map.
+    pub(super) id: DirectiveId,
+    /// Its name.
+    pub(super) name: String,
+    /// Its arguments.
+    pub(super) args: Vec<Word>,
+    /// What stands in its braces; `None` where it has none.
+    pub(super) block: Option<Vec<Directive>>,
+    /// From its name to the last argument.
+    pub(super) at: Span,
+}
+
+impl Directive {
+    /// The text of an argument; empty past the last.
+    pub(super) fn arg(&self, index: usize) -> &str {
+        self.args.get(index).map_or("", |word| word.text.as_str())
+    }
+}
+
+/// The directives of a file, those of included files in the place of their include. Faults land in the report.
+pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Vec<Directive> {
+    let mut chain = vec![file];
+    read_file(file, reading, &mut chain)
+}
+
+fn read_file(file: FileId, reading: &mut Reading<'_>, chain: &mut Vec<FileId>) -> Vec<Directive> {
+    let text = reading.text(file).to_owned();
+    let mut parser = Parser {
+        lexer: Lexer {
+            text: &text,
+            file,
+            at: 0,
+        },
+        reading,
+        chain,
+    };
+    match parser.block(0, None) {
+        Ok(directives) => directives,
+        Err(fault) => {
+            let diag = reading
+                .report
+                .error("import::syntax", fault.at)
+                .says(fault.says);
+            if let Some(help) = fault.help {
+                diag.help(help);
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// Why the reading goes no further.
+struct Fault {
+    at: Span,
+    says: String,
+    help: Option<String>,
+}
+
+enum Token {
+    Word(Word),
+    /// `;`
+    End,
+    /// `{`
+    Open(usize),
+    /// `}`
+    Close(usize),
+    Eof,
+}
+
+struct Lexer<'a> {
+    text: &'a str,
+    file: FileId,
+    at: usize,
+}
+
+impl Lexer<'_> {
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span {
+            file: self.file,
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.text[self.at..].chars().next()
+    }
+
+    fn next(&mut self) -> Result<Token, Fault> {
+        loop {
+            let Some(c) = self.peek() else {
+                return Ok(Token::Eof);
+            };
+            match c {
+                ' ' | '\t' | '\r' | '\n' => self.at += 1,
+                '#' => {
+                    let rest = &self.text[self.at..];
+                    self.at += rest.find('\n').unwrap_or(rest.len());
+                }
+                ';' => {
+                    self.at += 1;
+                    return Ok(Token::End);
+                }
+                '{' => {
+                    self.at += 1;
+                    return Ok(Token::Open(self.at - 1));
+                }
+                '}' => {
+                    self.at += 1;
+                    return Ok(Token::Close(self.at - 1));
+                }
+                '"' | '\'' => return self.quoted(c).map(Token::Word),
+                _ => return Ok(Token::Word(self.plain())),
+            }
+        }
+    }
+
+    /// A word that begins with a quote, up to the same quote.
+    fn quoted(&mut self, quote: char) -> Result<Word, Fault> {
+        let start = self.at;
+        self.at += 1;
+        let mut text = String::new();
+        while let Some(c) = self.peek() {
+            self.at += c.len_utf8();
+            if c == quote {
+                let at = self.span(start, self.at);
+                if self
+                    .peek()
+                    .is_some_and(|next| !matches!(next, ' ' | '\t' | '\r' | '\n' | ';' | '{' | ')'))
+                {
+                    return Err(Fault {
+                        at,
+                        says: "something follows a closing quote".to_owned(),
+                        help: Some("put the whole word in quotes, or a space behind it".to_owned()),
+                    });
+                }
+                return Ok(Word { text, at });
+            }
+            if c == '\\' {
+                self.escape(&mut text);
+            } else {
+                text.push(c);
+            }
+        }
+        let line = self.text[start..]
+            .find('\n')
+            .unwrap_or(self.text.len() - start);
+        Err(Fault {
+            at: self.span(start, start + line),
+            says: "a quote is never closed".to_owned(),
+            help: Some(format!("close it with `{quote}`")),
+        })
+    }
+
+    /// A word without quotes, up to a space, `;` or `{`; `${` opens no block.
+    fn plain(&mut self) -> Word {
+        let start = self.at;
+        let mut text = String::new();
+        while let Some(c) = self.peek() {
+            match c {
+                ' ' | '\t' | '\r' | '\n' | ';' => break,
+                '{' if !text.ends_with('$') => break,
+                _ => {}
+            }
+            self.at += c.len_utf8();
+            if c == '\\' {
+                self.escape(&mut text);
+            } else {
+                text.push(c);
+            }
+        }
+        Word {
+            text,
+            at: self.span(start, self.at),
+        }
+    }
+
+    /// What follows a backslash: six escapes are resolved, every other keeps its backslash.
+    fn escape(&mut self, text: &mut String) {
+        let Some(c) = self.peek() else {
+            text.push('\\');
+            return;
+        };
+        self.at += c.len_utf8();
+        match c {
+            '"' | '\'' | '\\' => text.push(c),
+            't' => text.push('\t'),
+            'r' => text.push('\r'),
+            'n' => text.push('\n'),
+            other => {
+                text.push('\\');
+                text.push(other);
+            }
+        }
+    }
+
+    /// Past a block of another language: up to the brace that closes it.
+    fn skip_code(&mut self, open: usize) -> Result<(), Fault> {
+        let mut depth = 1_usize;
+        for (offset, c) in self.text[self.at..].char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                self.at += offset + 1;
+                return Ok(());
+            }
+        }
+        Err(never_closed(self.span(open, open + 1)))
+    }
+}
+
+fn never_closed(at: Span) -> Fault {
+    Fault {
+        at,
+        says: "this block is never closed".to_owned(),
+        help: Some("close it with `}`".to_owned()),
+    }
+}
+
+struct Parser<'t, 'r, 'f> {
+    lexer: Lexer<'t>,
+    reading: &'r mut Reading<'f>,
+    chain: &'r mut Vec<FileId>,
+}
+
+/// Where a block is.
+#[derive(Clone, Copy)]
+struct Inside {
+    /// Its brace.
+    open: usize,
+    /// The directive whose data it holds.
+    data: Option<DirectiveId>,
+}
+
+impl Parser<'_, '_, '_> {
+    fn block(&mut self, depth: usize, inside: Option<Inside>) -> Result<Vec<Directive>, Fault> {
+        let mut found = Vec::new();
+        loop {
+            let name = match self.lexer.next()? {
+                Token::Word(word) => word,
+                Token::Eof => {
+                    return match inside {
+                        Some(inside) => {
+                            Err(never_closed(self.lexer.span(inside.open, inside.open + 1)))
+                        }
+                        None => Ok(found),
+                    };
+                }
+                Token::Close(_) if inside.is_some() => return Ok(found),
+                Token::Close(at) => {
+                    return Err(Fault {
+                        at: self.lexer.span(at, at + 1),
+                        says: "this `}` closes nothing".to_owned(),
+                        help: Some("take it out, or open its block with `{`".to_owned()),
+                    });
+                }
+                Token::Open(at) => {
+                    return Err(Fault {
+                        at: self.lexer.span(at, at + 1),
+                        says: "a block without a name".to_owned(),
+                        help: Some("write what the block is, such as `server {`".to_owned()),
+                    });
+                }
+                Token::End => {
+                    let at = self.lexer.at;
+                    return Err(Fault {
+                        at: self.lexer.span(at - 1, at),
+                        says: "a `;` that ends nothing".to_owned(),
+                        help: Some("take it out".to_owned()),
+                    });
+                }
+            };
+            self.directive(name, depth, inside.and_then(|it| it.data), &mut found)?;
+        }
+    }
+
+    /// A directive from its name on; what an include brings in comes behind it.
+    fn directive(
+        &mut self,
+        name: Word,
+        depth: usize,
+        data: Option<DirectiveId>,
+        found: &mut Vec<Directive>,
+    ) -> Result<(), Fault> {
+        let mut at = name.at;
+        let mut args = Vec::new();
+        let open = loop {
+            match self.lexer.next()? {
+                Token::Word(word) => {
+                    at.end = word.at.end;
+                    args.push(word);
+                }
+                Token::End => break None,
+                Token::Open(brace) => break Some(brace),
+                Token::Close(_) | Token::Eof => {
+                    return Err(Fault {
+                        at,
+                        says: format!("`{}` is not ended", name.text),
+                        help: Some("end it with `;`".to_owned()),
+                    });
+                }
+            }
+        };
+        let id = match data {
+            Some(id) => id,
+            None => {
+                let mut text = name.text.clone();
+                for arg in &args {
+                    text.push(' ');
+                    text.push_str(&arg.text);
+                }
+                let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                self.reading.account.add(at, text)
+            }
+        };
+        let block = match open {
+            None => None,
+            Some(open) if name.text.ends_with("_by_lua_block") => {
+                self.lexer.skip_code(open)?;
+                Some(Vec::new())
+            }
+            Some(open) => {
+                if depth >= MAX_DEPTH {
+                    return Err(Fault {
+                        at,
+                        says: "blocks stand too deep in each other".to_owned(),
+                        help: None,
+                    });
+                }
+                let is_data = data.is_some() || DATA.contains(&name.text.as_str());
+                let inside = Inside {
+                    open,
+                    data: is_data.then_some(id),
+                };
+                Some(self.block(depth + 1, Some(inside))?)
+            }
+        };
+        let directive = Directive {
+            id,
+            name: name.text,
+            args,
+            block,
+            at,
+        };
+        if directive.name == "include" && directive.block.is_none() {
+            self.include(&directive, found)?;
+        } else {
+            found.push(directive);
+        }
+        Ok(())
+    }
+
+    /// The directives of the files that an include names.
+    fn include(&mut self, directive: &Directive, found: &mut Vec<Directive>) -> Result<(), Fault> {
+        let pattern = directive.arg(0);
+        let account = &mut self.reading.account;
+        if pattern.ends_with("mime.types") {
+            account.moot(directive.id, "types of static files: a server says its own");
+            return Ok(());
+        }
+        if pattern.ends_with("_params") || pattern.contains("modules-enabled") {
+            account.moot(
+                directive.id,
+                "nothing in it concerns requests that are passed on by HTTP",
+            );
+            return Ok(());
+        }
+        if self.chain.len() >= MAX_DEPTH {
+            return Err(Fault {
+                at: directive.at,
+                says: "files include each other too deep, or in a circle".to_owned(),
+                help: Some("take the include out that leads back".to_owned()),
+            });
+        }
+        match self.reading.include(pattern) {
+            Ok(files) => {
+                let says = match files.len() {
+                    0 => "no file fits".to_owned(),
+                    1 => "1 file read in its place".to_owned(),
+                    count => format!("{count} files read in its place"),
+                };
+                self.reading.account.moot(directive.id, says);
+                for file in files {
+                    self.chain.push(file);
+                    found.extend(read_file(file, self.reading, self.chain));
+                    self.chain.pop();
+                }
+            }
+            Err(why) => {
+                let account = &mut self.reading.account;
+                account.lost(directive.id, format!("the file cannot be read: {why}"));
+                account.help(
+                    directive.id,
+                    "put it where the include looks for it, and import again",
+                );
+            }
+        }
+        Ok(())
+    }
+}
