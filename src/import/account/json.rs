@@ -31,8 +31,12 @@ pub fn json(account: &Account, from: Option<&str>, sources: &Sources) -> String 
         .unsaids()
         .map(|one| object!({ "says": one.says, "into": one.into }))
         .collect();
-    let remarks: Value = serde_json::from_str(&diag::json::write(&account.remarks, None, sources))
-        .unwrap_or_default();
+    let part = diag::Part {
+        report: &account.remarks,
+        tree: None,
+        sources,
+    };
+    let remarks: Value = serde_json::from_str(&diag::json::write(&[part])).unwrap_or_default();
     let all = object!({
         "from": from,
         "counts": {
