@@ -101,7 +101,8 @@ impl Proxy {
         assert_eq!(
             status.code(),
             Some(0),
-            "every tunnel took its leave in time"
+            "every tunnel takes its leave in time: {}",
+            fs::read_to_string(self.folder.path().join("stderr")).expect("readable")
         );
     }
 

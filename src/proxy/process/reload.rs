@@ -1,10 +1,12 @@
 //! What is served now: a spec is made ready as a whole, at the start and at every reload, or refused as a whole.
 
 use std::cell::{Cell, RefCell};
+use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use aws_lc_rs::hmac;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -186,10 +188,12 @@ impl Serving {
         self.bound = Bound::default();
     }
 
-    /// Client connections and tunnels that are open.
-    pub(crate) fn open(&self) -> u32 {
-        use std::sync::atomic::Ordering::Relaxed;
-        self.shared.connections.load(Relaxed) + self.shared.tunnels.load(Relaxed)
+    /// What is open.
+    pub(crate) fn open(&self) -> Open {
+        Open {
+            connections: self.shared.connections.load(Relaxed),
+            tunnels: self.shared.tunnels.load(Relaxed),
+        }
     }
 
     /// Ends what is left.
@@ -205,6 +209,29 @@ impl Serving {
         for thread in &self.threads {
             let _ = thread.orders.send(order());
         }
+    }
+}
+
+/// How much is open.
+#[derive(Clone, Copy)]
+pub(crate) struct Open {
+    /// Clients' connections: a tunnel over HTTP/1.1 is one, those over HTTP/2 share theirs.
+    connections: u32,
+    /// Tunnels.
+    tunnels: u32,
+}
+
+impl Open {
+    /// Whether anything is.
+    pub(crate) fn any(self) -> bool {
+        self.connections > 0 || self.tunnels > 0
+    }
+}
+
+impl Display for Open {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (connections, tunnels) = (self.connections, self.tunnels);
+        write!(f, "{connections} connections and {tunnels} tunnels open")
     }
 }
 

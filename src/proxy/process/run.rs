@@ -142,12 +142,13 @@ async fn steer(source: &mut dyn Source, options: Options) -> io::Result<Outcome>
     }
     serving.drain();
     let outcome = drained(&serving, &mut signals, clock::of(limit), &mut dashboard).await;
+    let left = serving.open();
     serving.end();
     drop(dashboard);
-    source.say(match outcome {
-        Outcome::Drained => "drained",
-        _ => "ended with connections open",
-    });
+    match outcome {
+        Outcome::Drained => source.say("drained"),
+        _ => source.say(&format!("ended with {left}")),
+    }
     Ok(outcome)
 }
 
@@ -159,7 +160,7 @@ async fn drained(
     dashboard: &mut Option<Dashboard>,
 ) -> Outcome {
     let end = Instant::now() + limit;
-    while serving.open() > 0 {
+    while serving.open().any() {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             sign = signals.next() => if let Sign::Stop(number) = sign {
