@@ -27,20 +27,24 @@ pub(crate) struct Target {
 impl Target {
     /// Connects.
     pub(crate) async fn connect(&self) -> io::Result<Client> {
+        Ok(Client {
+            wire: self.wire().await?,
+            target: self.clone(),
+            came: Vec::new(),
+        })
+    }
+
+    /// A connection as bytes.
+    pub(crate) async fn wire(&self) -> io::Result<Pin<Box<dyn Wire>>> {
         let tcp = TcpStream::connect(("127.0.0.1", self.port)).await?;
         tcp.set_nodelay(true)?;
-        let wire: Pin<Box<dyn Wire>> = match &self.tls {
+        Ok(match &self.tls {
             None => Box::pin(tcp),
             Some(config) => {
                 let connector = TlsConnector::from(Arc::clone(config));
                 let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
                 Box::pin(connector.connect(name, tcp).await?)
             }
-        };
-        Ok(Client {
-            target: self.clone(),
-            wire,
-            came: Vec::new(),
         })
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::client::{Client, Target, message, request};
+use crate::h2::{REQUESTS, Shared};
 use crate::measure;
 use crate::stat::Times;
 
@@ -22,6 +23,10 @@ pub(crate) enum Work {
     Echo(usize),
     /// A new tunnel, closed once it is open.
     Open,
+    /// Small requests of HTTP/2, so many side by side on each connection.
+    Multiplexed(usize),
+    /// An echo of so many bytes on a stream of HTTP/2, each on a connection of its own.
+    EchoOverH2(usize),
 }
 
 impl Work {
@@ -134,7 +139,19 @@ pub(crate) fn closed(
     })?
 }
 
-async fn toil(target: &Target, work: &Work, number: usize, meter: &Meter) -> io::Result<()> {
+async fn ask_over_h2(shared: &Shared, requests: usize, meter: &Meter) -> io::Result<()> {
+    for _ in 0..requests {
+        if meter.over.get() {
+            break;
+        }
+        let since = Instant::now();
+        shared.ask("/").await?;
+        meter.add(since);
+    }
+    Ok(())
+}
+
+async fn toil(target: &Target, work: &Work, number: usize, meter: &Rc<Meter>) -> io::Result<()> {
     match work {
         Work::Ask(requests) => {
             let mut client = target.connect().await?;
@@ -160,6 +177,30 @@ async fn toil(target: &Target, work: &Work, number: usize, meter: &Meter) -> io:
             while !meter.over.get() {
                 let since = Instant::now();
                 drop(target.tunnel().await?);
+                meter.add(since);
+            }
+        }
+        Work::Multiplexed(streams) => {
+            while !meter.over.get() {
+                let shared = Shared::connect(target).await?;
+                let side_by_side: Vec<_> = (0..*streams)
+                    .map(|_| {
+                        let (shared, meter) = (shared.clone(), Rc::clone(meter));
+                        let requests = REQUESTS / streams;
+                        spawn_local(async move { ask_over_h2(&shared, requests, &meter).await })
+                    })
+                    .collect();
+                for one in side_by_side {
+                    one.await.map_err(io::Error::other)??;
+                }
+            }
+        }
+        Work::EchoOverH2(length) => {
+            let mut tunnel = Shared::connect(target).await?.tunnel().await?;
+            let message = message(*length).into();
+            while !meter.over.get() {
+                let since = Instant::now();
+                tunnel.echo(&message).await?;
                 meter.add(since);
             }
         }

@@ -6,11 +6,13 @@
 mod backend;
 mod client;
 mod figures;
+mod h2;
 mod load;
 mod measure;
 mod options;
 mod programs;
 mod routing;
+mod run;
 mod spec;
 mod stat;
 mod table;
@@ -35,7 +37,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match figures::run(&options) {
+    match run::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("error: {why}");

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use crate::client::request;
-use crate::figures::Bench;
+use crate::figures::Over;
 use crate::load::{self, Work};
+use crate::run::Bench;
 use crate::spec::Shape;
 use crate::table::{Goal, Row, Table};
 
@@ -52,7 +53,7 @@ pub(crate) fn against_ten(bench: &Bench<'_>, table: &mut Table) -> Result<(), St
     for _ in 0..bench.options.rounds {
         let mut round = [f64::NAN; 2];
         for (at, (running, work)) in [&few, &many].into_iter().enumerate() {
-            let target = bench.target(running, false)?;
+            let target = bench.target(running, Over::Plain)?;
             let seen = load::closed(&target, work, 64, &running.processes(), bench.times())
                 .map_err(|why| format!("routes: {why}"))?;
             running.truncate();
