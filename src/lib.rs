@@ -31,9 +31,10 @@
 //! | [`import`] | the configurations of programs, read into a spec, with an account of every directive |
 //! | [`graph`] | a gateway as a picture: Mermaid, DOT, SVG |
 //! | [`compile`] | all of it in order, pure: no file is touched |
+//! | `lsp` (a feature, on by default) | the language server |
 //! | `proxy` (a feature, on by default) | the reference proxy: a gateway served by this process |
 //! | `verify` (a feature, on by default) | the real programs on loopback, with clients before and servers behind them |
-//! | `cmd` (in the binary) | the commands: with `proxy` and `verify` the only place that touches files, streams and the environment |
+//! | `cmd` (in the binary) | the commands: with `lsp`, `proxy` and `verify` the only place that touches files, streams and the environment |
 //!
 //! # What holds everywhere
 //! - A target never reads the spec; past [`ir::lower()`] nobody sees it.
@@ -51,6 +52,8 @@ pub mod emit;
 pub mod graph;
 pub mod import;
 pub mod ir;
+#[cfg(feature = "lsp")]
+pub mod lsp;
 pub mod meaning;
 pub mod names;
 #[cfg(all(unix, feature = "proxy"))]

@@ -9,6 +9,8 @@ mod review;
 #[cfg(all(unix, any(feature = "proxy", feature = "verify")))]
 mod run;
 
+#[cfg(feature = "lsp")]
+pub(super) use review::LspArgs;
 pub(super) use review::{DiffArgs, DiffFormat, FmtArgs, GraphArgs, GraphFormat};
 #[cfg(all(unix, feature = "proxy"))]
 pub(super) use run::ProxyArgs;
@@ -132,6 +134,16 @@ pub(super) enum Command {
         $ wsgen graph spec.yaml --format svg --target nginx,haproxy\n  \
         $ wsgen graph spec.yaml --format dot --route socket")]
     Graph(GraphArgs),
+    /// Speak to an editor: the language server, on standard input and output
+    ///
+    /// Started by an editor, not by hand. Tells every finding of `lint` while a spec is typed, and lays out. Unsaved text counts; files
+    /// that a spec names are read from disk.
+    #[cfg(feature = "lsp")]
+    #[command(after_help = "Examples:\n  \
+        $ wsgen lsp\n  \
+        $ wsgen lsp --target nginx,haproxy\n\n\
+        Exit status: 0 the editor ended it, 1 the editor is gone, 2 the call, or what the editor said, is wrong.")]
+    Lsp(LspArgs),
     /// Write a commented spec to start from
     #[command(after_help = "Examples:\n  \
         $ wsgen init\n  \

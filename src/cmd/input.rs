@@ -48,7 +48,7 @@ type Pairs = Vec<(String, String)>;
 
 /// Values of parameters: `--set`, then `--env-file`, then the environment; the last of the same name wins.
 #[derive(Debug, Clone)]
-struct Values {
+pub(super) struct Values {
     set: Pairs,
     files: Pairs,
 }
@@ -141,21 +141,11 @@ impl Spec {
         folder: &Path,
         over: &Overlays,
     ) -> Result<Self, Fault> {
-        let (set, rooms) = settings(&over.set)?;
-        if !rooms.is_empty() {
-            let text = Value::Object(Map::from_iter([(
-                "targets".to_owned(),
-                Value::Object(rooms),
-            )]));
-            inputs.push(Input::new("<--set>", text.to_string()));
-        }
-        let mut files = Vec::new();
-        for path in &over.env_file {
-            files.extend(env_file(path)?);
-        }
+        let (values, rooms) = put_over(over)?;
+        inputs.extend(rooms);
         Ok(Self {
             inputs,
-            values: Values { set, files },
+            values,
             disk: Disk {
                 folder: folder.to_owned(),
             },
@@ -201,6 +191,20 @@ impl Spec {
     ) -> &'static Compiled {
         compile::for_target(compiled, target, self.world()).map_or(compiled, keep)
     }
+}
+
+/// What is put over a spec beside files: values of parameters, and options of targets as a spec of their own.
+pub(super) fn put_over(over: &Overlays) -> Result<(Values, Option<Input>), Fault> {
+    let (set, rooms) = settings(&over.set)?;
+    let rooms = (!rooms.is_empty()).then(|| {
+        let rooms = Map::from_iter([("targets".to_owned(), Value::Object(rooms))]);
+        Input::new("<--set>", Value::Object(rooms).to_string())
+    });
+    let mut files = Vec::new();
+    for path in &over.env_file {
+        files.extend(env_file(path)?);
+    }
+    Ok((Values { set, files }, rooms))
 }
 
 fn keep(compiled: Compiled) -> &'static Compiled {

@@ -12,6 +12,8 @@ mod init;
 mod input;
 mod ir;
 mod lint;
+#[cfg(feature = "lsp")]
+mod lsp;
 mod man;
 mod output;
 #[cfg(all(unix, feature = "proxy"))]
@@ -87,6 +89,8 @@ fn execute(command: Command, screen: &Screen) -> Result<Status, Fault> {
         Command::Diff(args) => diff::run(&args, screen),
         Command::Fmt(args) => fmt::run(&args, screen),
         Command::Graph(args) => graph::run(&args, screen),
+        #[cfg(feature = "lsp")]
+        Command::Lsp(args) => lsp::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Targets(args) => targets::run(&args),
         Command::Schema => schema::run(),

@@ -28,6 +28,8 @@ mod http2;
 mod invariants;
 mod kubernetes;
 mod live;
+#[cfg(feature = "lsp")]
+mod lsp;
 mod name_server;
 mod nginx;
 mod pre_commit;

@@ -1,4 +1,4 @@
-//! What may be written behind the commands that people read a spec with: `diff`, `fmt` and `graph`.
+//! What may be written behind the commands that people read a spec with: `diff`, `fmt`, `graph` and `lsp`.
 
 use std::path::PathBuf;
 
@@ -89,4 +89,21 @@ pub(in crate::cmd) enum GraphFormat {
     Dot,
     /// A picture that needs nothing else, for light and dark
     Svg,
+}
+
+#[cfg(feature = "lsp")]
+#[derive(clap::Args, Debug)]
+pub(in crate::cmd) struct LspArgs {
+    /// The targets whose losses are told: names with commas, or `all`; left out, those that a spec has a room for
+    #[arg(short, long, value_name = "TARGETS", value_delimiter = ',')]
+    pub(in crate::cmd) target: Vec<String>,
+    /// Look into the files that a spec names too: certificates, keys
+    #[arg(long)]
+    pub(in crate::cmd) files: bool,
+    /// A parameter's value, or an option of a target such as nginx.version=1.22 (may be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(in crate::cmd) set: Vec<String>,
+    /// A file of parameters, NAME=value a line (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cmd) env_file: Vec<PathBuf>,
 }
