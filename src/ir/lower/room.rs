@@ -1,5 +1,7 @@
 //! The rooms of the targets.
 
+mod names;
+
 use super::{At, Loc, Lower, PORT, Slot, defaults, or, plain, text};
 use crate::compile::NoFiles;
 use crate::diag::Report;
@@ -336,27 +338,11 @@ impl Lower<'_> {
 
     fn ingress_room(&mut self, all: &model::Targets, spec: &Spec, routes: &[Route]) -> IngressRoom {
         let it = all.ingress.as_ref().map(|it| &it.value);
+        let names = it.map(|it| [it.namespace.as_ref(), it.class.as_ref()]);
         let held = it.and_then(|it| it.certificates.as_ref());
         let led_to = it.and_then(|it| it.upstreams.as_ref());
-        let own = it.map(|it| [it.namespace.as_ref(), it.class.as_ref()]);
-        self.check_objects(own.into_iter().flatten());
-        self.check_objects(
-            held.iter()
-                .flat_map(|it| &it.0)
-                .map(|(_, it)| Some(&it.value.secret)),
-        );
-        self.check_objects(
-            led_to
-                .iter()
-                .flat_map(|it| &it.0)
-                .flat_map(|(_, it)| [Some(&it.value.service), it.value.namespace.as_ref()]),
-        );
-        self.check_known(
-            it.and_then(|it| it.certificates.as_ref()),
-            "certificate",
-            spec,
-        );
-        self.check_known(it.and_then(|it| it.upstreams.as_ref()), "upstream", spec);
+        self.check_objects(names.into_iter().flatten());
+        self.check_refs(held, led_to, spec);
         IngressRoom {
             room: common!(self, &all.ingress, routes),
             controller: or(
@@ -370,35 +356,19 @@ impl Lower<'_> {
                 ("default", defaults::ROOM),
             ),
             class: written(it.and_then(|it| it.class.as_ref())),
-            certificates: secrets(it.and_then(|it| it.certificates.as_ref())),
-            upstreams: services(self, it.and_then(|it| it.upstreams.as_ref())),
+            certificates: secrets(held),
+            upstreams: services(self, led_to),
             loopback: false,
         }
     }
 
     fn gateway_room(&mut self, all: &model::Targets, spec: &Spec, routes: &[Route]) -> GatewayRoom {
         let it = all.gateway.as_ref().map(|it| &it.value);
+        let names = it.map(|it| [it.namespace.as_ref(), it.class.as_ref()]);
         let held = it.and_then(|it| it.certificates.as_ref());
         let led_to = it.and_then(|it| it.upstreams.as_ref());
-        let own = it.map(|it| [it.namespace.as_ref(), it.class.as_ref()]);
-        self.check_objects(own.into_iter().flatten());
-        self.check_objects(
-            held.iter()
-                .flat_map(|it| &it.0)
-                .map(|(_, it)| Some(&it.value.secret)),
-        );
-        self.check_objects(
-            led_to
-                .iter()
-                .flat_map(|it| &it.0)
-                .flat_map(|(_, it)| [Some(&it.value.service), it.value.namespace.as_ref()]),
-        );
-        self.check_known(
-            it.and_then(|it| it.certificates.as_ref()),
-            "certificate",
-            spec,
-        );
-        self.check_known(it.and_then(|it| it.upstreams.as_ref()), "upstream", spec);
+        self.check_objects(names.into_iter().flatten());
+        self.check_refs(held, led_to, spec);
         GatewayRoom {
             room: common!(self, &all.gateway, routes),
             implementation: or(
@@ -412,8 +382,8 @@ impl Lower<'_> {
                 ("default", defaults::ROOM),
             ),
             class: written(it.and_then(|it| it.class.as_ref())),
-            certificates: secrets(it.and_then(|it| it.certificates.as_ref())),
-            upstreams: services(self, it.and_then(|it| it.upstreams.as_ref())),
+            certificates: secrets(held),
+            upstreams: services(self, led_to),
             loopback: false,
         }
     }
@@ -427,82 +397,6 @@ impl Lower<'_> {
             compatibility_date: written(it.and_then(|it| it.compatibility_date.as_ref())),
             zone: written(it.and_then(|it| it.zone.as_ref())),
             upstreams: names(it.and_then(|it| it.upstreams.as_ref())),
-        }
-    }
-
-    /// Names in a Kubernetes room are names of objects.
-    fn check_objects<'s>(&mut self, names: impl IntoIterator<Item = Option<&'s At<String>>>) {
-        for name in names.into_iter().flatten() {
-            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-            let label = |text: &str| {
-                (1..=63).contains(&text.len())
-                    && text.bytes().all(fits)
-                    && !text.starts_with('-')
-                    && !text.ends_with('-')
-            };
-            if !name.value.split('.').all(label) || name.value.len() > 253 {
-                self.report
-                    .error("spec::value", name.at)
-                    .says(format!(
-                        "`{}` is no name of a Kubernetes object",
-                        name.value.escape_debug()
-                    ))
-                    .help("write lower-case letters, digits and `-`, up to 63 in all");
-            }
-        }
-    }
-
-    fn check_resolvers(&mut self, list: Option<&At<model::Many<At<String>>>>) {
-        for resolver in list.iter().flat_map(|list| &list.value.0) {
-            let text = &resolver.value;
-            let ok = text.parse::<std::net::IpAddr>().is_ok()
-                || text.parse::<std::net::SocketAddr>().is_ok();
-            if !ok {
-                self.report
-                    .error("spec::value", resolver.at)
-                    .says(format!(
-                        "`{}` is no address of a DNS server",
-                        text.escape_debug()
-                    ))
-                    .help("write an IP address, such as `10.0.0.53` or `127.0.0.53:53`");
-            }
-        }
-    }
-
-    fn check_user(&mut self, user: Option<&At<String>>) {
-        let Some(user) = user else { return };
-        let fits = !user.value.is_empty()
-            && user.value.len() <= 32
-            && user
-                .value
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        if !fits {
-            self.report
-                .error("spec::value", user.at)
-                .says(format!(
-                    "`{}` is no user or group",
-                    user.value.escape_debug()
-                ))
-                .help("write a name such as `www-data`");
-        }
-    }
-
-    /// Names in a room must be names of the spec.
-    fn check_known<T>(&mut self, named: Option<&Named<T>>, kind: &str, spec: &Spec) {
-        for (name, _) in named.map_or(&[][..], |named| &named.0) {
-            let known: Vec<&str> = if kind == "certificate" {
-                spec.certificates.as_ref().map_or_else(Vec::new, |all| {
-                    all.0.iter().map(|(name, _)| name.value.as_str()).collect()
-                })
-            } else {
-                spec.upstreams.as_ref().map_or_else(Vec::new, |all| {
-                    all.0.iter().map(|(name, _)| name.value.as_str()).collect()
-                })
-            };
-            if !known.contains(&name.value.as_str()) {
-                self.unknown(kind, name, known.into_iter());
-            }
         }
     }
 }
