@@ -293,13 +293,30 @@ impl Towards {
 }
 
 fn system_roots(at: Loc) -> Result<RootCertStore, Fault> {
+    machine_roots().ok_or_else(|| {
+        Fault::new(at, "this machine trusts no authority")
+            .help("name the servers' authorities with `tls: {ca: …}`")
+    })
+}
+
+fn machine_roots() -> Option<RootCertStore> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err(Fault::new(at, "this machine trusts no authority")
-            .help("name the servers' authorities with `tls: {ca: …}`"));
-    }
-    Ok(roots)
+    (!roots.is_empty()).then_some(roots)
+}
+
+/// TLS towards whom the authorities of this machine vouch for.
+///
+/// # Errors
+/// A sentence, where it has none.
+pub(crate) fn of_machine() -> Result<Arc<ClientConfig>, String> {
+    let roots = machine_roots().ok_or("this machine trusts no authority")?;
+    let config = ClientConfig::builder_with_provider(provider(TlsProfile::Intermediate))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 /// Takes every certificate, where the spec says `verify: false`; signatures are checked all the same.

@@ -18,6 +18,18 @@ pub(crate) fn keep_alive(tcp: &TcpStream, after: crate::ir::Dur) {
     let _ = socket2::SockRef::from(tcp).set_tcp_keepalive(&keepalive);
 }
 
+/// The shortest line of a head: a name of one letter, and no value.
+const LINE: usize = b"a:\r\n".len();
+
+/// The most lines of a head, whatever its size may be: hyper makes room for all of them anew for each, and somebody could ask for many.
+const LINES: usize = 512;
+
+/// How many lines a head of this size may have.
+pub(crate) const fn most_lines(size: usize) -> usize {
+    let fit = size / LINE;
+    if fit < LINES { fit } else { LINES }
+}
+
 /// A byte stream.
 pub(crate) enum Stream {
     /// Plain TCP.
@@ -28,6 +40,8 @@ pub(crate) enum Stream {
     FromClient(Box<server::TlsStream<TcpStream>>),
     /// TLS that we began.
     ToServer(Box<client::TlsStream<TcpStream>>),
+    /// The same over a Unix socket.
+    ToFile(Box<client::TlsStream<UnixStream>>),
 }
 
 macro_rules! each {
@@ -37,6 +51,7 @@ macro_rules! each {
             Self::Unix($stream) => $what,
             Self::FromClient($stream) => $what,
             Self::ToServer($stream) => $what,
+            Self::ToFile($stream) => $what,
         }
     };
 }
@@ -82,6 +97,7 @@ impl AsyncWrite for Stream {
             Self::Unix(stream) => stream.is_write_vectored(),
             Self::FromClient(stream) => stream.is_write_vectored(),
             Self::ToServer(stream) => stream.is_write_vectored(),
+            Self::ToFile(stream) => stream.is_write_vectored(),
         }
     }
 }

@@ -203,17 +203,12 @@ impl<T> Edge<T> {
         Self {
             inner,
             pace,
-            framing: Framing::new(head_limit),
+            framing: Framing::new(head_limit, most_lines),
             most_lines,
             held: Vec::new(),
             ready: Vec::new(),
             linger: None,
         }
-    }
-
-    /// How many lines hyper takes: heads with more end the connection, and clients send them again on a new one.
-    pub(crate) fn takes(&mut self, most_lines: usize) {
-        self.most_lines = most_lines;
     }
 
     /// The connection, and the bytes that came after the head that asked for an upgrade.
@@ -223,13 +218,13 @@ impl<T> Edge<T> {
 }
 
 impl<T: AsyncRead + Unpin> Edge<T> {
-    /// Waits for the first head, which is kept for hyper: how many lines it has.
-    pub(crate) async fn begin(&mut self) -> io::Result<usize> {
+    /// Waits for the first head, which is kept for hyper.
+    pub(crate) async fn begin(&mut self) -> io::Result<()> {
         let mut start = vec![0; FIRST];
         let mut buf = ReadBuf::new(&mut start);
         poll_fn(|cx| Pin::new(&mut *self).poll_read(cx, &mut buf)).await?;
         self.ready.splice(..0, buf.filled().iter().copied());
-        Ok(self.framing.most_lines())
+        Ok(())
     }
 }
 
@@ -269,7 +264,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Edge<T> {
                         return Poll::Pending;
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Ok(())) => {
+                        let came = buf.filled().len() - before;
+                        this.pace.read.fetch_add(came as u64, Relaxed);
+                    }
                 }
             } else {
                 take(&mut this.held, buf);
@@ -278,19 +276,15 @@ impl<T: AsyncRead + Unpin> AsyncRead for Edge<T> {
             if came.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            this.pace.read.fetch_add(came.len() as u64, Relaxed);
             let verdict = this.framing.watch(came);
-            if this.framing.most_lines() > this.most_lines {
-                buf.set_filled(before);
-                this.pace.over.store(true, Relaxed);
-                return Poll::Ready(Ok(()));
-            }
             if this.framing.is_in_head() {
                 this.pace.begins();
             }
             let at = match verdict {
                 Verdict::Pass { at } | Verdict::Refuse { at } => at,
                 Verdict::Upgrade { at } => {
+                    // The answer to an earlier request releases nothing.
+                    this.pace.released.store(false, Relaxed);
                     // Before what is held already, of which these are the first bytes.
                     this.held.splice(..0, came[at..].iter().copied());
                     at

@@ -50,7 +50,6 @@ impl Bad {
 pub(crate) struct Framing {
     state: State,
     head_limit: usize,
-    /// The most lines of a head so far.
     most_lines: usize,
     /// A head whose end has not come, and how far it was read.
     partial: Vec<u8>,
@@ -75,12 +74,12 @@ pub(crate) enum State {
 }
 
 impl Framing {
-    /// A connection whose heads may have `head_limit` bytes.
-    pub(crate) fn new(head_limit: usize) -> Self {
+    /// A connection whose heads may have `head_limit` bytes, and `most_lines` lines.
+    pub(crate) fn new(head_limit: usize, most_lines: usize) -> Self {
         Self {
             state: State::Head,
             head_limit,
-            most_lines: 0,
+            most_lines,
             partial: Vec::new(),
             reading: Reading::default(),
             kept: Vec::new(),
@@ -90,11 +89,6 @@ impl Framing {
     /// What came before and goes on before what [`Framing::watch`] has just seen.
     pub(crate) fn kept(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.kept)
-    }
-
-    /// The most lines that a head has had.
-    pub(crate) fn most_lines(&self) -> usize {
-        self.most_lines
     }
 
     /// Whether the last byte ended a request, or none has come.
@@ -140,11 +134,14 @@ impl Framing {
                             self.state = State::Refused(bad);
                             return Verdict::Refuse { at };
                         }
+                        Step::Head(..) if self.reading.lines() > self.most_lines => {
+                            self.state = State::Refused(Bad::TooLarge);
+                            return Verdict::Refuse { at };
+                        }
                         Step::Head(next, length) => (length, next),
                     };
                     at += length - begun;
                     self.state = end;
-                    self.most_lines = self.most_lines.max(self.reading.lines());
                     if begun > 0 {
                         self.kept = std::mem::take(&mut self.partial);
                     }
@@ -206,9 +203,9 @@ mod tests {
 
     /// Reads in one piece and byte by byte: both must agree.
     fn read(text: &str) -> (Option<Bad>, bool) {
-        let mut whole = Framing::new(1024);
+        let mut whole = Framing::new(1024, 100);
         whole.watch(text.as_bytes());
-        let mut pieces = Framing::new(1024);
+        let mut pieces = Framing::new(1024, 100);
         for byte in text.as_bytes().chunks(1) {
             if !matches!(pieces.watch(byte), Verdict::Pass { .. }) {
                 break;
@@ -267,11 +264,13 @@ mod tests {
             "y".repeat(1024)
         );
         assert_eq!(read(&long).0, Some(Bad::TooLarge));
+        let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "a:\r\n".repeat(100));
+        assert_eq!(read(&many).0, Some(Bad::TooLarge));
     }
 
     #[test]
     fn a_head_goes_on_when_it_is_complete() {
-        let mut framing = Framing::new(1024);
+        let mut framing = Framing::new(1024, 100);
         let first = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HT";
         assert_eq!(
             framing.watch(first),
@@ -293,7 +292,7 @@ mod tests {
             "a:\r\n".repeat(30_000)
         );
         let start = std::time::Instant::now();
-        let mut framing = Framing::new(1 << 20);
+        let mut framing = Framing::new(1 << 20, 1 << 20);
         for piece in head.as_bytes().chunks(4) {
             framing.watch(piece);
         }
@@ -304,7 +303,7 @@ mod tests {
     #[test]
     fn what_follows_an_upgrade_is_held() {
         let head = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n";
-        let mut framing = Framing::new(1024);
+        let mut framing = Framing::new(1024, 100);
         let verdict = framing.watch(format!("{head}frames").as_bytes());
         assert_eq!(verdict, Verdict::Upgrade { at: head.len() });
         assert!(framing.is_held());

@@ -16,27 +16,18 @@ use crate::proxy::client::who::Client;
 use crate::proxy::process::worker::Worker;
 use crate::proxy::request::body::Tail;
 use crate::proxy::request::serve::serve;
-use crate::proxy::wire::Stream;
+use crate::proxy::wire::{self, Stream};
 
-/// The shortest line of a head: a name of one letter, and no value.
-const LINE: usize = b"a:\r\n".len();
-
-/// The most lines of a head, whatever its size may be: beyond this hyper's map of headers would be full.
-const LINES: usize = 16 * 1024;
-
-/// How many lines hyper takes where it is told nothing, for which it has room at no cost.
-const USUAL_LINES: usize = 100;
-
-/// Waits for the first head: how many lines it has. Who has said nothing when the door is closed is not waited for.
-async fn first_head(edge: &mut Edge<Stream>, pace: &Pace, door: &Door) -> io::Result<usize> {
+/// Waits for the first head. Who has said nothing when the door is closed is not waited for.
+async fn first_head(edge: &mut Edge<Stream>, pace: &Pace, door: &Door) -> io::Result<()> {
     let mut begun = std::pin::pin!(edge.begin());
     tokio::select! {
         biased;
-        lines = &mut begun => return lines,
+        begun = &mut begun => return begun,
         _ = door.closed() => {}
     }
     tokio::select! {
-        lines = &mut begun => lines,
+        begun = &mut begun => begun,
         () = silent(pace) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
@@ -63,8 +54,7 @@ pub(crate) async fn speak(
     let (local, id) = door.local(&worker);
     let listener = local.generation.gateway.listener(id);
     let head_limit = usize::try_from(listener.head_limit.value.as_bytes()).unwrap_or(usize::MAX);
-    // The contract bounds a head's size: as many lines as fit may come.
-    let most_lines = (head_limit / LINE).min(LINES);
+    let most_lines = wire::most_lines(head_limit);
     let pace = Pace::new(opened);
     worker.pace(
         &pace,
@@ -88,15 +78,10 @@ pub(crate) async fn speak(
         }
     });
     let mut edge = Edge::new(stream, Arc::clone(&pace), (head_limit, most_lines));
-    let lines = first_head(&mut edge, &pace, &door).await?;
+    first_head(&mut edge, &pace, &door).await?;
     let mut builder = http1::Builder::new();
-    // Room for thousands of lines is made anew for every head, and costs as much as all the rest of a request.
-    if lines > USUAL_LINES {
-        builder.max_headers(most_lines);
-    } else {
-        edge.takes(USUAL_LINES.min(most_lines));
-    }
     builder
+        .max_headers(most_lines)
         .max_buf_size(head_limit.saturating_add(64 * 1024))
         .max_header_size(head_limit.saturating_add(1024))
         .timer(TokioTimer::new())

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -30,8 +30,12 @@ const STREAMS: u32 = 128;
 /// How much of an answer waits for its client: times [`STREAMS`], what a client can make us hold.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// How many more requests than it lets us answer a client may take back (CVE-2023-44487), before its connection ends.
-const TAKEN_BACK: u64 = 100;
+/// How many requests more than are answered a client may take back before their answer's head is there (CVE-2023-44487), until its
+/// connection ends. Who has all of its requests open and leaves at once is no attacker.
+const TAKEN_BACK: u64 = 200;
+
+/// How many of them are forgiven in a second: a connection that lives for days may take back many.
+const FORGIVEN: u64 = 20;
 
 /// Speaks HTTP/2 on a connection that was opened at this time of [`clock::now`].
 ///
@@ -127,8 +131,9 @@ struct Open {
     next: RefCell<Option<Rc<State>>>,
     /// When the last one ended; 0 is never.
     rested: Cell<u64>,
-    answered: Cell<u64>,
+    /// Requests that were taken back, less those that were answered, and when some were forgiven.
     taken_back: Cell<u64>,
+    forgave: Cell<u64>,
     abused: Notify,
 }
 
@@ -151,6 +156,25 @@ impl Open {
             open: Rc::clone(self),
             state,
             answered: false,
+        }
+    }
+
+    /// A request came to its end, with the head of an answer or without.
+    fn ended(&self, answered: bool) {
+        let now = clock::now();
+        self.rested.set(now);
+        if answered {
+            self.taken_back.set(self.taken_back.get().saturating_sub(1));
+            return;
+        }
+        let forgiven = now.saturating_sub(self.forgave.get()) * FORGIVEN / 1000;
+        if forgiven > 0 {
+            self.forgave.set(now);
+        }
+        let taken_back = self.taken_back.get().saturating_sub(forgiven) + 1;
+        self.taken_back.set(taken_back);
+        if taken_back > TAKEN_BACK {
+            self.abused.notify_one();
         }
     }
 
@@ -179,16 +203,7 @@ struct Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let open = &self.open;
-        open.rested.set(clock::now());
-        if self.answered {
-            open.answered.set(open.answered.get() + 1);
-        } else {
-            open.taken_back.set(open.taken_back.get() + 1);
-            if open.taken_back.get() > open.answered.get() + TAKEN_BACK {
-                open.abused.notify_one();
-            }
-        }
+        self.open.ended(self.answered);
     }
 }
 
@@ -219,7 +234,8 @@ struct Answer {
 
 impl Answer {
     fn new(body: Body, mut busy: Busy) -> Self {
-        busy.answered = body.is_end_stream();
+        // A stream of events is left by its client some day, as it should be.
+        busy.answered = true;
         busy.state.stalled.set(clock::now());
         busy.state
             .patience
@@ -245,9 +261,6 @@ impl http_body::Body for Answer {
             stalled = stalled.saturating_add(this.busy.state.patience.get());
         }
         this.busy.state.stalled.set(stalled);
-        if let Poll::Ready(frame) = &polled {
-            this.busy.answered |= frame.is_none() || this.body.is_end_stream();
-        }
         polled
     }
 

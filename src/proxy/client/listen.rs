@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -79,12 +80,10 @@ impl Listening {
                 }
                 continue;
             }
-            let own = socket.socket.try_clone().and_then(TcpListener::from_std);
-            let Ok(own) = own else { continue };
             let door = Rc::new(RefCell::new(Door::new(socket.listener)));
             let accepting = accept(
                 Rc::clone(worker),
-                own,
+                Arc::clone(&socket.socket),
                 Rc::clone(&door),
                 Arc::clone(&socket.open),
             );
@@ -117,22 +116,60 @@ impl Drop for Counted {
     }
 }
 
-async fn accept(worker: Rc<Worker>, socket: TcpListener, door: Entrance, open: Arc<AtomicU32>) {
+/// A thread's own share of a socket; where there is none now, there may be one later.
+async fn share(
+    worker: &Rc<Worker>,
+    socket: &std::net::TcpListener,
+    door: &Entrance,
+) -> TcpListener {
+    loop {
+        match socket.try_clone().and_then(TcpListener::from_std) {
+            Ok(own) => return own,
+            Err(error) => {
+                refused(worker, door, &error);
+                sleep(REST).await;
+            }
+        }
+    }
+}
+
+/// Nobody can be accepted: counted each time, told once.
+fn refused(worker: &Rc<Worker>, door: &Entrance, error: &io::Error) {
+    let (local, id) = door.borrow().local(worker);
+    let listener = &local.generation.listeners[id.index()];
+    listener.counters.not_accepted();
+    let why = format!("nobody can be accepted: {error}");
+    listener.trouble.begins(&worker.shared.output, &why);
+}
+
+async fn accept(
+    worker: Rc<Worker>,
+    socket: Arc<std::net::TcpListener>,
+    door: Entrance,
+    open: Arc<AtomicU32>,
+) {
+    let own = share(&worker, &socket, &door).await;
+    drop(socket);
     loop {
         if worker.has_more_than_its_share() {
             // Another thread takes who comes now, if it has the time.
             sleep(TURN).await;
         }
-        let (stream, peer) = match socket.accept().await {
+        let (stream, peer) = match own.accept().await {
             Ok(accepted) => accepted,
             // A client that is gone already, or no descriptor left: the next one may do better.
-            Err(_) => {
+            Err(error) => {
+                if error.kind() != io::ErrorKind::ConnectionAborted {
+                    refused(&worker, &door, &error);
+                }
                 sleep(REST).await;
                 continue;
             }
         };
         let door = Rc::clone(&door.borrow());
         let (local, id) = door.local(&worker);
+        let trouble = &local.generation.listeners[id.index()].trouble;
+        trouble.ends(&worker.shared.output, "clients are accepted again");
         let gateway = &local.generation.gateway;
         let most = gateway.runtime.max_connections.value;
         let own = gateway.listener(id).connections.value.unwrap_or(u64::MAX);

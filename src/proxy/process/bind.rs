@@ -94,6 +94,11 @@ impl Bound {
         self.admin = admin;
         Ok(sockets)
     }
+
+    /// The socket for metrics cannot be used: the next spec gets a new one.
+    pub(crate) fn forget_admin(&mut self) {
+        self.own = None;
+    }
 }
 
 /// Whether a listener is what it was before, so that its connections may go on: what they agreed on when they were accepted holds.

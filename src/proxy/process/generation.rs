@@ -19,6 +19,7 @@ use crate::proxy::request::table::Table;
 use crate::proxy::request::value::Changes;
 use crate::proxy::telemetry::metrics;
 use crate::proxy::telemetry::metrics::{ListenerCounters, RouteCounters};
+use crate::proxy::telemetry::trouble::Trouble;
 use crate::proxy::tls::{self, Towards};
 use crate::proxy::tunnel::watch::Rules;
 use crate::proxy::upstream::servers::Servers;
@@ -69,6 +70,8 @@ pub(crate) struct Listener {
     pub(crate) hsts: Option<HeaderValue>,
     /// What is counted.
     pub(crate) counters: ListenerCounters,
+    /// Whether clients can be accepted.
+    pub(crate) trouble: Trouble,
 }
 
 /// An upstream, ready.
@@ -81,6 +84,8 @@ pub(crate) struct Upstream {
     pub(crate) tls: Option<Towards>,
     /// Requests that were sent.
     pub(crate) requests: Counter,
+    /// Look-ups of its servers' names that failed.
+    pub(crate) lookup_failures: Counter,
     /// What the next server is chosen by.
     pub(crate) key: Option<HashKey>,
 }
@@ -135,6 +140,7 @@ impl Generation {
                 tls,
                 hsts: hsts.and_then(|hsts| HeaderValue::from_str(&hsts.value.header()).ok()),
                 counters: ListenerCounters::new(&listener.name),
+                trouble: Trouble::with(format!("`listeners.{}`", listener.name)),
             });
         }
         let mut upstreams = Vec::new();
@@ -163,6 +169,7 @@ impl Generation {
                 servers: Arc::new(servers),
                 sticky: sticky.map(Arc::new),
                 requests: metrics::upstream(&upstream.name),
+                lookup_failures: metrics::lookup_failures(&upstream.name),
                 tls,
                 key: match &upstream.balance.value {
                     Balance::Hash(key) => Some(key.clone()),

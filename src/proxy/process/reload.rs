@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -25,7 +26,11 @@ use crate::proxy::process::run::Source;
 use crate::proxy::process::worker::{self, Order, Shared};
 use crate::proxy::telemetry::admin::{self, Admin};
 use crate::proxy::telemetry::metrics;
+use crate::proxy::telemetry::output::Output;
 use crate::proxy::upstream::health::{self, Resolver};
+
+/// How long the last lines of the log may take to be read.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Everything that runs.
 pub(crate) struct Serving {
@@ -105,7 +110,7 @@ impl Serving {
         let Some(ready) = Ready::new(source, None, &key, &mut bound, &mut named) else {
             return Ok(None);
         };
-        let shared = Arc::new(Shared::new(shown));
+        let shared = Arc::new(Shared::new(Output::new(shown)?));
         let threads = threads(&ready, &shared)?;
         spawn_local(metrics::keep_up(metrics.clone()));
         let admin = Rc::new(Admin {
@@ -114,7 +119,7 @@ impl Serving {
             ready: Cell::new(true),
         });
         let mut serving = Self {
-            checks: health::start(&ready.generation, &ready.resolver),
+            checks: health::start(&ready.generation, &ready.resolver, &shared),
             generation: ready.generation,
             named,
             shared,
@@ -124,20 +129,17 @@ impl Serving {
             admin,
             admin_task: None,
         };
-        serving.open_admin()?;
+        serving.open_admin();
         Ok(Some(serving))
     }
 
     /// Reads the spec anew and serves it; whether it did. Else the old one goes on.
-    ///
-    /// # Errors
-    /// The socket for metrics cannot be used.
-    pub(crate) fn reload(&mut self, source: &mut dyn Source) -> io::Result<bool> {
+    pub(crate) fn reload(&mut self, source: &mut dyn Source) -> bool {
         let before = Some(&*self.generation);
         let (bound, named) = (&mut self.bound, &mut self.named);
         let Some(ready) = Ready::new(source, before, &self.key, bound, named) else {
             source.say("reload refused: the old spec goes on");
-            return Ok(false);
+            return false;
         };
         for thread in &self.threads {
             let (generation, sockets) = (Arc::clone(&ready.generation), Arc::clone(&ready.sockets));
@@ -147,16 +149,16 @@ impl Serving {
         for check in self.checks.drain(..) {
             check.abort();
         }
-        self.checks = health::start(&ready.generation, &ready.resolver);
+        self.checks = health::start(&ready.generation, &ready.resolver, &self.shared);
         *self.admin.generation.borrow_mut() = Arc::clone(&ready.generation);
-        self.open_admin()?;
+        self.open_admin();
         let (old, new) = (&self.generation.gateway, &ready.generation.gateway);
         if old.runtime.workers.value != new.runtime.workers.value {
             source.say("note: `runtime.workers` takes effect at the next start");
         }
         self.generation = ready.generation;
         source.say("reloaded");
-        Ok(true)
+        true
     }
 
     /// Every file that a change of would be news.
@@ -166,8 +168,8 @@ impl Serving {
         files
     }
 
-    /// Answers where metrics are asked for now, and nowhere else.
-    fn open_admin(&mut self) -> io::Result<()> {
+    /// Answers where metrics are asked for now, and nowhere else. Requests are served also where that cannot be.
+    fn open_admin(&mut self) {
         let fresh = self.bound.admin.take();
         let asked = self.admin.generation.borrow().gateway.metrics.is_some();
         if (fresh.is_some() || !asked)
@@ -175,10 +177,17 @@ impl Serving {
         {
             task.abort();
         }
-        if let Some(socket) = fresh {
-            self.admin_task = Some(admin::serve(&self.admin, socket)?);
+        let Some(socket) = fresh else { return };
+        match admin::serve(&self.admin, socket) {
+            Ok(task) => self.admin_task = Some(task),
+            Err(error) => {
+                self.bound.forget_admin();
+                let line = format!(
+                    "warning: `metrics`: nobody is answered: {error}; the next reload tries again"
+                );
+                self.shared.output.say(&line);
+            }
         }
-        Ok(())
     }
 
     /// Takes no more connections, and says so to who asks whether it is ready.
@@ -203,6 +212,7 @@ impl Serving {
             // A thread that panicked has said so.
             let _ = thread.joined.join();
         }
+        self.shared.output.finish(LAST_LINES);
     }
 
     fn order(&self, order: impl Fn() -> Order) {

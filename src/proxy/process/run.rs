@@ -128,7 +128,7 @@ async fn steer(source: &mut dyn Source, options: Options) -> io::Result<Outcome>
         }
         // Diagnostics are read outside of the dashboard.
         dashboard.iter_mut().for_each(Dashboard::leave);
-        let reloaded = serving.reload(source)?;
+        let reloaded = serving.reload(source);
         match &mut dashboard {
             Some(dashboard) if reloaded => dashboard.back()?,
             Some(_) => source.say("press Enter to go back"),

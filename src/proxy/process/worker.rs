@@ -1,11 +1,9 @@
 //! A thread of its own with everything that it needs: the spec as it is served now, connections to servers, tunnels, the log's buffer.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::io::Write;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -18,15 +16,13 @@ use crate::proxy::clock;
 use crate::proxy::process::generation::Generation;
 use crate::proxy::telemetry::log::Names;
 use crate::proxy::telemetry::metrics;
+use crate::proxy::telemetry::output::Output;
 use crate::proxy::tunnel::drain;
 use crate::proxy::tunnel::watch::{End, Watch};
 use crate::proxy::upstream::connect::Pools;
 
-/// The log is written before it is this long.
+/// Lines of the log are handed over before they are this long.
 const LOG: usize = 32 * 1024;
-
-/// How many lines a dashboard can show.
-const SHOWN: usize = 200;
 
 /// How long tunnels may take to say goodbye at the very end, in milliseconds.
 const GOODBYE: u64 = 300;
@@ -42,7 +38,6 @@ pub(crate) enum Order {
 }
 
 /// What all workers share.
-#[derive(Default)]
 pub(crate) struct Shared {
     /// Client connections that are open.
     pub(crate) connections: AtomicU32,
@@ -50,43 +45,19 @@ pub(crate) struct Shared {
     pub(crate) tunnels: AtomicU32,
     /// How many threads there are.
     pub(crate) workers: AtomicU32,
-    /// The last lines of the log, where a dashboard shows them in the place of standard output.
-    pub(crate) lines: Option<Mutex<VecDeque<String>>>,
+    /// Where lines go.
+    pub(crate) output: Output,
 }
 
 impl Shared {
-    /// What all workers share; whether a dashboard shows the log.
-    pub(crate) fn new(shown: bool) -> Self {
+    /// What all workers share.
+    pub(crate) fn new(output: Output) -> Self {
         Self {
-            lines: shown.then(Mutex::default),
-            ..Self::default()
+            connections: AtomicU32::new(0),
+            tunnels: AtomicU32::new(0),
+            workers: AtomicU32::new(0),
+            output,
         }
-    }
-
-    /// The last lines of the log that are shown.
-    pub(crate) fn last_lines(&self) -> Vec<String> {
-        let lines = self
-            .lines
-            .as_ref()
-            .map(|lines| lines.lock().unwrap_or_else(PoisonError::into_inner));
-        lines.map_or_else(Vec::new, |lines| lines.iter().cloned().collect())
-    }
-
-    fn write(&self, log: &mut Vec<u8>) {
-        if log.is_empty() {
-            return;
-        }
-        if let Some(lines) = &self.lines {
-            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-            lines.extend(String::from_utf8_lossy(log).lines().map(str::to_owned));
-            let over = lines.len().saturating_sub(SHOWN);
-            lines.drain(..over);
-        } else {
-            let mut out = std::io::stdout().lock();
-            // A log that nobody reads any more stops no request.
-            let _ = out.write_all(log).and_then(|()| out.flush());
-        }
-        log.clear();
     }
 }
 
@@ -175,17 +146,17 @@ impl Worker {
             .push((Arc::downgrade(pace), head, keepalive));
     }
 
-    /// Writes a line of the log.
+    /// Makes a line of the log.
     pub(crate) fn log(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut log = self.log.borrow_mut();
         write(&mut log);
         if log.len() >= LOG {
-            self.shared.write(&mut log);
+            self.shared.output.log(&mut log);
         }
     }
 
     fn tick(&self) {
-        self.shared.write(&mut self.log.borrow_mut());
+        self.shared.output.log(&mut self.log.borrow_mut());
         let now = clock::tick();
         self.tunnels
             .borrow_mut()

@@ -23,6 +23,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// An answer's body.
 pub(crate) struct Body {
     kind: Kind,
+    /// How long its client may take none of it.
+    patience: Duration,
     tails: Vec<Box<dyn Tail>>,
 }
 
@@ -51,6 +53,7 @@ impl Body {
         let bytes = bytes.into();
         Self {
             kind: Kind::Whole((!bytes.is_empty()).then_some(bytes)),
+            patience: PATIENCE,
             tails: Vec::new(),
         }
     }
@@ -67,6 +70,7 @@ impl Body {
                 from,
                 idle: Idle::new(idle),
             },
+            patience: idle,
             tails: Vec::new(),
         }
     }
@@ -75,16 +79,19 @@ impl Body {
     pub(crate) fn made(from: impl http_body::Body<Data = Bytes, Error = Fault> + 'static) -> Self {
         Self {
             kind: Kind::Made(Box::pin(from)),
+            patience: PATIENCE,
             tails: Vec::new(),
         }
     }
 
     /// How long its client may take none of it.
     pub(crate) fn patience(&self) -> Duration {
-        match &self.kind {
-            Kind::Passing { idle, .. } => idle.limit,
-            Kind::Whole(_) | Kind::Made(_) => PATIENCE,
-        }
+        self.patience
+    }
+
+    /// Gives its client a route's time.
+    pub(crate) fn waits(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// One more thing that has to be done along it, after what there is already.

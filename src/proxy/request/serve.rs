@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::ir::{Action, Entry, UnknownHost};
@@ -20,6 +21,7 @@ use crate::proxy::request::limit::{Counted, Key};
 use crate::proxy::request::table::Found;
 use crate::proxy::request::value::{Known, remove_odd_names};
 use crate::proxy::telemetry::log::Record;
+use crate::proxy::telemetry::metrics::Unrouted;
 
 /// The connection ends unanswered.
 #[derive(Debug)]
@@ -72,7 +74,11 @@ pub(crate) async fn serve(
     }
     let (local, listener) = door.local(&worker);
     let settings = local.generation.gateway.listener(listener);
-    let asked_to_upgrade = client.pace.is_some() && request.headers().contains_key(header::UPGRADE);
+    // Only after such a head the edge holds back what follows: to let go for another one would be to let go of the next one.
+    let asked_to_upgrade = client.pace.is_some()
+        && request.version() == Version::HTTP_11
+        && request.body().is_end_stream()
+        && request.headers().contains_key(header::UPGRADE);
     let head = match Head::read(&request, &client, settings) {
         Ok(head) => head,
         Err(status) => {
@@ -113,23 +119,30 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
     let local = Rc::clone(&scene.local);
     let generation = &local.generation;
     let listener = scene.listener();
+    let counters = &generation.listeners[listener.id.index()].counters;
+    let unrouted = |outcome, answer| {
+        counters.unrouted(outcome);
+        Ok(Record::new(&scene, None, request.headers()).along(answer))
+    };
     let path = match scene.head.path(listener) {
         Ok(path) => path.into_owned(),
-        Err(status) => return Ok(logged(&scene, None, plain(status))),
+        Err(status) => return unrouted(Unrouted::BadPath, plain(status)),
     };
     let found = generation.table.find(&scene.head, request.headers(), &path);
     let entry = match found {
         Found::Entry(entry) => entry,
         Found::UnknownHost if listener.unknown_host.value == UnknownHost::Close => {
+            counters.unrouted(Unrouted::Closed);
             return Err(Closed);
         }
-        Found::UnknownHost | Found::Nothing => {
-            let answer = match &listener.redirect {
-                Some(to) => answer::to_listener(&scene.head, generation.gateway.listener(to.value)),
-                None => plain(StatusCode::NOT_FOUND),
-            };
-            return Ok(logged(&scene, None, answer));
-        }
+        Found::UnknownHost | Found::Nothing => match &listener.redirect {
+            Some(to) => {
+                let to = generation.gateway.listener(to.value);
+                let answer = answer::to_listener(&scene.head, to);
+                return unrouted(Unrouted::Redirected, answer);
+            }
+            None => return unrouted(Unrouted::NotFound, plain(StatusCode::NOT_FOUND)),
+        },
     };
     let route = generation.gateway.route(entry.route);
     let ready = &generation.routes[entry.route.index()];
@@ -216,6 +229,8 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
     if route.compression.value {
         answer = crate::proxy::request::compress::compress(answer, record.accepts_gzip());
     }
+    // Whoever made it.
+    answer.body_mut().waits(ready.idle);
     ready.counters.answered(answer.status(), scene.head.since);
     Ok(record.along(answer))
 }
@@ -271,13 +286,4 @@ async fn guard_in(
         Box::pin(guard::admit(scene, auth.value, path, headers, known)).await?;
     }
     Ok(counted)
-}
-
-/// An answer that no route made, with its line in the log.
-fn logged(
-    scene: &Scene,
-    route: Option<crate::ir::RouteId>,
-    answer: Response<Body>,
-) -> Response<Body> {
-    Record::new(scene, route, &http::HeaderMap::new()).along(answer)
 }

@@ -46,12 +46,28 @@ pub(crate) fn install() -> Result<PrometheusHandle, String> {
         "Requests that no route was asked for: no HTTP, or against RFC 9112."
     );
     describe_counter!(
+        "wsgen_unrouted_total",
+        "Requests that no route takes, by listener and what became of them."
+    );
+    describe_counter!(
+        "wsgen_accept_failures_total",
+        "Clients that could not be accepted, for want of descriptors most often."
+    );
+    describe_counter!(
         "wsgen_limited_total",
         "Requests refused by a limit, by route and limit."
     );
     describe_counter!(
         "wsgen_upstream_requests_total",
         "Requests sent to servers, each try of one, by upstream."
+    );
+    describe_counter!(
+        "wsgen_lookup_failures_total",
+        "Look-ups of servers' names without an answer, by upstream."
+    );
+    describe_counter!(
+        "wsgen_key_set_failures_total",
+        "Fetches of key sets that failed, by entry of `auth`."
     );
     describe_gauge!("wsgen_tunnels_open", "Tunnels that are open.");
     describe_counter!("wsgen_tunnels_opened_total", "Tunnels that were opened.");
@@ -68,6 +84,10 @@ pub(crate) fn install() -> Result<PrometheusHandle, String> {
         "wsgen_connections_open",
         "Client connections that are open."
     );
+    describe_counter!(
+        "wsgen_log_lines_lost_total",
+        "Lines of the log that nobody read in time."
+    );
     describe_gauge!(
         "wsgen_generations",
         "Specs that are held: more than one while something of an older one is under way."
@@ -78,6 +98,16 @@ pub(crate) fn install() -> Result<PrometheusHandle, String> {
 /// Requests that were sent to an upstream's servers.
 pub(crate) fn upstream(name: &str) -> Counter {
     counter!("wsgen_upstream_requests_total", "upstream" => name.to_owned())
+}
+
+/// Look-ups of an upstream's names that failed.
+pub(crate) fn lookup_failures(upstream: &str) -> Counter {
+    counter!("wsgen_lookup_failures_total", "upstream" => upstream.to_owned())
+}
+
+/// Fetches of a key set that failed.
+pub(crate) fn key_set_failures(auth: &str) -> Counter {
+    counter!("wsgen_key_set_failures_total", "auth" => auth.to_owned())
 }
 
 /// What a route counts.
@@ -121,19 +151,48 @@ impl RouteCounters {
 /// What a listener counts.
 pub(crate) struct ListenerCounters {
     refused: Counter,
+    not_accepted: Counter,
+    unrouted: [Counter; 4],
+}
+
+/// What becomes of a request that no route takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unrouted {
+    /// 404.
+    NotFound,
+    /// The listener's redirect to another one.
+    Redirected,
+    /// The connection ended unanswered: its host is unknown.
+    Closed,
+    /// 400: its path is none that this listener takes.
+    BadPath,
 }
 
 impl ListenerCounters {
     /// The counters of a listener.
     pub(crate) fn new(name: &str) -> Self {
+        let unrouted = |outcome: &'static str| counter!("wsgen_unrouted_total", "listener" => name.to_owned(), "outcome" => outcome);
         Self {
             refused: counter!("wsgen_refused_total", "listener" => name.to_owned()),
+            not_accepted: counter!("wsgen_accept_failures_total", "listener" => name.to_owned()),
+            // In the order of `Unrouted`.
+            unrouted: ["not_found", "redirect", "closed", "bad_path"].map(unrouted),
         }
     }
 
     /// A request was refused before any route was asked.
     pub(crate) fn refused(&self) {
         self.refused.increment(1);
+    }
+
+    /// The system gave no connection.
+    pub(crate) fn not_accepted(&self) {
+        self.not_accepted.increment(1);
+    }
+
+    /// A request that no route takes.
+    pub(crate) fn unrouted(&self, outcome: Unrouted) {
+        self.unrouted[outcome as usize].increment(1);
     }
 }
 
@@ -153,6 +212,8 @@ struct Counted {
     bytes: [Counter; 2],
     messages: [Counter; 2],
     connections: Gauge,
+    /// Lines of the log.
+    lost: Counter,
 }
 
 static COUNTED: LazyLock<Counted> = LazyLock::new(|| Counted {
@@ -161,7 +222,13 @@ static COUNTED: LazyLock<Counted> = LazyLock::new(|| Counted {
     bytes: ["up", "down"].map(|way| counter!("wsgen_tunnel_bytes_total", "way" => way)),
     messages: ["up", "down"].map(|way| counter!("wsgen_tunnel_messages_total", "way" => way)),
     connections: gauge!("wsgen_connections_open"),
+    lost: counter!("wsgen_log_lines_lost_total"),
 });
+
+/// So many lines of the log found no room.
+pub(crate) fn log_lost(lines: u64) {
+    COUNTED.lost.increment(lines);
+}
 
 /// A tunnel was opened.
 pub(crate) fn tunnel_opened() {

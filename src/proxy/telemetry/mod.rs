@@ -5,4 +5,6 @@ pub(crate) mod dashboard;
 pub(crate) mod line;
 pub(crate) mod log;
 pub(crate) mod metrics;
+pub(crate) mod output;
 pub(crate) mod stamp;
+pub(crate) mod trouble;

@@ -2,27 +2,22 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::net::{TcpSocket, UnixStream};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
-use crate::ir::{Address, Protocol, Size};
+use crate::ir::{Protocol, Size};
 
 use crate::proxy::fault::causes;
 use crate::proxy::process::generation::Generation;
 use crate::proxy::request::body::Upload;
-use crate::proxy::upstream::servers::Server;
+use crate::proxy::upstream::dial::{For, Unreached, to_server};
 use crate::proxy::wire::{self, Stream};
 
 /// Something that sends requests to a server.
@@ -31,36 +26,6 @@ pub(crate) enum Sender {
     Http1(http1::SendRequest<Upload>),
     /// A share of one.
     Http2(http2::SendRequest<Upload>, Stream2),
-}
-
-/// Why there is no connection.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Unreached {
-    /// Refused, or the name is not known: nothing was sent.
-    Refused(String),
-    /// Not in time.
-    Late,
-    /// The server is not who it should be, or speaks something else.
-    Strange(String),
-}
-
-impl Unreached {
-    /// What the client gets where nobody else is left.
-    pub(crate) const fn status(&self) -> StatusCode {
-        match self {
-            // Nothing was sent: there is no server that could be asked.
-            Self::Refused(_) | Self::Strange(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Late => StatusCode::GATEWAY_TIMEOUT,
-        }
-    }
-
-    /// What the log says.
-    pub(crate) fn why(self) -> String {
-        match self {
-            Self::Refused(why) | Self::Strange(why) => why,
-            Self::Late => "not connected in time".to_owned(),
-        }
-    }
 }
 
 struct Kept {
@@ -227,7 +192,9 @@ impl Pools {
         let http2 = settings.protocol.value == Protocol::Http2;
         // Rare and large: what waits for an answer need not have room for it.
         let dialled = Box::pin(async {
-            let stream = dial(generation, upstream, server, http2).await?;
+            let own = &generation.upstreams[upstream].servers.list[server];
+            let what = For { http2, port: None };
+            let stream = to_server(generation, upstream, own, what).await?;
             if http2 {
                 let shared = second(settings.response_head.value, stream, moved).await?;
                 let sender = shared.open();
@@ -257,7 +224,8 @@ impl Pools {
         connect: Duration,
     ) -> Result<http1::SendRequest<Upload>, Unreached> {
         timeout(connect, async {
-            let stream = dial(generation, upstream, server, false).await?;
+            let own = &generation.upstreams[upstream].servers.list[server];
+            let stream = to_server(generation, upstream, own, For::default()).await?;
             http1(generation, upstream, stream).await
         })
         .await
@@ -281,6 +249,7 @@ async fn http1(
     let (sender, connection) = http1::Builder::new()
         .max_buf_size(head.max(SMALLEST) + CHUNK)
         .max_header_size(head)
+        .max_headers(wire::most_lines(head))
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|why| Unreached::Strange(causes(&why)))?;
@@ -317,69 +286,4 @@ async fn second(head: Size, stream: Stream, moved: u32) -> Result<Shared, Unreac
         moved,
         streams,
     })
-}
-
-/// A stream to a server, encrypted where the upstream says so.
-async fn dial(
-    generation: &Generation,
-    upstream: usize,
-    server: usize,
-    http2: bool,
-) -> Result<Stream, Unreached> {
-    let settings = &generation.gateway.upstreams[upstream];
-    let ready = &generation.upstreams[upstream];
-    let server: &Server = &ready.servers.list[server];
-    let tcp = match &server.address {
-        Address::Unix { path } => {
-            let stream = UnixStream::connect(path).await;
-            return stream.map(Stream::Unix).map_err(|error| refused(&error));
-        }
-        Address::Ip { .. } | Address::Name { .. } => {
-            let unknown = || Unreached::Refused("its name has no address".to_owned());
-            let to = server.next_address().ok_or_else(unknown)?;
-            let socket = if to.is_ipv4() {
-                TcpSocket::new_v4()
-            } else {
-                TcpSocket::new_v6()
-            };
-            let stream = match socket {
-                Ok(socket) => socket.connect(to).await,
-                Err(error) => Err(error),
-            };
-            stream.map_err(|error| refused(&error))?
-        }
-    };
-    let _ = tcp.set_nodelay(true);
-    if let Some(after) = settings.tcp_keepalive.value {
-        wire::keep_alive(&tcp, after);
-    }
-    let Some(tls) = &ready.tls else {
-        return Ok(Stream::Tcp(tcp));
-    };
-    let name = match &tls.name {
-        Some(name) => name.clone(),
-        None => match &server.address {
-            Address::Name { host, .. } => {
-                let name = ServerName::try_from(host.clone());
-                name.map_err(|why| Unreached::Strange(why.to_string()))?
-            }
-            Address::Ip { ip, .. } => ServerName::IpAddress((*ip).into()),
-            Address::Unix { .. } => {
-                let why = "a socket of a file has no name to be certified";
-                return Err(Unreached::Strange(why.to_owned()));
-            }
-        },
-    };
-    let config = if http2 { &tls.own } else { &tls.http1 };
-    let stream = TlsConnector::from(config.clone()).connect(name, tcp).await;
-    stream
-        .map(|stream| Stream::ToServer(Box::new(stream)))
-        .map_err(|why| Unreached::Strange(format!("TLS: {}", causes(&why))))
-}
-
-fn refused(error: &io::Error) -> Unreached {
-    match error.kind() {
-        io::ErrorKind::TimedOut => Unreached::Late,
-        _ => Unreached::Refused(error.to_string()),
-    }
 }

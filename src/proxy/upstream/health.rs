@@ -10,38 +10,46 @@ use http::header::{self, HeaderValue};
 use http_body_util::Empty;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, UnixStream};
+use metrics::Counter;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsConnector;
 
 use crate::ir::{Address, Check, Gateway, Health, Protocol};
 
 use crate::proxy::clock;
+use crate::proxy::fault::causes;
 use crate::proxy::process::generation::Generation;
-use crate::proxy::request::guard;
+use crate::proxy::process::worker::Shared;
+use crate::proxy::request::{guard, outgoing};
+use crate::proxy::telemetry::trouble::Trouble;
 use crate::proxy::upstream::connect::Here;
+use crate::proxy::upstream::dial::{For, to_server};
 use crate::proxy::upstream::servers::Server;
 use crate::proxy::wire::Stream;
 
 /// How soon a name that was not found is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Starts every check and look-up of a spec; they end when they are aborted.
-pub(crate) fn start(generation: &Arc<Generation>, resolver: &Resolver) -> Vec<JoinHandle<()>> {
+/// Starts every check, look-up and fetch of a spec; they end when they are aborted.
+pub(crate) fn start(
+    generation: &Arc<Generation>,
+    resolver: &Resolver,
+    shared: &Arc<Shared>,
+) -> Vec<JoinHandle<()>> {
     let mut tasks = Vec::new();
     for (at, upstream) in generation.gateway.upstreams.iter().enumerate() {
         let servers = &generation.upstreams[at].servers;
         for (index, server) in servers.list.iter().enumerate() {
             if let Some(host) = server.address.name() {
-                let every = upstream.resolve.value.map(clock::of);
-                tasks.push(spawn_local(look_up(
-                    resolver.clone(),
-                    host.to_owned(),
-                    Arc::clone(server),
-                    every,
-                )));
+                let name = Name {
+                    upstream: upstream.name.clone(),
+                    host: host.to_owned(),
+                    server: Arc::clone(server),
+                    every: upstream.resolve.value.map(clock::of),
+                    failures: generation.upstreams[at].lookup_failures.clone(),
+                };
+                let (resolver, shared) = (Arc::clone(resolver), Arc::clone(shared));
+                tasks.push(spawn_local(look_up(name, resolver, shared)));
             }
             if upstream.health.is_none() {
                 // Nobody would find it well again.
@@ -58,12 +66,9 @@ pub(crate) fn start(generation: &Arc<Generation>, resolver: &Resolver) -> Vec<Jo
         }
     }
     for set in &generation.fetched {
-        tasks.push(spawn_local(crate::proxy::request::guard::jwks::refresh(
-            set.url.clone(),
-            set.refresh,
-            Arc::clone(&set.keys),
-            resolver.clone(),
-        )));
+        let (resolver, shared) = (Arc::clone(resolver), Arc::clone(shared));
+        let fetching = guard::jwks::refresh(set.clone(), resolver, shared);
+        tasks.push(spawn_local(fetching));
     }
     tasks
 }
@@ -109,26 +114,53 @@ fn name_server(name: &str) -> Result<NameServerConfig, String> {
 }
 
 /// Addresses of a host, `localhost` and literal ones without asking.
-pub(crate) async fn addresses(resolver: &Resolver, host: &str, port: u16) -> Vec<SocketAddr> {
-    if let Ok(found) = resolver.lookup_ip(host).await {
-        return found.iter().map(|ip| SocketAddr::new(ip, port)).collect();
+///
+/// # Errors
+/// Why there are none.
+pub(crate) async fn addresses(
+    resolver: &Resolver,
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, String> {
+    let found = resolver.lookup_ip(host).await;
+    let found = found.map_err(|error| causes(&error))?;
+    let found: Vec<_> = found.iter().map(|ip| SocketAddr::new(ip, port)).collect();
+    if found.is_empty() {
+        return Err(format!("{host} has no address"));
     }
-    Vec::new()
+    Ok(found)
 }
 
-async fn look_up(resolver: Resolver, host: String, server: Arc<Server>, every: Option<Duration>) {
-    let port = server.address.port().unwrap_or(0);
+/// A server's name, looked up again and again.
+struct Name {
+    upstream: String,
+    host: String,
+    server: Arc<Server>,
+    /// How often; `None` once.
+    every: Option<Duration>,
+    failures: Counter,
+}
+
+async fn look_up(name: Name, resolver: Resolver, shared: Arc<Shared>) {
+    let port = name.server.address.port().unwrap_or(0);
+    let what = format!("`upstreams.{}`: {}", name.upstream, name.host);
+    let trouble = Trouble::with(what);
     loop {
-        let found = addresses(&resolver, &host, port).await;
-        let none = found.is_empty();
-        // What was known stays while nobody answers.
-        if !none {
-            server.set_addresses(found);
-        }
-        match every {
-            _ if none => sleep(AGAIN).await,
-            Some(every) => sleep(every).await,
-            None => return,
+        match addresses(&resolver, &name.host, port).await {
+            Ok(found) => {
+                name.server.set_addresses(found);
+                trouble.ends(&shared.output, "the name has addresses again");
+                match name.every {
+                    Some(every) => sleep(every).await,
+                    None => return,
+                }
+            }
+            // What was known stays while nobody answers.
+            Err(why) => {
+                name.failures.increment(1);
+                trouble.begins(&shared.output, &format!("the name has no address: {why}"));
+                sleep(AGAIN).await;
+            }
         }
     }
 }
@@ -158,7 +190,13 @@ async fn is_well(
     server: &Server,
     health: &Health,
 ) -> bool {
-    let Some(stream) = connect(generation, upstream, server, health).await else {
+    let http2 = generation.gateway.upstreams[upstream].protocol.value == Protocol::Http2
+        && !matches!(health.check.value, Check::WebSocket { .. });
+    let what = For {
+        http2,
+        port: health.port.as_ref().map(|port| port.value),
+    };
+    let Ok(stream) = to_server(generation, upstream, server, what).await else {
         return false;
     };
     let own = |host: &Option<String>| {
@@ -175,9 +213,9 @@ async fn is_well(
             method,
             status,
         } => {
-            let http2 = generation.gateway.upstreams[upstream].protocol.value == Protocol::Http2;
+            let tls = generation.upstreams[upstream].tls.is_some();
             let answered = match http2 {
-                true => ask_http2(stream, method, path, &own(host)).await,
+                true => ask_http2(stream, tls, method, path, &own(host)).await,
                 false => ask(stream, method, path, &own(host), false).await,
             };
             answered.is_some_and(|answered| {
@@ -192,55 +230,15 @@ async fn is_well(
     }
 }
 
-async fn connect(
-    generation: &Generation,
-    upstream: usize,
-    server: &Server,
-    health: &Health,
-) -> Option<Stream> {
-    let tcp = match &server.address {
-        Address::Unix { path } => {
-            return UnixStream::connect(path).await.ok().map(Stream::Unix);
-        }
-        Address::Ip { .. } | Address::Name { .. } => {
-            let mut to = server.next_address()?;
-            if let Some(port) = &health.port {
-                to.set_port(port.value);
-            }
-            TcpStream::connect(to).await.ok()?
-        }
-    };
-    let Some(tls) = &generation.upstreams[upstream].tls else {
-        return Some(Stream::Tcp(tcp));
-    };
-    let name = match (&tls.name, &server.address) {
-        (Some(name), _) => name.clone(),
-        (None, Address::Name { host, .. }) => ServerName::try_from(host.clone()).ok()?,
-        (None, Address::Ip { ip, .. }) => ServerName::IpAddress((*ip).into()),
-        (None, Address::Unix { .. }) => return None,
-    };
-    let settings = &generation.gateway.upstreams[upstream];
-    let handshake = matches!(health.check.value, Check::WebSocket { .. });
-    let config = match settings.protocol.value {
-        Protocol::Http2 if !handshake => &tls.own,
-        _ => &tls.http1,
-    };
-    let stream = TlsConnector::from(Arc::clone(config))
-        .connect(name, tcp)
-        .await
-        .ok()?;
-    Some(Stream::ToServer(Box::new(stream)))
-}
-
 /// The status that a server of HTTP/2 answers a check with.
-async fn ask_http2(stream: Stream, method: &str, path: &str, host: &str) -> Option<u16> {
+async fn ask_http2(stream: Stream, tls: bool, method: &str, path: &str, host: &str) -> Option<u16> {
     let (mut sender, connection) = http2::handshake(Here, TokioIo::new(stream)).await.ok()?;
     let running = spawn_local(async move {
         let _ = connection.await;
     });
     let mut request = http::Request::new(Empty::<bytes::Bytes>::new());
     *request.method_mut() = method.parse().ok()?;
-    *request.uri_mut() = format!("http://{host}{path}").parse().ok()?;
+    *request.uri_mut() = outgoing::absolute(tls, host, &path.parse().ok()?)?;
     let agent = HeaderValue::from_static("wsgen-health");
     request.headers_mut().insert(header::USER_AGENT, agent);
     let answer = sender.send_request(request).await.ok();

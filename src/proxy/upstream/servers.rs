@@ -95,15 +95,19 @@ impl Server {
         }
     }
 
-    /// The next of its addresses; `None` where its name is not known.
-    pub(crate) fn next_address(&self) -> Option<SocketAddr> {
+    /// Its addresses, each time another one first; none where its name is not known.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let addresses = self
             .addresses
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let turn = self.turn.fetch_add(1, Relaxed) as usize;
-        let count = addresses.len();
-        (count > 0).then(|| addresses[turn % count])
+        let mut all = addresses.clone();
+        if !all.is_empty() {
+            let turn = self.turn.fetch_add(1, Relaxed) as usize;
+            let first = turn % all.len();
+            all.rotate_left(first);
+        }
+        all
     }
 
     /// Notes what its name stands for.

@@ -10,6 +10,7 @@ mod local;
 mod nonsense;
 mod promises;
 mod serving;
+mod upstreams;
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};

@@ -8,6 +8,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
+use super::jwks::Fetched;
 use super::secret;
 use super::shown::{Shown, is_mark, shown};
 use crate::ir::{JwksAlgorithm, Jwt, JwtKeys, TokenPlace};
@@ -42,25 +43,6 @@ pub(crate) struct SetKey {
     key: DecodingKey,
 }
 
-/// A key set that is fetched: where from, how often, and where it goes.
-pub(crate) struct Fetched {
-    /// The URL.
-    pub(crate) url: String,
-    /// How often it is fetched again.
-    pub(crate) refresh: std::time::Duration,
-    /// What it replaces.
-    pub(crate) keys: Arc<RwLock<Vec<SetKey>>>,
-}
-
-impl Fetched {
-    /// Has the keys of another one until it is fetched.
-    pub(crate) fn keep(&self, known: &Self) {
-        let keys = known.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let mut own = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        own.clone_from(&keys);
-    }
-}
-
 /// Why nobody is let in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refused {
@@ -71,11 +53,11 @@ pub(crate) enum Refused {
 }
 
 impl Tokens {
-    /// Reads its keys. A set that is fetched is empty until the first answer: nobody is let in.
+    /// Reads its keys, of the entry of `auth` with this name. A set that is fetched is empty until the first answer: nobody is let in.
     ///
     /// # Errors
     /// What is wrong with a key, at its place in the spec.
-    pub(crate) fn new(jwt: &Jwt) -> Result<(Self, Option<Fetched>), Fault> {
+    pub(crate) fn new(auth: &str, jwt: &Jwt) -> Result<(Self, Option<Fetched>), Fault> {
         let at = jwt.keys.loc();
         let mut fetched = None;
         let keys = match &jwt.keys.value {
@@ -113,12 +95,9 @@ impl Tokens {
                 refresh,
                 algorithms,
             } => {
-                let keys: Arc<RwLock<Vec<SetKey>>> = Arc::default();
-                fetched = Some(Fetched {
-                    url: url.clone(),
-                    refresh: crate::proxy::clock::of(*refresh),
-                    keys: Arc::clone(&keys),
-                });
+                let set = Fetched::new(auth, url, crate::proxy::clock::of(*refresh));
+                let keys = Arc::clone(&set.keys);
+                fetched = Some(set);
                 Keys::Set {
                     algorithms: algorithms.iter().map(of_set).collect(),
                     keys,

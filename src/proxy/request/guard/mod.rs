@@ -22,7 +22,8 @@ use crate::proxy::request::value;
 pub(crate) use api_key::Keys;
 pub(crate) use basic::{Checked, Passwords};
 pub(crate) use forward::Authority;
-pub(crate) use jwt::{Fetched, Refused, SetKey, Tokens, set};
+pub(crate) use jwks::Fetched;
+pub(crate) use jwt::{Refused, SetKey, Tokens, set};
 pub(crate) use open::{Cors, refusal};
 
 /// A way to know clients, ready.
@@ -45,7 +46,7 @@ impl Known {
     pub(crate) fn new(auth: &Auth) -> Result<(Self, Option<Fetched>), Fault> {
         Ok(match &auth.kind {
             AuthKind::Jwt(jwt) => {
-                let (tokens, fetched) = Tokens::new(jwt)?;
+                let (tokens, fetched) = Tokens::new(&auth.name, jwt)?;
                 (Self::Jwt(tokens), fetched)
             }
             AuthKind::Basic(basic) => (Self::Basic(Passwords::new(basic)?), None),

@@ -127,7 +127,7 @@ impl Dashboard {
         let mut snapshot = Snapshot::new(&generation.gateway, &numbers, before);
         snapshot.up = self.started.elapsed();
         snapshot.draining = !admin.ready.get();
-        snapshot.log = shared.last_lines();
+        snapshot.log = shared.output.last_lines();
         (snapshot.tab, snapshot.scroll) = (self.tab, self.scroll);
         if let Some(terminal) = &mut self.terminal {
             terminal.draw(|frame| draw::draw(&snapshot, frame))?;

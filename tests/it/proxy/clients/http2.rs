@@ -265,3 +265,51 @@ fn what_is_no_tunnel_is_not_called_one() {
         assert!(faults.is_empty(), "{}", faults.join("\n"));
     });
 }
+
+/// A browser that leaves a page, a call whose outcome nobody waits for any more: over one connection that may happen for days.
+#[test]
+fn streams_that_are_left_cost_no_connection() {
+    let server = server_of_http2(100, |request, mut respond| {
+        Box::pin(async move {
+            if request.uri().path() == "/slow" {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+            }
+            let last = request.uri().path() == "/page";
+            let mut send = respond
+                .send_response(http::Response::new(()), false)
+                .expect("sent");
+            let _ = send.send_data("data: 1\n\n".into(), last);
+            if !last {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+            }
+        })
+    });
+    let serving = Serving::start(&spec(server.address(), HTTP2, ", stream: true"));
+    run(async {
+        let mut client = client_of_http2(&serving).await;
+        let get = |path: &str| {
+            let uri = format!("http://chat.example{path}");
+            http::Request::get(uri).body(()).expect("a request")
+        };
+        for number in 0..400 {
+            client = client.ready().await.expect("ready");
+            let (answer, _) = client.send_request(get("/events"), true).expect("sent");
+            let answer = tokio::time::timeout(Duration::from_secs(3), answer).await;
+            let answer = answer.expect("in time");
+            let mut body = answer
+                .unwrap_or_else(|why| panic!("{number}: {why}"))
+                .into_body();
+            body.data().await.expect("an event").expect("no error");
+        }
+        // Taken back before there is an answer, at a pace that people have.
+        for number in 0..260 {
+            client = client.ready().await.expect("ready");
+            let (answer, mut send) = client.send_request(get("/slow"), true).expect("sent");
+            tokio::time::sleep(Duration::from_millis(18)).await;
+            send.send_reset(h2::Reason::CANCEL);
+            assert!(answer.await.is_err(), "{number}");
+        }
+        let (answer, _) = client.send_request(get("/page"), true).expect("sent");
+        assert_eq!(answer.await.expect("an answer").status(), 200);
+    });
+}

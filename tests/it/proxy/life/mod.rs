@@ -1,8 +1,11 @@
 //! The proxy's life from outside: reloads, drains, what it says of itself.
 
 mod drain;
+mod log;
 mod reload;
 mod seen;
+mod signer;
+mod troubles;
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair};
 use wsgen::verify::port;
 use wsgen::verify::stub::{Answer, Stub};
 use wsgen::verify::wire::{Client, Event};
 
+use super::signer::Signer;
 use super::{Life, until};
 use crate::scratch::Scratch;
 
@@ -266,35 +266,10 @@ fn a_server_that_is_down_stays_down() {
     assert_eq!(life.status("/"), 200);
 }
 
-fn base64url(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let bits: Vec<u8> = bytes
-        .iter()
-        .flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1))
-        .collect();
-    let six = |bits: &[u8]| (0..6).fold(0, |sum, at| sum << 1 | bits.get(at).unwrap_or(&0));
-    bits.chunks(6)
-        .map(|bits| char::from(LETTERS[usize::from(six(bits))]))
-        .collect()
-}
-
 #[test]
 fn keys_that_were_fetched_are_kept_until_they_are_fetched_anew() {
-    let algorithm = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
-    let pair = EcdsaKeyPair::generate(algorithm).expect("a key");
-    let public = &pair.public_key().as_ref()[1..];
-    let (x, y) = (base64url(&public[..32]), base64url(&public[32..]));
-    let set = format!(
-        r#"{{"keys":[{{"kty":"EC","crv":"P-256","alg":"ES256","kid":"a","x":"{x}","y":"{y}"}}]}}"#
-    );
-    let parts = [
-        r#"{"alg":"ES256","typ":"JWT","kid":"a"}"#,
-        r#"{"sub":"a","exp":4000000000}"#,
-    ];
-    let text = parts.map(|part| base64url(part.as_bytes())).join(".");
-    let random = aws_lc_rs::rand::SystemRandom::new();
-    let signed = pair.sign(&random, text.as_bytes()).expect("a signature");
-    let token = format!("Bearer {text}.{}", base64url(signed.as_ref()));
+    let signer = Signer::new("a");
+    let (set, token) = (signer.set(), signer.bearer());
 
     let app = stub();
     app.answer("/keys", Answer::status(200).body(set));

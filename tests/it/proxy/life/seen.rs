@@ -17,12 +17,15 @@ fn spec(stub: &Stub) -> String {
          listeners: {{ web: {{ port: LISTEN, address: 127.0.0.1 }} }}\n\
          upstreams: {{ app: {{ servers: [\"{}\"] }} }}\n\
          runtime: {{ workers: 1, drain: {{ timeout: 2s, spread: 10ms }} }}\n\
+         auth: {{ members: {{ jwt: {{ keys: {{ jwks: {{ url: \"http://{}/keys\", algorithms: [es256] }} }} }} }} }}\n\
          routes:\n\
+         \x20 - {{ name: members, path: /member, upstream: app, auth: members }}\n\
          \x20 - {{ name: brief, path: /brief, upstream: app, websocket: {{ idle: 1s }} }}\n\
          \x20 - {{ name: small, path: /small, upstream: app, websocket: {{ max_message: 10B }} }}\n\
          \x20 - {{ name: limited, path: /limited, upstream: app, limits: {{ requests: {{ rate: 1/h, burst: 0, per: client }} }} }}\n\
          \x20 - {{ name: socket, path: /ws, upstream: app, websocket: true }}\n\
          \x20 - {{ name: site, path: /, upstream: app }}\n",
+        stub.address(),
         stub.address()
     )
 }
@@ -144,7 +147,7 @@ fn the_metrics_listener_answers_what_it_should() {
     assert_eq!(life.ask("/nothing").0, 404);
     let (status, routes) = life.ask("/routes");
     let routes: serde_json::Value = serde_json::from_str(&routes).expect("JSON");
-    assert_eq!((status, routes.as_array().map(Vec::len)), (200, Some(5)));
+    assert_eq!((status, routes.as_array().map(Vec::len)), (200, Some(6)));
     assert_eq!(routes[0]["route"], "limited");
     let answer = Client::new(life.admin).try_send("POST", "/metrics", &[], b"");
     assert_eq!(answer.expect("it answers").status, 405);

@@ -1,0 +1,3 @@
+//! The proxy and its servers: TLS towards them, connections that are kept, and servers of HTTP/2 that speak nonsense.
+
+mod tls;
