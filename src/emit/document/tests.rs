@@ -1,3 +1,5 @@
+//! What reads documents back finds the same, in every style.
+
 use super::*;
 use crate::emit::marks;
 

@@ -4,6 +4,7 @@ mod facts;
 mod order;
 mod plan;
 mod support;
+mod verdicts;
 
 use super::{Changed, Env, Layout, Rollout, Support, Target, Verdicts, rollout};
 use crate::emit::Page;

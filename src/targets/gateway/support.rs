@@ -1,10 +1,17 @@
 //! What Gateway API resources do with each feature, by the implementation that serves them. Nothing is decided elsewhere.
 
-mod listener;
-mod route;
-mod upstream;
-
 use super::facts::{self, Extended, Means, claims, implementation, means};
+use super::verdicts::listener::{
+    client_auth, host_at, http2, other_paths, profile, traefik_head, traefik_paths,
+};
+use super::verdicts::route::{
+    forwarded, headers, host_header, jwt, jwt_places, nobody, open, origins, path, rate, redirect,
+    rewrite, stripped, stripped_by_envoy, traefik_redirect,
+};
+use super::verdicts::upstream::{
+    attributes, envoy_retries, in_turn, not_sticky, servers, traefik_retries, unhashed, unhealthy,
+    upstream_tls,
+};
 use crate::ir::{
     Action, Balance, EncodedSlash, Feature, HashKey, HeaderNames, PerKey, Subject, UnknownHost,
     Workers,
@@ -14,20 +21,11 @@ use crate::targets::kubernetes::routes::{
 };
 use crate::targets::support::{approx, depends, exact, unsupported};
 use crate::targets::{Seen, Support};
-use listener::{client_auth, host_at, http2, other_paths, profile, traefik_head, traefik_paths};
-use route::{
-    forwarded, headers, host_header, jwt, jwt_places, nobody, open, origins, path, rate, redirect,
-    rewrite, stripped, stripped_by_envoy, traefik_redirect,
-};
-use upstream::{
-    attributes, envoy_retries, in_turn, not_sticky, servers, traefik_retries, unhashed, unhealthy,
-    upstream_tls,
-};
 
 /// The implementation that the tests run.
-const SEEN: Seen = Seen::On("traefik 3.7.15 as the controller");
-const ENVOY: Seen = Seen::Docs("Envoy Gateway 1.9");
-const API: Seen = Seen::Docs("Gateway API 1.6");
+pub(super) const SEEN: Seen = Seen::On("traefik 3.7.15 as the controller");
+pub(super) const ENVOY: Seen = Seen::Docs("Envoy Gateway 1.9");
+pub(super) const API: Seen = Seen::Docs("Gateway API 1.6");
 
 /// What is done by Traefik's Middlewares, by Envoy Gateway's policies, and by the API alone.
 macro_rules! by_means {

@@ -5,6 +5,7 @@ mod plan;
 mod rewrite;
 mod sites;
 mod support;
+mod verdicts;
 
 use super::{Changed, Env, Layout, Rollout, Support, Target, Verdicts, rollout};
 use crate::emit::Page;

@@ -1,33 +1,29 @@
 //! What Ingress resources do with each feature, by the controller that serves them. Nothing is decided elsewhere.
 
-mod listener;
-mod route;
-mod upstream;
-
 use super::facts::{self, controller};
-use crate::ir::{Feature, IngressController, Subject, UnknownHost, Workers};
-use crate::targets::kubernetes::routes::{metrics_path, on_tunnels, redacted, thirty_seconds};
-use crate::targets::support::{approx, depends, exact, unsupported};
-use crate::targets::{Seen, Support};
-use listener::{
+use super::verdicts::listener::{
     bound, client_auth, encoded_slash, host_at, one_of_each, options, other_paths, termination,
     to_tls, traefik_paths,
 };
-use route::{
+use super::verdicts::route::{
     facts_of, haproxy_rate, host_header, limit_body, named_host, nginx_rate, path, per_client,
     redirect, request_headers, respond, response_headers, rewritten, set_only, stripped, to_url,
     traefik_head, traefik_open, traefik_rate,
 };
-use upstream::{
+use super::verdicts::upstream::{
     canary, haproxy_hash, nginx_stream, one_timer, own_retries, own_service, seconds, servers,
     sticky_attributes, traefik_connect, unhealthy, upstream_tls,
 };
+use crate::ir::{Feature, IngressController, Subject, UnknownHost, Workers};
+use crate::targets::kubernetes::routes::{metrics_path, on_tunnels, redacted, thirty_seconds};
+use crate::targets::support::{approx, depends, exact, unsupported};
+use crate::targets::{Seen, Support};
 
 /// The controller that the tests run: Traefik reads its own annotations, and those of ingress-nginx.
-const SEEN: Seen = Seen::On("traefik 3.7.15 as the controller");
-const NGINX: Seen = Seen::Docs("ingress-nginx 1.15");
-const HAPROXY: Seen = Seen::Docs("HAProxy Kubernetes Ingress Controller");
-const API: Seen = Seen::Docs("Kubernetes' reference of Ingress");
+pub(super) const SEEN: Seen = Seen::On("traefik 3.7.15 as the controller");
+pub(super) const NGINX: Seen = Seen::Docs("ingress-nginx 1.15");
+pub(super) const HAPROXY: Seen = Seen::Docs("HAProxy Kubernetes Ingress Controller");
+pub(super) const API: Seen = Seen::Docs("Kubernetes' reference of Ingress");
 
 /// What each controller does: Traefik, ingress-nginx, HAProxy's.
 macro_rules! by_controller {

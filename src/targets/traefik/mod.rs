@@ -3,6 +3,7 @@
 pub(super) mod facts;
 mod plan;
 mod support;
+mod verdicts;
 
 use super::{Changed, Env, Layout, Rollout, Support, Target, Verdicts, rollout};
 use crate::emit::Page;

@@ -1,25 +1,23 @@
 //! What Traefik does with each feature. Nothing is decided elsewhere.
 
-mod listener;
-mod route;
-mod upstream;
-
 use super::facts::{self};
+use super::verdicts::listener::{
+    head, is_socket, one_tls, paths, reads_forwarded, termination, unknown_host,
+};
+use super::verdicts::route::{
+    compares_pattern, forward, knows, mixed_hosts, redirect, request_headers, response_headers,
+};
+use super::verdicts::upstream::{health, idle, is_p2c, retries, stream_idle};
 use crate::ir::{
     Action, AuthKind, Balance, Feature, HashKey, HeaderNames, LogFormat, PerKey, Stickiness,
     Subject, ValueMatch, Workers,
 };
 use crate::targets::support::{approx, depends, exact, takes_lists, unsupported};
 use crate::targets::{Seen, Support};
-use listener::{head, is_socket, one_tls, paths, reads_forwarded, termination, unknown_host};
-use route::{
-    compares_pattern, forward, knows, mixed_hosts, redirect, request_headers, response_headers,
-};
-use upstream::{health, idle, is_p2c, retries, stream_idle};
 
 /// The version that the tests run.
-const SEEN: Seen = Seen::On("traefik 3.7.15");
-const DOCS: Seen = Seen::Docs("Traefik's documentation");
+pub(super) const SEEN: Seen = Seen::On("traefik 3.7.15");
+pub(super) const DOCS: Seen = Seen::Docs("Traefik's documentation");
 
 /// The verdict on a feature.
 pub(super) fn support(feature: Feature) -> Support {

@@ -1,29 +1,29 @@
 //! What becomes of servers, their times, health, retries and stickiness.
 
-use super::{API, ENVOY, SEEN};
 use crate::ir::{Listener, Route, Secure, Stickiness, Use};
 use crate::targets::gateway::facts::{self, Means, means};
+use crate::targets::gateway::support::{API, ENVOY, SEEN};
 use crate::targets::kubernetes::services;
 use crate::targets::support::{approx, exact, unsupported};
 use crate::targets::{Env, Seen, Support};
 
-pub(super) fn in_turn(seen: Seen) -> Support {
+pub(in crate::targets::gateway) fn in_turn(seen: Seen) -> Support {
     unsupported("servers take requests in turn").seen(seen)
 }
 
-pub(super) fn not_sticky() -> Support {
+pub(in crate::targets::gateway) fn not_sticky() -> Support {
     unsupported("clients are spread as if they had no cookie: sessions are an experimental field, which the implementation ignores")
         .seen(SEEN)
         .help("use the target `ingress` with Traefik, or `implementation: envoy-gateway`")
 }
 
-pub(super) fn unhealthy() -> Support {
+pub(in crate::targets::gateway) fn unhealthy() -> Support {
     unsupported("servers are not checked: in a cluster the readiness probes of their pods are, and servers outside it never")
         .seen(SEEN)
         .help("have a readiness probe on the pods, and name their Service: `targets.gateway.upstreams`")
 }
 
-pub(super) fn servers(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::gateway) fn servers(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(upstream) = u.on.upstream() else {
         return exact();
     };
@@ -52,7 +52,7 @@ pub(super) fn servers(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn upstream_tls(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::gateway) fn upstream_tls(u: &Use<'_>, _: &Env<'_>) -> Support {
     let Some(upstream) = u.on.upstream() else {
         return exact();
     };
@@ -79,7 +79,7 @@ pub(super) fn upstream_tls(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn traefik_retries(u: &Use<'_>) -> Support {
+pub(in crate::targets::gateway) fn traefik_retries(u: &Use<'_>) -> Support {
     let asked = u.on.route().into_iter().flat_map(Route::shares);
     let again = asked.filter_map(|it| it.retries.value.as_ref()).any(|it| {
         it.after
@@ -93,7 +93,7 @@ pub(super) fn traefik_retries(u: &Use<'_>) -> Support {
 }
 
 /// Only connections that fail are tried again: by a status Envoy would repeat requests of any method.
-pub(super) fn envoy_retries(u: &Use<'_>) -> Support {
+pub(in crate::targets::gateway) fn envoy_retries(u: &Use<'_>) -> Support {
     match traefik_retries(u) {
         Support::Exact => approx("a connection that fails counts as a try").seen(ENVOY),
         _ => approx("only connections that fail are tried again: statuses and silence would repeat requests of any method").seen(ENVOY),
@@ -101,7 +101,7 @@ pub(super) fn envoy_retries(u: &Use<'_>) -> Support {
 }
 
 /// A choice by connections or by chance, where a cookie or an address does not choose by hash.
-pub(super) fn unhashed(u: &Use<'_>) -> Support {
+pub(in crate::targets::gateway) fn unhashed(u: &Use<'_>) -> Support {
     let sticky = u.on.upstream().and_then(|it| it.stickiness.as_ref());
     match sticky {
         Some(Stickiness::Cookie(_) | Stickiness::Source { .. }) => {
@@ -112,7 +112,7 @@ pub(super) fn unhashed(u: &Use<'_>) -> Support {
 }
 
 /// `HttpOnly` is always there, and one policy speaks for all listeners of a route.
-pub(super) fn attributes(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::gateway) fn attributes(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(upstream) = u.on.upstream() else {
         return exact();
     };

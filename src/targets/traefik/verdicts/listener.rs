@@ -1,17 +1,17 @@
 //! What becomes of listeners, TLS and certificates.
 
-use super::{DOCS, SEEN};
 use crate::ir::{ClientAuthMode, HostMatch, Paths, Route, UnknownHost, Use};
 use crate::targets::support::{approx, exact, unsupported};
 use crate::targets::traefik::facts::{self, Face, Peer};
+use crate::targets::traefik::support::{DOCS, SEEN};
 use crate::targets::{Env, Support};
 
-pub(super) fn is_socket(server: &crate::ir::Server) -> bool {
+pub(in crate::targets::traefik) fn is_socket(server: &crate::ir::Server) -> bool {
     matches!(server.address.value, crate::ir::Address::Unix { .. })
 }
 
 /// Whether a listener that asks for no certificate of its own asks names that no route has, because another one does.
-pub(super) fn is_asked(listener: &crate::ir::Listener, env: &Env<'_>) -> bool {
+pub(in crate::targets::traefik) fn is_asked(listener: &crate::ir::Listener, env: &Env<'_>) -> bool {
     let requires = |it: &crate::ir::Listener| {
         let client = facts::tls_wish(it).and_then(|wish| wish.client);
         client.is_some_and(|(_, mode)| mode == ClientAuthMode::Require)
@@ -19,7 +19,7 @@ pub(super) fn is_asked(listener: &crate::ir::Listener, env: &Env<'_>) -> bool {
     listener.tls.is_some() && !requires(listener) && env.gateway.listeners.iter().any(requires)
 }
 
-pub(super) fn unknown_host(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn unknown_host(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u.on.listener() {
         Some(it) if it.unknown_host.value == UnknownHost::Close && it.tls.is_some() => {
             approx("a name that no certificate has is refused by TLS; any other gets 404")
@@ -36,7 +36,7 @@ pub(super) fn unknown_host(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn paths(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn paths(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u.on.listener() {
         Some(it) if it.paths.value == Paths::Raw => {
             approx("unreserved characters are decoded all the same").seen(SEEN)
@@ -50,7 +50,7 @@ pub(super) fn paths(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn termination(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn termination(u: &Use<'_>, env: &Env<'_>) -> Support {
     let g = env.gateway;
     let first = |listener: &crate::ir::Listener| {
         let tls = listener.tls.as_ref()?;
@@ -67,7 +67,7 @@ pub(super) fn termination(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn one_tls(u: &Use<'_>, env: &Env<'_>, what: &str) -> Support {
+pub(in crate::targets::traefik) fn one_tls(u: &Use<'_>, env: &Env<'_>, what: &str) -> Support {
     let g = env.gateway;
     let named = u.on.listener().is_none_or(|listener| {
         let served = g.routes.iter().filter(|it| g.serves(listener, it));
@@ -84,7 +84,7 @@ pub(super) fn one_tls(u: &Use<'_>, env: &Env<'_>, what: &str) -> Support {
 }
 
 /// Whether a rule can find the ranges in `X-Forwarded-For`, where it has to.
-pub(super) fn reads_forwarded(
+pub(in crate::targets::traefik) fn reads_forwarded(
     route: &Route,
     env: &Env<'_>,
     ranges: Option<&[crate::ir::ClientRange]>,
@@ -97,7 +97,7 @@ pub(super) fn reads_forwarded(
     })
 }
 
-pub(super) fn head(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn head(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u.on.listener() {
         Some(it) if facts::read_timer(env.gateway, it) > it.head_timeout.value => {
             approx(format!(

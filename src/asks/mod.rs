@@ -15,7 +15,7 @@ pub fn by_field() -> &'static BTreeMap<String, Vec<Feature>> {
 
 fn read() -> BTreeMap<String, Vec<Feature>> {
     let sample = compile::compile(
-        vec![Input::new("sample.yaml", include_str!("asks/sample.yaml"))],
+        vec![Input::new("sample.yaml", include_str!("sample.yaml"))],
         World::EMPTY,
     );
     let mut asked: BTreeMap<String, Vec<Feature>> = BTreeMap::new();

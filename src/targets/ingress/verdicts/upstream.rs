@@ -1,16 +1,16 @@
 //! What becomes of servers, their times, health, retries and stickiness.
 
-use super::{API, HAPROXY, NGINX, SEEN};
 use crate::ir::{
     Balance, HashKey, IngressController, Route, Secure, Server, Stickiness, Subject, Use,
 };
 use crate::targets::ingress::facts::{self, controller};
+use crate::targets::ingress::support::{API, HAPROXY, NGINX, SEEN};
 use crate::targets::kubernetes::services;
 use crate::targets::support::{approx, exact, unsupported};
 use crate::targets::{Env, Seen, Support};
 
 /// What stands on a Service of ours: where the room names another, it is not ours to change.
-pub(super) fn own_service(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn own_service(u: &Use<'_>, env: &Env<'_>) -> Support {
     let g = env.gateway;
     let named = match u.on {
         Subject::Upstream(it) => facts::named(g, it).is_some(),
@@ -32,7 +32,7 @@ pub(super) fn own_service(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn traefik_connect(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn traefik_connect(u: &Use<'_>, env: &Env<'_>) -> Support {
     let many = u.on.route().is_some_and(|it| {
         let mut upstreams = it
             .shares()
@@ -48,7 +48,7 @@ pub(super) fn traefik_connect(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn own_retries(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn own_retries(u: &Use<'_>, _: &Env<'_>) -> Support {
     let asked = u.on.route().into_iter().flat_map(Route::shares);
     let again = asked.filter_map(|it| it.retries.value.as_ref()).any(|it| {
         it.after
@@ -61,7 +61,7 @@ pub(super) fn own_retries(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn seconds(u: &Use<'_>) -> Support {
+pub(in crate::targets::ingress) fn seconds(u: &Use<'_>) -> Support {
     let shares = u.on.route().map_or(&[][..], Route::shares);
     match shares.iter().all(|it| it.connect.value.is_whole_secs()) {
         true => exact(),
@@ -69,7 +69,7 @@ pub(super) fn seconds(u: &Use<'_>) -> Support {
     }
 }
 
-pub(super) fn one_timer(u: &Use<'_>) -> Support {
+pub(in crate::targets::ingress) fn one_timer(u: &Use<'_>) -> Support {
     match u.on.route() {
         Some(route) if route.websocket.is_some() => {
             approx("the idle time of its tunnels holds: one timer serves both").seen(NGINX)
@@ -79,7 +79,7 @@ pub(super) fn one_timer(u: &Use<'_>) -> Support {
 }
 
 /// One timer waits for heads and bounds silences.
-pub(super) fn nginx_stream(u: &Use<'_>) -> Support {
+pub(in crate::targets::ingress) fn nginx_stream(u: &Use<'_>) -> Support {
     match u.on.route().and_then(|it| Some((it, it.stream.as_ref()?))) {
         Some((route, stream)) if route.response.value > stream.idle.value => {
             approx("the response time holds, which is longer: one timer serves both").seen(NGINX)
@@ -88,7 +88,7 @@ pub(super) fn nginx_stream(u: &Use<'_>) -> Support {
     }
 }
 
-pub(super) fn servers(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn servers(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(upstream) = u.on.upstream() else {
         return exact();
     };
@@ -144,7 +144,7 @@ pub(super) fn servers(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn canary(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn canary(u: &Use<'_>, _: &Env<'_>) -> Support {
     match u.on.route().map_or(0, |it| it.shares().len()) {
         0..=2 => exact(),
         _ => unsupported("requests go to the first two upstreams of the split: a canary is one")
@@ -152,7 +152,7 @@ pub(super) fn canary(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn haproxy_hash(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn haproxy_hash(u: &Use<'_>, _: &Env<'_>) -> Support {
     match u.on.upstream().map(|it| &it.balance.value) {
         Some(Balance::Hash(HashKey::Cookie(_))) => {
             unsupported("servers take requests in turn: the controller hashes no cookie")
@@ -162,7 +162,7 @@ pub(super) fn haproxy_hash(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn upstream_tls(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn upstream_tls(u: &Use<'_>, _: &Env<'_>) -> Support {
     let tls = u.on.upstream().and_then(|it| it.tls.as_ref());
     match tls {
         Some(tls) if tls.verify.value && tls.ca.is_none() => unsupported(
@@ -174,13 +174,13 @@ pub(super) fn upstream_tls(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn unhealthy() -> Support {
+pub(in crate::targets::ingress) fn unhealthy() -> Support {
     unsupported("servers are not checked: in a cluster the readiness probes of their pods are, and servers outside it never")
         .seen(SEEN)
         .help("have a readiness probe on the pods, and name their Service: `targets.ingress.upstreams`")
 }
 
-pub(super) fn sticky_attributes(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn sticky_attributes(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(upstream) = u.on.upstream() else {
         return exact();
     };

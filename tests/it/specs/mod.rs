@@ -246,15 +246,15 @@ fn no_text_makes_the_reader_panic() {
 
 fn seeds() -> Vec<String> {
     let pages = [
-        include_str!("specs/language.md"),
-        include_str!("specs/shape.md"),
-        include_str!("specs/syntax.md"),
-        include_str!("specs/meaning-access.md"),
-        include_str!("specs/meaning-listeners.md"),
-        include_str!("specs/meaning-operations.md"),
-        include_str!("specs/meaning-requests.md"),
-        include_str!("specs/meaning-routes.md"),
-        include_str!("specs/meaning-upstreams.md"),
+        include_str!("language.md"),
+        include_str!("shape.md"),
+        include_str!("syntax.md"),
+        include_str!("meaning-access.md"),
+        include_str!("meaning-listeners.md"),
+        include_str!("meaning-operations.md"),
+        include_str!("meaning-requests.md"),
+        include_str!("meaning-routes.md"),
+        include_str!("meaning-upstreams.md"),
     ];
     pages
         .iter()

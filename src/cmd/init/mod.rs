@@ -23,13 +23,13 @@ pub(super) fn run(args: &InitArgs) -> Result<Status, Fault> {
 
 const fn text(app: App) -> &'static str {
     match app {
-        App::Chat => include_str!("init/chat.yaml"),
-        App::Socketio => include_str!("init/socketio.yaml"),
-        App::Phoenix => include_str!("init/phoenix.yaml"),
-        App::Rails => include_str!("init/rails.yaml"),
-        App::Signalr => include_str!("init/signalr.yaml"),
-        App::Graphql => include_str!("init/graphql.yaml"),
-        App::Sse => include_str!("init/sse.yaml"),
-        App::Llm => include_str!("init/llm.yaml"),
+        App::Chat => include_str!("chat.yaml"),
+        App::Socketio => include_str!("socketio.yaml"),
+        App::Phoenix => include_str!("phoenix.yaml"),
+        App::Rails => include_str!("rails.yaml"),
+        App::Signalr => include_str!("signalr.yaml"),
+        App::Graphql => include_str!("graphql.yaml"),
+        App::Sse => include_str!("sse.yaml"),
+        App::Llm => include_str!("llm.yaml"),
     }
 }

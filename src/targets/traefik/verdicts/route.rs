@@ -1,14 +1,14 @@
 //! What becomes of routes: paths, headers, guards, limits, answers.
 
-use super::SEEN;
 use crate::ir::{
     Action, AuthKind, Change, HostHeader, HostMatch, Origin, Piece, RedirectTo, Route, Subject, Use,
 };
 use crate::targets::support::{approx, exact, unsupported};
 use crate::targets::traefik::facts::{self};
+use crate::targets::traefik::support::SEEN;
 use crate::targets::{Env, Support};
 
-pub(super) fn mixed_hosts(route: &Route) -> bool {
+pub(in crate::targets::traefik) fn mixed_hosts(route: &Route) -> bool {
     let set = |share: &crate::ir::Share| match &share.host_header.value {
         HostHeader::Set(host) => Some(host.clone()),
         HostHeader::Preserve | HostHeader::Upstream => None,
@@ -19,7 +19,7 @@ pub(super) fn mixed_hosts(route: &Route) -> bool {
 }
 
 /// Whether every fact that a header asks for at a place is one that Traefik can write.
-pub(super) fn knows(route: &Route, at: Origin) -> bool {
+pub(in crate::targets::traefik) fn knows(route: &Route, at: Origin) -> bool {
     let ops = route.request_headers.iter().chain(&route.response_headers);
     let mut pieces = ops
         .filter(|op| op.at == at.loc)
@@ -31,7 +31,7 @@ pub(super) fn knows(route: &Route, at: Origin) -> bool {
     })
 }
 
-pub(super) fn request_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn request_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
     let ops = u.on.route().map_or(&[][..], |it| &it.request_headers);
     match ops.iter().find(|op| op.at == u.at.loc).map(|op| &op.change) {
         Some(Change::Add(_)) => {
@@ -51,7 +51,7 @@ pub(super) fn request_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn response_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn response_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
     let ops = u.on.route().map_or(&[][..], |it| &it.response_headers);
     match ops
         .iter()
@@ -76,7 +76,7 @@ pub(super) fn response_headers(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn forward(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn forward(u: &Use<'_>, _: &Env<'_>) -> Support {
     let Subject::Auth(auth) = u.on else {
         return exact();
     };
@@ -89,14 +89,14 @@ pub(super) fn forward(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn compares_pattern(route: &Route) -> bool {
+pub(in crate::targets::traefik) fn compares_pattern(route: &Route) -> bool {
     let origins = route.websocket.as_ref().and_then(|it| it.origins.as_ref());
     let same = origins.is_some_and(|it| it.value.same_host);
     let mut hosts = route.hosts.iter();
     same && hosts.any(|it| !matches!(it.value, HostMatch::Exact(_)))
 }
 
-pub(super) fn redirect(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn redirect(u: &Use<'_>, _: &Env<'_>) -> Support {
     let Some(Action::Redirect(redirect)) = u.on.route().map(|it| &it.action) else {
         return exact();
     };

@@ -1,17 +1,17 @@
 //! What becomes of listeners, TLS and certificates.
 
-use super::{HAPROXY, NGINX, SEEN};
 use crate::ir::{CertificateSource, EncodedSlash, HostMatch, IngressController, Paths, Use};
 use crate::targets::ingress::facts::{self, controller};
+use crate::targets::ingress::support::{HAPROXY, NGINX, SEEN};
 use crate::targets::support::{approx, exact, unsupported};
 use crate::targets::{Env, Support};
 
-pub(super) fn host_at<'a>(u: &Use<'a>) -> Option<&'a HostMatch> {
+pub(in crate::targets::ingress) fn host_at<'a>(u: &Use<'a>) -> Option<&'a HostMatch> {
     let hosts = &u.on.route()?.hosts;
     hosts.iter().find(|it| it.from == u.at).map(|it| &it.value)
 }
 
-pub(super) fn bound(u: &Use<'_>) -> Support {
+pub(in crate::targets::ingress) fn bound(u: &Use<'_>) -> Support {
     match u.on.listener() {
         Some(it) if it.address.is_written() && it.address.value.is_some() => {
             approx("it is bound on every address of the controller's pods").seen(SEEN)
@@ -21,7 +21,7 @@ pub(super) fn bound(u: &Use<'_>) -> Support {
 }
 
 /// Controllers but Traefik have one port for plain text and one for TLS.
-pub(super) fn one_of_each(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn one_of_each(u: &Use<'_>, env: &Env<'_>) -> Support {
     let seen = match controller(env) {
         IngressController::Haproxy => HAPROXY,
         IngressController::Nginx | IngressController::Traefik => NGINX,
@@ -36,7 +36,7 @@ pub(super) fn one_of_each(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn to_tls(u: &Use<'_>, env: &Env<'_>, key: &str) -> Support {
+pub(in crate::targets::ingress) fn to_tls(u: &Use<'_>, env: &Env<'_>, key: &str) -> Support {
     let tls =
         u.on.listener()
             .and_then(|it| it.redirect.as_ref())
@@ -54,7 +54,7 @@ pub(super) fn to_tls(u: &Use<'_>, env: &Env<'_>, key: &str) -> Support {
     }
 }
 
-pub(super) fn traefik_paths(u: &Use<'_>) -> Support {
+pub(in crate::targets::ingress) fn traefik_paths(u: &Use<'_>) -> Support {
     match u.on.listener() {
         Some(it) if it.paths.value == Paths::Reject => {
             unsupported("dot segments and `//` are resolved, not refused").seen(SEEN).help("leave `paths` at `normalize`")
@@ -67,7 +67,7 @@ pub(super) fn traefik_paths(u: &Use<'_>) -> Support {
     }
 }
 
-pub(super) fn other_paths(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn other_paths(u: &Use<'_>, env: &Env<'_>) -> Support {
     let seen = match controller(env) {
         IngressController::Haproxy => HAPROXY,
         IngressController::Nginx | IngressController::Traefik => NGINX,
@@ -85,7 +85,7 @@ pub(super) fn other_paths(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn encoded_slash(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn encoded_slash(u: &Use<'_>, _: &Env<'_>) -> Support {
     match u.on.listener() {
         Some(it) if it.encoded_slash.value == EncodedSlash::Reject => {
             unsupported("`%2F` passes").help("have the application refuse it")
@@ -94,7 +94,7 @@ pub(super) fn encoded_slash(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn termination(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn termination(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(tls) = u.on.listener().and_then(|it| it.tls.as_ref()) else {
         return exact();
     };
@@ -111,7 +111,7 @@ pub(super) fn termination(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn options(u: &Use<'_>, env: &Env<'_>, what: &str) -> Support {
+pub(in crate::targets::ingress) fn options(u: &Use<'_>, env: &Env<'_>, what: &str) -> Support {
     match u.on.listener() {
         Some(it) if facts::differs_in_tls(env, it) => approx(format!(
             "the controller's own {what} hold: Traefik takes neither of two that differ for a host"
@@ -127,7 +127,7 @@ pub(super) fn options(u: &Use<'_>, env: &Env<'_>, what: &str) -> Support {
     }
 }
 
-pub(super) fn client_auth(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn client_auth(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u.on.listener() {
         Some(it) if facts::differs_in_tls(env, it) => unsupported(
             "the routes of this listener answer 503: Traefik takes neither of two settings that differ for a host",

@@ -1,16 +1,16 @@
 //! What becomes of servers, their times, health, retries and stickiness.
 
-use super::{DOCS, SEEN};
 use crate::ir::{Check, RetryAfter, Route, Use};
 use crate::targets::support::{approx, exact, unsupported};
 use crate::targets::traefik::facts::{self};
+use crate::targets::traefik::support::{DOCS, SEEN};
 use crate::targets::{Env, Support};
 
-pub(super) fn is_p2c(upstream: &crate::ir::Upstream, env: &Env<'_>) -> bool {
+pub(in crate::targets::traefik) fn is_p2c(upstream: &crate::ir::Upstream, env: &Env<'_>) -> bool {
     facts::strategy(upstream, |a, b, c| env.since(a, b, c)) == Some("p2c")
 }
 
-pub(super) fn idle(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn idle(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(route) = u.on.route() else {
         return exact();
     };
@@ -34,7 +34,7 @@ pub(super) fn idle(u: &Use<'_>, env: &Env<'_>) -> Support {
     .help("write a longer `timeouts.idle` on routes that take large uploads")
 }
 
-pub(super) fn stream_idle(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn stream_idle(u: &Use<'_>, env: &Env<'_>) -> Support {
     let route = u.on.route();
     let Some((route, stream)) = route.and_then(|it| Some((it, it.stream.as_ref()?))) else {
         return exact();
@@ -55,7 +55,7 @@ pub(super) fn stream_idle(u: &Use<'_>, env: &Env<'_>) -> Support {
     exact()
 }
 
-pub(super) fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(route) = u.on.route() else {
         return exact();
     };
@@ -84,7 +84,7 @@ pub(super) fn retries(u: &Use<'_>, env: &Env<'_>) -> Support {
 }
 
 /// What a route's requests are tried again after.
-pub(super) fn asked_for(route: &Route) -> impl Iterator<Item = &RetryAfter> {
+pub(in crate::targets::traefik) fn asked_for(route: &Route) -> impl Iterator<Item = &RetryAfter> {
     let retries = route
         .shares()
         .iter()
@@ -92,7 +92,7 @@ pub(super) fn asked_for(route: &Route) -> impl Iterator<Item = &RetryAfter> {
     retries.flat_map(|it| &it.after)
 }
 
-pub(super) fn health(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::traefik) fn health(u: &Use<'_>, _: &Env<'_>) -> Support {
     let Some(health) = u.on.upstream().and_then(|it| it.health.as_ref()) else {
         return exact();
     };

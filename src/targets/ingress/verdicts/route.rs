@@ -1,19 +1,19 @@
 //! What becomes of routes: paths, headers, guards, limits, answers.
 
 use super::upstream::own_service;
-use super::{API, HAPROXY, NGINX, SEEN};
 use crate::ir::{
     Action, AuthKind, Change, HostHeader, IngressController, PathMatch, Per, PerKey, RedirectTo,
     Route, Subject, Use,
 };
 use crate::targets::ingress::facts::{self, controller};
+use crate::targets::ingress::support::{API, HAPROXY, NGINX, SEEN};
 use crate::targets::ingress::{rewrite, sites};
 use crate::targets::kubernetes::routes::read_timer;
 use crate::targets::support::{approx, exact, unsupported};
 use crate::targets::traefik::facts::is_forwarded;
 use crate::targets::{Env, Seen, Support};
 
-pub(super) fn path(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn path(u: &Use<'_>, env: &Env<'_>) -> Support {
     let own =
         u.on.route()
             .and_then(|it| it.paths.iter().find(|it| it.from == u.at));
@@ -50,7 +50,7 @@ pub(super) fn path(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn host_header(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn host_header(u: &Use<'_>, env: &Env<'_>) -> Support {
     let shares = u.on.route().map_or(&[][..], Route::shares);
     match shares.first().map(|it| &it.host_header.value) {
         Some(HostHeader::Upstream) => own_service(u, env),
@@ -58,7 +58,7 @@ pub(super) fn host_header(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn named_host(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn named_host(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(share) = u.on.route().and_then(|it| it.shares().first()) else {
         return exact();
     };
@@ -74,7 +74,7 @@ pub(super) fn named_host(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn change_at<'a>(
+pub(in crate::targets::ingress) fn change_at<'a>(
     ops: &'a [crate::ir::HeaderOp],
     u: &Use<'_>,
 ) -> Option<&'a crate::ir::HeaderOp> {
@@ -82,7 +82,7 @@ pub(super) fn change_at<'a>(
 }
 
 /// Another path, as HAProxy's controller is told it.
-pub(super) fn rewritten(u: &Use<'_>) -> Support {
+pub(in crate::targets::ingress) fn rewritten(u: &Use<'_>) -> Support {
     let change = u.on.route().and_then(|route| {
         let change = route.rewrite.as_ref()?.path.as_ref()?;
         Some((route, &change.value))
@@ -97,7 +97,7 @@ pub(super) fn rewritten(u: &Use<'_>) -> Support {
     }
 }
 
-pub(super) fn request_headers(u: &Use<'_>) -> Support {
+pub(in crate::targets::ingress) fn request_headers(u: &Use<'_>) -> Support {
     let ops = u.on.route().map_or(&[][..], |it| &it.request_headers);
     match change_at(ops, u).map(|op| &op.change) {
         Some(Change::Add(_)) => {
@@ -113,7 +113,7 @@ pub(super) fn request_headers(u: &Use<'_>) -> Support {
     }
 }
 
-pub(super) fn response_headers(u: &Use<'_>) -> Support {
+pub(in crate::targets::ingress) fn response_headers(u: &Use<'_>) -> Support {
     let ops = u.on.route().map_or(&[][..], |it| &it.response_headers);
     match change_at(ops, u).map(|op| (&op.change, op.name.as_str())) {
         Some((Change::Add(_), name)) if name.eq_ignore_ascii_case("set-cookie") => {
@@ -128,7 +128,7 @@ pub(super) fn response_headers(u: &Use<'_>) -> Support {
 }
 
 /// HAProxy's annotations set headers, and nothing else.
-pub(super) fn set_only(u: &Use<'_>, _: &Env<'_>, request: bool) -> Support {
+pub(in crate::targets::ingress) fn set_only(u: &Use<'_>, _: &Env<'_>, request: bool) -> Support {
     let ops = u.on.route().map_or(&[][..], |it| match request {
         true => &it.request_headers,
         false => &it.response_headers,
@@ -144,7 +144,7 @@ pub(super) fn set_only(u: &Use<'_>, _: &Env<'_>, request: bool) -> Support {
     }
 }
 
-pub(super) fn facts_of(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn facts_of(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(route) = u.on.route() else {
         return exact();
     };
@@ -165,7 +165,7 @@ pub(super) fn facts_of(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn limit_body(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn limit_body(u: &Use<'_>, _: &Env<'_>) -> Support {
     match u.on.route() {
         Some(route) if route.stream.is_some() => {
             unsupported("Traefik reads bodies whole to count them, and the answer with it; the route answers 503")
@@ -176,7 +176,7 @@ pub(super) fn limit_body(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn traefik_rate(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn traefik_rate(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u
         .on
         .route()
@@ -194,7 +194,7 @@ pub(super) fn traefik_rate(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn traefik_open(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn traefik_open(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u.on.route().and_then(|it| Some((it, it.connections.as_ref()?))) {
         Some((_, limit)) if matches!(limit.per.value, PerKey::Header(_)) => {
             approx("more get 429, not 503, and requests without the header count as one client").seen(SEEN)
@@ -206,7 +206,7 @@ pub(super) fn traefik_open(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn nginx_rate(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn nginx_rate(u: &Use<'_>, _: &Env<'_>) -> Support {
     let limit = u.on.route().and_then(|it| it.requests.as_ref());
     match limit {
         Some(it) if it.per.value != PerKey::Client => {
@@ -219,7 +219,7 @@ pub(super) fn nginx_rate(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn haproxy_rate(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn haproxy_rate(u: &Use<'_>, _: &Env<'_>) -> Support {
     let limit = u.on.route().and_then(|it| it.requests.as_ref());
     match limit {
         Some(it) if it.per.value != PerKey::Client => {
@@ -233,7 +233,11 @@ pub(super) fn haproxy_rate(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn per_client(u: &Use<'_>, then: &'static str, seen: Seen) -> Support {
+pub(in crate::targets::ingress) fn per_client(
+    u: &Use<'_>,
+    then: &'static str,
+    seen: Seen,
+) -> Support {
     let limit = u.on.route().and_then(|it| it.connections.as_ref());
     match limit {
         Some(it) if it.per.value != PerKey::Client => {
@@ -247,7 +251,7 @@ pub(super) fn per_client(u: &Use<'_>, then: &'static str, seen: Seen) -> Support
     }
 }
 
-pub(super) fn stripped(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn stripped(u: &Use<'_>, _: &Env<'_>) -> Support {
     match u.on {
         Subject::Auth(auth) if matches!(auth.kind, AuthKind::Basic(_)) => exact(),
         _ => unsupported(
@@ -257,7 +261,7 @@ pub(super) fn stripped(u: &Use<'_>, _: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn redirect(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn redirect(u: &Use<'_>, _: &Env<'_>) -> Support {
     let Some(Action::Redirect(redirect)) = u.on.route().map(|it| &it.action) else {
         return exact();
     };
@@ -278,7 +282,7 @@ pub(super) fn redirect(u: &Use<'_>, _: &Env<'_>) -> Support {
 }
 
 /// Annotations hold a URL, and no parts of one.
-pub(super) fn to_url(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn to_url(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(Action::Redirect(redirect)) = u.on.route().map(|it| &it.action) else {
         return exact();
     };
@@ -296,7 +300,7 @@ pub(super) fn to_url(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn respond(u: &Use<'_>, _: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn respond(u: &Use<'_>, _: &Env<'_>) -> Support {
     match u.on.route().map(|it| &it.action) {
         Some(Action::Respond(it)) if matches!(it.value.status, 204 | 304) => exact(),
         _ => {
@@ -308,7 +312,7 @@ pub(super) fn respond(u: &Use<'_>, _: &Env<'_>) -> Support {
 }
 
 /// One timer serves head and body: it is the head's own where bodies have no longer one.
-pub(super) fn traefik_head(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::ingress) fn traefik_head(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u.on.listener() {
         Some(it) if read_timer(env.gateway, it) > it.head_timeout.value => {
             unsupported("a head may take as long as a request may: one timer serves head and body, and a shorter one would end uploads").seen(SEEN)

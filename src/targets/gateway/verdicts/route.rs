@@ -1,25 +1,25 @@
 //! What becomes of routes: paths, headers, guards, limits, answers.
 
-use super::{API, ENVOY, SEEN};
 use crate::ir::{
     Action, AuthKind, Change, HostHeader, HostMatch, JwtKeys, PathMatch, PathRewrite, PerKey,
     RedirectTo, Route, Subject, TokenPlace, Use,
 };
 use crate::targets::gateway::facts::{self, Means, implementation, means};
 use crate::targets::gateway::order;
+use crate::targets::gateway::support::{API, ENVOY, SEEN};
 use crate::targets::kubernetes::routes::is_behind_proxies;
 use crate::targets::support::{approx, exact, unsupported};
 use crate::targets::traefik::facts::is_forwarded;
 use crate::targets::{Env, Seen, Support};
 
 /// A guard that nobody keeps: its route is closed.
-pub(super) fn nobody(does: &str, seen: Seen) -> Support {
+pub(in crate::targets::gateway) fn nobody(does: &str, seen: Seen) -> Support {
     unsupported(format!("the route answers 500: nobody {does}"))
         .seen(seen)
         .help("use another implementation, or have the application do it and take it out here")
 }
 
-pub(super) fn path(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::gateway) fn path(u: &Use<'_>, env: &Env<'_>) -> Support {
     let own =
         u.on.route()
             .and_then(|it| it.paths.iter().find(|it| it.from == u.at));
@@ -39,7 +39,7 @@ pub(super) fn path(u: &Use<'_>, env: &Env<'_>) -> Support {
 }
 
 /// What the implementation's order leaves to others.
-pub(super) fn lost(u: &Use<'_>, env: &Env<'_>) -> Option<Support> {
+pub(in crate::targets::gateway) fn lost(u: &Use<'_>, env: &Env<'_>) -> Option<Support> {
     let seen = match means(env) {
         Means::Traefik => SEEN,
         Means::Envoy => ENVOY,
@@ -68,7 +68,7 @@ pub(super) fn lost(u: &Use<'_>, env: &Env<'_>) -> Option<Support> {
 }
 
 /// Whether somebody may be refused on the route.
-pub(super) fn is_guarded(env: &Env<'_>, route: &Route) -> bool {
+pub(in crate::targets::gateway) fn is_guarded(env: &Env<'_>, route: &Route) -> bool {
     let socket = route.websocket.as_ref();
     env.gateway.auth_of(route).is_some()
         || route.clients.is_some()
@@ -78,7 +78,7 @@ pub(super) fn is_guarded(env: &Env<'_>, route: &Route) -> bool {
 }
 
 /// What an implementation without words for the client's address tells servers.
-pub(super) fn forwarded(env: &Env<'_>) -> Support {
+pub(in crate::targets::gateway) fn forwarded(env: &Env<'_>) -> Support {
     let told = match facts::is_envoy(implementation(env)) {
         true => {
             "`X-Forwarded-For` is appended to what the client sent, `X-Real-IP` is taken away, and `X-Forwarded-Host` too where a route has not one plain host"
@@ -92,7 +92,7 @@ pub(super) fn forwarded(env: &Env<'_>) -> Support {
         .help("have the application read the last address of `X-Forwarded-For` alone")
 }
 
-pub(super) fn host_header(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::gateway) fn host_header(u: &Use<'_>, env: &Env<'_>) -> Support {
     let share = u.on.route().and_then(|it| it.shares().first());
     match share.map(|it| &it.host_header.value) {
         Some(HostHeader::Upstream) if means(env) != Means::Envoy => {
@@ -104,7 +104,7 @@ pub(super) fn host_header(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn headers(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::gateway) fn headers(u: &Use<'_>, env: &Env<'_>) -> Support {
     let Some(route) = u.on.route() else {
         return exact();
     };
@@ -117,7 +117,7 @@ pub(super) fn headers(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn rate(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::gateway) fn rate(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u
         .on
         .route()
@@ -139,7 +139,7 @@ pub(super) fn rate(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn open(u: &Use<'_>, env: &Env<'_>) -> Support {
+pub(in crate::targets::gateway) fn open(u: &Use<'_>, env: &Env<'_>) -> Support {
     match u.on.route().and_then(|it| Some((it, it.connections.as_ref()?))) {
         Some((_, limit)) if matches!(limit.per.value, PerKey::Header(_)) => {
             approx("more get 429, not 503, and requests without the header count as one client").seen(SEEN)
@@ -151,7 +151,7 @@ pub(super) fn open(u: &Use<'_>, env: &Env<'_>) -> Support {
     }
 }
 
-pub(super) fn jwt(u: &Use<'_>) -> Support {
+pub(in crate::targets::gateway) fn jwt(u: &Use<'_>) -> Support {
     let Subject::Auth(auth) = u.on else {
         return exact();
     };
@@ -168,7 +168,7 @@ pub(super) fn jwt(u: &Use<'_>) -> Support {
     }
 }
 
-pub(super) fn jwt_places(u: &Use<'_>) -> Support {
+pub(in crate::targets::gateway) fn jwt_places(u: &Use<'_>) -> Support {
     let Subject::Auth(auth) = u.on else {
         return exact();
     };
@@ -182,14 +182,14 @@ pub(super) fn jwt_places(u: &Use<'_>) -> Support {
     }
 }
 
-pub(super) fn stripped(u: &Use<'_>) -> Support {
+pub(in crate::targets::gateway) fn stripped(u: &Use<'_>) -> Support {
     match u.on {
         Subject::Auth(auth) if matches!(auth.kind, AuthKind::Basic(_)) => exact(),
         _ => unsupported("nothing reaches the server: the route answers 500").seen(SEEN),
     }
 }
 
-pub(super) fn stripped_by_envoy(u: &Use<'_>) -> Support {
+pub(in crate::targets::gateway) fn stripped_by_envoy(u: &Use<'_>) -> Support {
     match u.on {
         Subject::Auth(auth) if matches!(auth.kind, AuthKind::Basic(_)) => {
             unsupported("the password reaches the server").seen(ENVOY)
@@ -198,7 +198,7 @@ pub(super) fn stripped_by_envoy(u: &Use<'_>) -> Support {
     }
 }
 
-pub(super) fn traefik_redirect(u: &Use<'_>) -> Support {
+pub(in crate::targets::gateway) fn traefik_redirect(u: &Use<'_>) -> Support {
     let Some(Action::Redirect(redirect)) = u.on.route().map(|it| &it.action) else {
         return exact();
     };
@@ -218,7 +218,7 @@ pub(super) fn traefik_redirect(u: &Use<'_>) -> Support {
     }
 }
 
-pub(super) fn redirect(u: &Use<'_>) -> Support {
+pub(in crate::targets::gateway) fn redirect(u: &Use<'_>) -> Support {
     let Some(Action::Redirect(redirect)) = u.on.route().map(|it| &it.action) else {
         return exact();
     };
@@ -228,7 +228,7 @@ pub(super) fn redirect(u: &Use<'_>) -> Support {
     }
 }
 
-pub(super) fn rewrite(u: &Use<'_>) -> Support {
+pub(in crate::targets::gateway) fn rewrite(u: &Use<'_>) -> Support {
     let Some(route) = u.on.route() else {
         return exact();
     };
@@ -246,7 +246,7 @@ pub(super) fn rewrite(u: &Use<'_>) -> Support {
 }
 
 /// An HTTPRoute of one host each knows its own origin; one of a pattern does not.
-pub(super) fn origins(u: &Use<'_>) -> Support {
+pub(in crate::targets::gateway) fn origins(u: &Use<'_>) -> Support {
     let Some(route) = u.on.route() else {
         return exact();
     };
