@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod draft;
+pub mod haproxy;
 pub mod nginx;
 mod reading;
 
@@ -23,16 +24,19 @@ pub use reading::{Folder, MAX_BYTES, MAX_FILES, Nothing, Reading};
 pub enum Dialect {
     /// `nginx.conf`, a file of `conf.d`, or a part of one.
     Nginx,
+    /// `haproxy.cfg`.
+    Haproxy,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: &[Self] = &[Self::Nginx];
+    pub const ALL: &[Self] = &[Self::Nginx, Self::Haproxy];
 
     /// The word on the command line.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
         }
     }
 
@@ -40,6 +44,7 @@ impl Dialect {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Nginx => "NGINX",
+            Self::Haproxy => "HAProxy",
         }
     }
 
@@ -47,6 +52,7 @@ impl Dialect {
     pub fn guess(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|dialect| match dialect {
             Self::Nginx => nginx::looks_like(text),
+            Self::Haproxy => haproxy::looks_like(text),
         })
     }
 }
@@ -82,6 +88,7 @@ pub fn import(input: Input, dialect: Option<Dialect>, folder: &dyn Folder) -> Im
     let dialect = dialect.or_else(|| file.and_then(|file| Dialect::guess(reading.text(file))));
     match (file, dialect) {
         (Some(file), Some(Dialect::Nginx)) => nginx::read(file, &mut reading),
+        (Some(file), Some(Dialect::Haproxy)) => haproxy::read(file, &mut reading),
         (Some(file), None) => {
             let words: Vec<_> = Dialect::ALL.iter().map(|one| one.word()).collect();
             reading
