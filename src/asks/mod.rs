@@ -1,10 +1,10 @@
-//! Which features each field of the language asks for, read from a spec that writes every field.
+//! Which features each field of the language asks for, and how it is written: read from a spec that writes every field.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::compile::{self, Input, World};
-use crate::ir::{self, Feature};
+use crate::compile::{self, Compiled, Input, World};
+use crate::ir::{self, Feature, Files};
 use crate::spec::fields;
 
 /// The features behind each field that asks for one, by the field's path (`routes.*.websocket.idle`).
@@ -13,11 +13,80 @@ pub fn by_field() -> &'static BTreeMap<String, Vec<Feature>> {
     &ASKED
 }
 
+/// How each field is written, in one line: `idle: 40s`. A block that takes several lines is left out.
+pub fn examples() -> &'static BTreeMap<String, String> {
+    static WRITTEN: LazyLock<BTreeMap<String, String>> = LazyLock::new(written);
+    &WRITTEN
+}
+
+/// The features behind a field; where it asks for none itself, those of the nearest block around it, with that block's path.
+pub fn around(path: &str) -> Option<(&str, &'static [Feature])> {
+    let mut here = path;
+    loop {
+        if let Some(features) = by_field().get(here) {
+            return Some((here, features));
+        }
+        here = here.rsplit_once('.')?.0;
+    }
+}
+
+/// Every file is there.
+struct AnyFile;
+
+impl Files for AnyFile {
+    fn read(&self, _: &str) -> Result<String, String> {
+        Ok(String::new())
+    }
+}
+
+fn sample() -> &'static Compiled {
+    static SAMPLE: LazyLock<Compiled> =
+        LazyLock::new(|| compiled(include_str!("sample.yaml")));
+    &SAMPLE
+}
+
+fn variants() -> &'static Compiled {
+    static VARIANTS: LazyLock<Compiled> =
+        LazyLock::new(|| compiled(include_str!("variants.yaml")));
+    &VARIANTS
+}
+
+fn compiled(text: &'static str) -> Compiled {
+    let world = World {
+        files: &AnyFile,
+        ..World::EMPTY
+    };
+    compile::compile(vec![Input::new("sample.yaml", text)], world)
+}
+
+fn written() -> BTreeMap<String, String> {
+    const LONGEST: usize = 120;
+    let mut written = BTreeMap::new();
+    let all = fields::all();
+    for Compiled { tree, sources, .. } in [sample(), variants()] {
+        for at in fields::nodes(tree) {
+            let (Some(key), Some(steps)) = (tree.key(at), fields::steps(tree, at)) else {
+                continue;
+            };
+            let text = sources.slice(tree.span(at)).trim_end();
+            if text.contains('\n') || text.len() > LONGEST {
+                continue;
+            }
+            let line = format!("{}: {text}", sources.slice(tree.span(key)));
+            let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+            for field in &all {
+                if fields::is_written_as(&field.path, &steps) {
+                    let known = written.entry(field.path.clone());
+                    known.or_insert_with(|| line.clone());
+                }
+            }
+        }
+    }
+    written
+}
+
 fn read() -> BTreeMap<String, Vec<Feature>> {
-    let sample = compile::compile(
-        vec![Input::new("sample.yaml", include_str!("sample.yaml"))],
-        World::EMPTY,
-    );
+    let sample = sample();
     let mut asked: BTreeMap<String, Vec<Feature>> = BTreeMap::new();
     let all = fields::all();
     for used in sample
@@ -41,8 +110,16 @@ fn read() -> BTreeMap<String, Vec<Feature>> {
 
 #[cfg(test)]
 mod tests {
-    use super::by_field;
+    use super::{by_field, sample, variants};
     use crate::ir::Feature;
+
+    #[test]
+    fn the_samples_are_specs() {
+        for compiled in [sample(), variants()] {
+            let titles = compiled.report.diags.iter().map(|diag| &diag.title);
+            assert_eq!(titles.collect::<Vec<_>>(), [""; 0]);
+        }
+    }
 
     #[test]
     fn a_field_asks_for_its_feature() {

@@ -52,10 +52,7 @@ pub fn about(code: &str) -> About {
 fn link(page: &str, heading: &str) -> Option<String> {
     let home = Some(env!("CARGO_PKG_REPOSITORY")).filter(|home| !home.is_empty())?;
     let version = env!("CARGO_PKG_VERSION");
-    let anchor: String = heading
-        .chars()
-        .filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
-        .collect();
+    let anchor = super::anchor(heading);
     Some(format!(
         "{home}/blob/v{version}/docs/reference/{page}#{anchor}"
     ))

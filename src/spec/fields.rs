@@ -1,5 +1,9 @@
 //! Every field of the language with its documentation, read from the schema: `routes.*.websocket.idle`.
 
+mod kind;
+
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::schema;
@@ -13,12 +17,18 @@ pub struct Field {
     pub path: String,
     /// What it means.
     pub doc: String,
+    /// What it takes, in the words of a sentence: a kind, its unit, its bounds.
+    pub kind: String,
+    /// Whether the mapping that it stands in must have it.
+    pub required: bool,
     /// Its default, where the schema has one.
     pub default: Option<Value>,
     /// Values to start from.
     pub examples: Vec<Value>,
     /// The words that it takes, where it takes words.
     pub words: Vec<String>,
+    /// What those words mean, where they do not say so themselves.
+    pub meanings: BTreeMap<String, String>,
 }
 
 /// Every field, each once, in the order of the schema. What is below `defaults` is left out: it is the same again.
@@ -29,7 +39,7 @@ pub fn all() -> Vec<Field> {
         fields: Vec::new(),
         open: Vec::new(),
     };
-    walk.inside(&schema, "");
+    walk.inside(&schema, "", false);
     let mut fields = walk.fields;
     let mut seen = std::collections::HashSet::new();
     fields.retain(|field| seen.insert(field.path.clone()));
@@ -91,6 +101,13 @@ pub fn is_written_as(path: &str, steps: &[&str]) -> bool {
             _ => return false,
         }
     }
+}
+
+/// Every node of a spec that is not a key.
+pub fn nodes(tree: &Tree) -> impl Iterator<Item = Loc> {
+    (0..tree.len() as u32)
+        .map(Loc)
+        .filter(|at| *at == tree.root() || !tree.is_key(*at))
 }
 
 /// The steps from the root to a node: keys, and `*` for an item of a list. What `defaults` holds stands for the place itself.
@@ -156,10 +173,12 @@ struct Walk<'s> {
 }
 
 impl<'s> Walk<'s> {
-    fn field(&mut self, schema: &'s Value, path: &str) {
+    fn field(&mut self, schema: &'s Value, path: &str, required: bool) {
         let mut field = Field {
             path: path.to_owned(),
             doc: text(schema),
+            kind: kind::kind(schema, self.definitions),
+            required,
             default: schema.get("default").cloned(),
             examples: schema
                 .get("examples")
@@ -167,27 +186,28 @@ impl<'s> Walk<'s> {
                 .cloned()
                 .unwrap_or_default(),
             words: Vec::new(),
+            meanings: BTreeMap::new(),
         };
         self.words(schema, &mut field, 0);
         self.fields.push(field);
         if path != "defaults" {
-            self.inside(schema, path);
+            self.inside(schema, path, false);
         }
     }
 
-    /// Every field below a schema.
-    fn inside(&mut self, schema: &'s Value, path: &str) {
+    /// Every field below a schema. An alternative of one field describes that field, and needs it only where it is chosen.
+    fn inside(&mut self, schema: &'s Value, path: &str, alternative: bool) {
         if let Some(name) = reference(schema)
             && !self.open.contains(&name)
         {
             self.open.push(name);
             if let Some(definition) = self.definitions.get(name) {
-                self.inside(definition, path);
+                self.inside(definition, path, alternative);
             }
             self.open.pop();
         }
         for arm in arms(schema) {
-            self.inside(arm, path);
+            self.inside(arm, path, true);
         }
         let below = |name: &str| {
             if path.is_empty() {
@@ -196,17 +216,22 @@ impl<'s> Walk<'s> {
                 format!("{path}.{name}")
             }
         };
-        for (name, field) in schema
-            .get("properties")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
-            self.field(field, &below(name));
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let one_of_several = alternative && properties.is_some_and(|it| it.len() == 1);
+        let required = |name: &str| {
+            let names = schema.get("required").and_then(Value::as_array);
+            names.is_some_and(|names| names.iter().any(|it| it == name)) && !one_of_several
+        };
+        for (name, field) in properties.into_iter().flatten() {
+            let at = self.fields.len();
+            self.field(field, &below(name), required(name));
+            if one_of_several && self.fields[at].doc.is_empty() {
+                self.fields[at].doc = text(schema);
+            }
         }
         for inner in ["items", "additionalProperties"] {
             if let Some(inner) = schema.get(inner).filter(|inner| inner.is_object()) {
-                self.inside(inner, &below("*"));
+                self.inside(inner, &below("*"), false);
             }
         }
     }
@@ -228,6 +253,7 @@ impl<'s> Walk<'s> {
         }
         if let Some(word) = schema.get("const").and_then(Value::as_str) {
             field.words.push(word.to_owned());
+            field.meanings.insert(word.to_owned(), text(schema));
         }
         if depth > 4 {
             return;

@@ -7,7 +7,7 @@ use crate::cli::Cli;
 use crate::scratch::Scratch;
 
 /// Every command, and the call without one.
-fn commands() -> Vec<String> {
+pub(crate) fn commands() -> Vec<String> {
     let help = Cli::new("--help").run().status(0).stdout;
     let list = help
         .split("Commands:\n")

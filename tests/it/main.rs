@@ -13,6 +13,7 @@ mod cli_help;
 mod cli_render;
 mod cli_verify;
 mod discipline;
+mod docs;
 mod envoy;
 mod escape;
 mod examples;

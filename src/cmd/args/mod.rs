@@ -58,10 +58,10 @@ pub(super) enum Command {
         $ wsgen lint spec.yaml --format sarif\n\n\
         Exit status: 0 clean or warnings only, 1 an error (with --deny warnings: or a warning), 2 a spec or the call is wrong.")]
     Lint(LintArgs),
-    /// Say what a rule, a loss, a feature, a field, a code, or a line of a spec means
+    /// Say what a rule, a loss, a feature, a field, a target, a code, or a line of a spec means
     ///
-    /// WHAT is a rule's id (`rules` lists them), a loss such as `nginx::timeout.idle`, a feature, a field such as `websocket.idle`, a diagnostic's code,
-    /// or SPEC:LINE, which shows every output line that this line of the spec causes.
+    /// WHAT is a rule's id (`rules` lists them), a loss such as `nginx::timeout.idle`, a feature, a field such as `websocket.idle`, a target,
+    /// a diagnostic's code, or SPEC:LINE, which shows every output line that this line of the spec causes.
     #[command(after_help = "Examples:\n  \
         $ wsgen explain websocket.idle\n  \
         $ wsgen explain websocket.idle spec.yaml\n  \
@@ -336,7 +336,7 @@ pub(super) enum IrFormat {
 
 #[derive(clap::Args, Debug)]
 pub(super) struct ExplainArgs {
-    /// A rule, a loss, a feature, a field, a code, or SPEC:LINE
+    /// A rule, a loss, a feature, a field, a target, a code, or SPEC:LINE
     pub(super) what: String,
     /// Show where this spec writes the field
     pub(super) spec: Option<PathBuf>,

@@ -1,13 +1,11 @@
 //! A field's page: what it means, its default and the reason, what each target does with it, and where a spec writes it.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde_json::Value;
 use wsgen::asks;
 use wsgen::compile::Compiled;
-use wsgen::ir::{Feature, defaults};
+use wsgen::reference::field;
 use wsgen::source::Loc;
 use wsgen::spec::fields::{self, Field};
 use wsgen::spec::tree::{Node, Tree};
@@ -51,63 +49,69 @@ pub(super) fn pages(
     if found.len() > MOST_PAGES {
         let mut out = format!("{} fields have this name:\n\n", found.len());
         for field in found {
-            let _ = writeln!(out, "  {}: {}", field.path, first_sentence(&field.doc));
+            let _ = writeln!(
+                out,
+                "  {}: {}",
+                field.path,
+                field::first_sentence(&field.doc)
+            );
         }
         return vec![out];
     }
-    let asked = asks::by_field();
     found
         .iter()
-        .map(|field| page(all, field, asked, written, chosen))
+        .map(|field| page(all, field, written, chosen))
         .collect()
 }
 
 fn page(
     all: &[Field],
     field: &Field,
-    asked: &BTreeMap<String, Vec<Feature>>,
     written: Option<&Written>,
     chosen: &[&'static dyn Target],
 ) -> String {
     let mut out = format!("{}\n\n{}\n", field.path, field.doc);
-    if !field.words.is_empty() {
-        let _ = writeln!(out, "\nwords: {}", field.words.join(", "));
+    if !field.kind.is_empty() {
+        let required = if field.required { "; required" } else { "" };
+        let _ = writeln!(out, "\ntakes: {}{required}", field.kind);
     }
-    if !field.examples.is_empty() {
-        let examples: Vec<String> = field.examples.iter().map(plain).collect();
+    for (word, meaning) in &field.meanings {
+        let _ = writeln!(out, "  {word}: {meaning}");
+    }
+    let examples = field::examples(field);
+    if !examples.is_empty() {
         let _ = writeln!(out, "\nexamples: {}", examples.join(", "));
     }
     let inner = fields::inside(&field.path, all);
     if !inner.is_empty() {
         let _ = writeln!(out, "\nfields: {}", inner.join(", "));
     }
-    for (holds, reason) in reasons(&field.path) {
-        // The schema's default is the one that holds where nothing else is said.
-        let default = field
-            .default
-            .as_ref()
-            .filter(|_| holds.is_empty())
-            .map_or_else(String::new, |value| format!("{}, ", plain(value)));
+    for (holds, says) in field::left_out(field) {
         let holds = if holds.is_empty() {
-            String::new()
+            ""
         } else {
-            format!(" {holds}")
+            &format!(" {holds}")
         };
-        let _ = writeln!(out, "\nleft out{holds}: {default}{reason}");
+        let _ = writeln!(out, "\nleft out{holds}: {says}");
     }
-    for feature in asked.get(&field.path).into_iter().flatten() {
-        let _ = writeln!(out, "\nfeature {feature}: {}", feature.meaning());
-        for target in chosen {
-            let _ = writeln!(
-                out,
-                "  {}: {}",
-                target.id(),
-                matrix::line(*target, *feature)
-            );
+    if let Some((block, features)) = asks::around(&field.path) {
+        if block != field.path {
+            let _ = writeln!(out, "\nas a part of {block}:");
+        }
+        for feature in features {
+            let _ = writeln!(out, "\nfeature {feature}: {}", feature.meaning());
+            for target in chosen {
+                let _ = writeln!(
+                    out,
+                    "  {}: {}",
+                    target.id(),
+                    matrix::line(*target, *feature)
+                );
+            }
         }
     }
     if let Some(Written(compiled)) = written {
-        let places: Vec<String> = nodes(&compiled.tree)
+        let places: Vec<String> = fields::nodes(&compiled.tree)
             .filter(|at| {
                 fields::steps(&compiled.tree, *at)
                     .is_some_and(|steps| fields::fits(&field.path, &steps))
@@ -121,21 +125,6 @@ fn page(
         }
     }
     out
-}
-
-/// Why a field's default is what it is: where that holds, and the reason.
-pub(super) fn reasons(path: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    defaults::reasons()
-        .into_iter()
-        .filter(move |(fields, ..)| fields.contains(&path))
-        .map(|(_, holds, reason)| (holds, reason))
-}
-
-/// Every node that is not a key.
-pub(super) fn nodes(tree: &Tree) -> impl Iterator<Item = Loc> {
-    (0..tree.len() as u32)
-        .map(Loc)
-        .filter(|at| *at == tree.root() || !tree.is_key(*at))
 }
 
 /// A value in one line, shortened.
@@ -156,14 +145,4 @@ pub(super) fn value(tree: &Tree, at: Loc) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
-}
-
-pub(super) fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-pub(super) fn first_sentence(doc: &str) -> &str {
-    doc.split_inclusive(". ").next().unwrap_or(doc).trim_end()
 }

@@ -16,7 +16,6 @@ use super::super::findings::Findings;
 use super::super::input::Spec;
 use super::super::screen::Screen;
 use super::super::{Status, output};
-use super::field;
 
 pub(super) fn run(
     path: &Path,
@@ -152,7 +151,7 @@ impl Line {
         let all = fields::all();
         let mut written = Vec::new();
         let mut silent = Vec::new();
-        for at in field::nodes(tree).filter(|at| *at != tree.root() && self.holds(&marks, *at)) {
+        for at in fields::nodes(tree).filter(|at| *at != tree.root() && self.holds(&marks, *at)) {
             let Some(steps) = fields::steps(tree, at) else {
                 continue;
             };
@@ -212,7 +211,7 @@ fn block(lines: &[&str], origins: &[Option<Loc>], index: usize) -> std::ops::Ran
 }
 
 fn push(lines: &mut Vec<String>, known: &fields::Field, short: bool) {
-    for (holds, reason) in field::reasons(&known.path) {
+    for (holds, says) in wsgen::reference::field::left_out(known) {
         let name = if short {
             known.path.rsplit('.').next().unwrap_or(&known.path)
         } else {
@@ -223,12 +222,7 @@ fn push(lines: &mut Vec<String>, known: &fields::Field, short: bool) {
         } else {
             format!(" ({holds})")
         };
-        let default = known
-            .default
-            .as_ref()
-            .filter(|_| holds.is_empty())
-            .map_or_else(String::new, |value| format!("{}, ", field::plain(value)));
-        let line = format!("  {name}{holds}: {default}{reason}\n");
+        let line = format!("  {name}{holds}: {says}\n");
         if !lines.contains(&line) {
             lines.push(line);
         }

@@ -1,4 +1,4 @@
-//! `wsgen explain`: what a rule, a loss, a feature, a field, a code or a line of a spec means.
+//! `wsgen explain`: what a rule, a loss, a feature, a field, a target, a code or a line of a spec means.
 
 mod field;
 mod line;
@@ -9,6 +9,7 @@ use std::path::Path;
 use wsgen::diag::codes;
 use wsgen::ir::Feature;
 use wsgen::names;
+use wsgen::reference::target;
 use wsgen::rules::{self, Rule};
 use wsgen::spec::fields;
 use wsgen::targets::{self, Target, matrix};
@@ -42,10 +43,11 @@ pub(super) fn run(args: &ExplainArgs, screen: &Screen) -> Result<Status, Fault> 
     let all = fields::all();
     let found = fields::find(&all, what);
     let feature = Feature::by_id(what);
-    if found.is_empty() && feature.is_none() {
+    let target = targets::by_id(what);
+    if found.is_empty() && feature.is_none() && target.is_none() {
         return Err(unknown(what, &all));
     }
-    let mut pages = Vec::new();
+    let mut pages: Vec<String> = target.map(target::page).into_iter().collect();
     if let Some(feature) = feature {
         pages.push(self::feature(feature, &chosen));
     }
@@ -187,6 +189,7 @@ fn unknown(what: &str, all: &[fields::Field]) -> Fault {
         .iter()
         .map(|feature| feature.id())
         .chain(rules::ALL.iter().map(|rule| rule.id))
+        .chain(targets::ALL.iter().map(|target| target.id()))
         .chain(tails);
     for file in [Some(what), what.rsplit_once(':').map(|(file, _)| file)] {
         if let Some(file) = file.filter(|file| Path::new(file).is_file()) {
@@ -200,5 +203,5 @@ fn unknown(what: &str, all: &[fields::Field]) -> Fault {
         Some(close) => fault.help(format!("did you mean `{close}`?")),
         None => fault,
     };
-    fault.help("name a rule, a loss such as `nginx::timeout.idle`, a field such as `websocket.idle`, or SPEC:LINE")
+    fault.help("name a rule, a loss such as `nginx::timeout.idle`, a field such as `websocket.idle`, a target, or SPEC:LINE")
 }

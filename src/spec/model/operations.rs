@@ -15,7 +15,7 @@ pub struct Log {
     pub format: Option<At<LogFormat>>,
     /// What never reaches the log; tokens that `auth` takes never do.
     pub redact: Option<Redact>,
-    /// The fields of a JSON line, in this order. Default: all but `headers`.
+    /// The fields of a JSON line, in this order. Default: every field.
     pub fields: Option<At<Many<At<LogField>>>>,
 }
 

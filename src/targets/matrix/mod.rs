@@ -43,7 +43,7 @@ pub fn summary() -> String {
 }
 
 /// The target with the range of its versions; a platform has none.
-fn titled(target: &dyn Target) -> String {
+pub fn titled(target: &dyn Target) -> String {
     let (oldest, newest) = target.versions();
     let title = target.title();
     match target.is_platform() {
@@ -191,8 +191,13 @@ pub fn line(target: &dyn Target, feature: Feature) -> String {
     sentence(&support).unwrap_or_else(|| word(&support).to_owned())
 }
 
+/// What a target does with a feature, in one word.
+pub fn verdict(target: &dyn Target, feature: Feature) -> &'static str {
+    word(&target.support(feature))
+}
+
 /// The families in order, each with its features.
-fn families() -> Vec<(Family, Vec<Feature>)> {
+pub fn families() -> Vec<(Family, Vec<Feature>)> {
     let mut families: Vec<(Family, Vec<Feature>)> = Vec::new();
     for feature in Feature::ALL {
         match families
