@@ -1,13 +1,15 @@
-//! The help of every command: fresh on disk, and its examples work.
+//! The help of every command: fresh on disk, also as a page of the reference, and its examples work.
 
 use std::process::Command;
+
+use wsgen::reference::book;
 
 use crate::bless;
 use crate::cli::Cli;
 use crate::scratch::Scratch;
 
 /// Every command, and the call without one.
-pub(crate) fn commands() -> Vec<String> {
+fn commands() -> Vec<String> {
     let help = Cli::new("--help").run().status(0).stdout;
     let list = help
         .split("Commands:\n")
@@ -19,13 +21,14 @@ pub(crate) fn commands() -> Vec<String> {
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
         .collect();
-    names.push(String::new());
+    names.insert(0, String::new());
     names
 }
 
 #[test]
 fn help_is_fresh() {
     let mut stale = Vec::new();
+    let mut page = format!("{}# Command line\n", book::MADE);
     for name in commands() {
         let help = Cli::new(&format!("{name} --help")).run().status(0).stdout;
         let file = if name.is_empty() {
@@ -35,7 +38,14 @@ fn help_is_fresh() {
         };
         let path = bless::root().join(format!("tests/it/help/{file}.txt"));
         stale.extend(bless::fresh(&path, &help).err());
+        let title = format!("wsgen {name}");
+        page.push_str(&format!(
+            "\n## {}\n\n```text\n{help}```\n",
+            title.trim_end()
+        ));
     }
+    let path = bless::root().join("docs/reference/cli.md");
+    stale.extend(bless::fresh(&path, &page).err());
     assert!(stale.is_empty(), "{}", stale.join("\n"));
 }
 

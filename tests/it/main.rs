@@ -1,6 +1,7 @@
 //! One module per subject: what the compiler says and writes, and what single answers of the real programs show of it. What a spec of every
 //! feature comes to on every program is the other binary's, `tests/conformance`.
 
+mod action;
 mod alb;
 #[path = "../support/bless.rs"]
 mod bless;
