@@ -40,14 +40,12 @@ impl Files for AnyFile {
 }
 
 fn sample() -> &'static Compiled {
-    static SAMPLE: LazyLock<Compiled> =
-        LazyLock::new(|| compiled(include_str!("sample.yaml")));
+    static SAMPLE: LazyLock<Compiled> = LazyLock::new(|| compiled(include_str!("sample.yaml")));
     &SAMPLE
 }
 
 fn variants() -> &'static Compiled {
-    static VARIANTS: LazyLock<Compiled> =
-        LazyLock::new(|| compiled(include_str!("variants.yaml")));
+    static VARIANTS: LazyLock<Compiled> = LazyLock::new(|| compiled(include_str!("variants.yaml")));
     &VARIANTS
 }
 
