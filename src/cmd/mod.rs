@@ -8,6 +8,7 @@ mod fault;
 mod findings;
 mod fmt;
 mod graph;
+mod import;
 mod init;
 mod input;
 mod ir;
@@ -91,6 +92,7 @@ fn execute(command: Command, screen: &Screen) -> Result<Status, Fault> {
         Command::Graph(args) => graph::run(&args, screen),
         #[cfg(feature = "lsp")]
         Command::Lsp(args) => lsp::run(&args),
+        Command::Import(args) => import::run(&args, screen),
         Command::Init(args) => init::run(&args),
         Command::Targets(args) => targets::run(&args),
         Command::Schema => schema::run(),

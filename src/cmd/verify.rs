@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use wsgen::compile::Compiled;
 use wsgen::diag::Report;
+use wsgen::import::nginx::Original;
 use wsgen::names;
+use wsgen::spec::tree::Tree;
 use wsgen::targets::{self, Target};
 use wsgen::verify::evidence;
 use wsgen::verify::programs::{self, Found};
@@ -15,6 +17,7 @@ use wsgen::verify::run::{self, Column, Failure, Wish};
 use super::args::{Format, VerifyArgs, VerifyFormat};
 use super::fault::Fault;
 use super::findings::Findings;
+use super::import::Disk;
 use super::input::Spec;
 use super::render::Chosen;
 use super::screen::Screen;
@@ -41,6 +44,13 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
         output::print(&evidence::list(compiled, &probes))?;
         return Ok(Status::Clean);
     }
+    let original = match &args.original {
+        Some(path) => match original(path, screen)? {
+            Some(original) => Some(original),
+            None => return Ok(Status::Wrong),
+        },
+        None => None,
+    };
     let (found, absent) = programs(args)?;
     for target in absent {
         note(&match programs::by_id(target) {
@@ -65,6 +75,7 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
         limit: Duration::from_millis(limit.as_millis()),
         keep: args.keep,
         patch: None,
+        original: original.as_ref(),
         progress: &|program, done, count| progress.show(program, done, count),
     };
     let mut columns: Vec<(Column, &Compiled)> = Vec::new();
@@ -136,9 +147,31 @@ pub(super) fn run(args: &VerifyArgs, screen: &Screen) -> Result<Status, Fault> {
     })
 }
 
+/// The configuration that is asked in place of what would be rendered; `None` where it is at fault, which is said.
+fn original(path: &Path, screen: &Screen) -> Result<Option<Original>, Fault> {
+    let disk = Disk::beside(path);
+    match Original::read(super::import::read(path)?, &disk) {
+        Ok(original) => Ok(Some(original)),
+        Err((sources, report)) => {
+            let said = Compiled {
+                sources,
+                tree: Tree::default(),
+                gateway: None,
+                report: Report::new(),
+            };
+            tell(&report, &said, screen);
+            Ok(None)
+        }
+    }
+}
+
 /// The programs to ask, and the targets of which none is here.
 fn programs(args: &VerifyArgs) -> Result<(Vec<Found>, Vec<&'static str>), Fault> {
     let chosen = Chosen::read(&args.target)?;
+    if args.original.is_some() && args.target != ["nginx"] {
+        return Err(Fault::new("`--original` is a configuration of NGINX")
+            .help("write `--target nginx` too"));
+    }
     let wanted = |target: &str| chosen.targets.iter().any(|it| it.id() == target);
     let mut found = Vec::new();
     for named in &args.program {

@@ -53,6 +53,79 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("yaml::utf8", "A spec is UTF-8 text."),
     (
+        "import::character",
+        "A control character or a private-use character stands in a configuration that is imported: no program writes one, and no spec may hold one.",
+    ),
+    (
+        "import::dialect",
+        "It cannot be told whose configuration a text is: `--from` says it.",
+    ),
+    (
+        "import::empty",
+        "Nothing in a configuration leads requests to servers or answers them, so there is no spec to write.",
+    ),
+    (
+        "import::refused",
+        "What a configuration says would be a spec that is refused, at the directive that it comes from. Nothing is written.",
+    ),
+    (
+        "import::size",
+        "A configuration is larger, or has more files, than an import reads.",
+    ),
+    (
+        "import::syntax",
+        "The text is not what the program itself would read: a quote or a block that is not closed, a directive without its end.",
+    ),
+    ("import::utf8", "A configuration is UTF-8 text."),
+    (
+        "import::constant-upgrade",
+        "Every request towards a server says `Connection: upgrade`, also those that upgrade to nothing. In the spec only a handshake does.",
+    ),
+    (
+        "import::half-upgrade",
+        "`Upgrade` is passed on without `Connection`, so no server takes the request for a handshake.",
+    ),
+    (
+        "import::if",
+        "`if` of NGINX holds or not by the order of phases, not by the order of the file. The condition is not in the spec.",
+    ),
+    (
+        "import::long-response",
+        "One timer of NGINX serves sockets and requests, so a long one for sockets lets a plain request hang as long.",
+    ),
+    (
+        "import::no-boundary",
+        "A prefix without a boundary, such as `location /ws`, takes `/wsx` too. A spec's prefix ends at a segment.",
+    ),
+    (
+        "import::no-host",
+        "The server does not learn which host the client asked for, so its links, cookies and checks of `Origin` go wrong.",
+    ),
+    (
+        "import::no-http11",
+        "Handshakes reach the server as HTTP/1.0, to which many refuse one.",
+    ),
+    (
+        "import::short-idle",
+        "A WebSocket that is silent for a minute or less is closed. The spec keeps it: a longer `websocket.idle` is usually meant.",
+    ),
+    (
+        "import::slash",
+        "`location /x/` alone answers `/x` with a redirect, which ends a WebSocket's handshake.",
+    ),
+    (
+        "import::spoofable-forwarded",
+        "A client's own `X-Forwarded-For` is passed on, so it can pretend to be somebody else. The spec drops it unless a trusted proxy sent it.",
+    ),
+    (
+        "import::uneven-slash",
+        "A location and its `proxy_pass` do not both end with `/`, so paths get two slashes or none. The spec replaces whole segments.",
+    ),
+    (
+        "import::variable-upstream",
+        "A variable chooses the server: whoever can set it chooses where requests go. There is no such route in a spec.",
+    ),
+    (
         "spec::accept",
         "An entry of `accept` names a target and a feature as the loss report does, such as `nginx::timeout.idle`.",
     ),

@@ -12,6 +12,7 @@ use super::folder::Folder;
 use super::form;
 use super::judge::Losses;
 use super::keyring::Keyring;
+use super::original;
 use super::places::Places;
 use super::probe::Setup;
 use super::process::{Running, StartFailure};
@@ -22,6 +23,7 @@ use super::stub::dns::NameServer;
 use super::wire::Request;
 use crate::compile::{Options, render_gateway};
 use crate::emit::OutFile;
+use crate::import::nginx::Original;
 use crate::ir::{Gateway, ListenerId, Route, RouteId, Set, UpstreamId, Workers};
 use crate::targets::Target;
 
@@ -43,6 +45,8 @@ pub struct Job<'a> {
     pub keep: bool,
     /// Changes each rendered file before the program loads it: how a test plants a bug.
     pub patch: Option<&'a (dyn Fn(&str) -> String + Sync)>,
+    /// What the program loads in place of the rendered files: the configuration that the spec was imported from.
+    pub original: Option<&'a Original>,
 }
 
 /// Why a lab could not be opened.
@@ -149,7 +153,11 @@ impl Lab {
                 said.map(|diag| diag.title.clone()).collect(),
             ));
         }
-        let files = rendered.files;
+        let mut files = rendered.files;
+        if let (Some(original), Some(main)) = (job.original, files.first_mut()) {
+            main.text = original::moved(original, job.gateway, &gateway, setup.scale);
+            main.lines = vec![None; main.text.lines().count()];
+        }
         let mut texts: Vec<(String, String)> = files
             .iter()
             .map(|file| (file.path.to_string_lossy().into_owned(), file.text.clone()))
@@ -260,7 +268,10 @@ impl Lab {
 
     /// Lines of the probed files that the written ones have in no form, a `#` for each number, address and path.
     pub(super) fn strange_lines(&self, job: &Job<'_>) -> Vec<String> {
-        form::strange(job.written, &self.files)
+        match job.original {
+            Some(_) => Vec::new(),
+            None => form::strange(job.written, &self.files),
+        }
     }
 
     /// What the program wrote to the files of its logs, access and errors; where it has none, to its standard output.

@@ -19,6 +19,7 @@
 //! | [`lab`] | one program with a gateway moved to loopback, and a stub for every server |
 //! | `behind` | what stands behind the program: stubs for servers and checks, names |
 //! | `form` | whether the probed file says the same as the rendered one |
+//! | `original` | a configuration that was imported, on loopback |
 //! | [`ask`] | a request, and what a probe changes in it |
 //! | [`asker`] | requests made from the gateway itself: one that a route takes and lets in |
 //! | `exchange` | how a lab sends a request: the connection that it needs, a plain exchange, a tunnel |
@@ -66,6 +67,7 @@ mod form;
 pub mod judge;
 pub mod keyring;
 pub mod lab;
+mod original;
 pub mod places;
 pub mod port;
 pub mod probe;

@@ -13,6 +13,7 @@ use super::programs::Found;
 use crate::compile::{self, Compiled, Options};
 use crate::diag::Report;
 use crate::emit::OutFile;
+use crate::import::nginx::Original;
 use crate::ir::{Gateway, Loc, Set};
 use crate::targets::{self, Target};
 
@@ -27,6 +28,8 @@ pub struct Wish<'a> {
     pub keep: bool,
     /// Changes each rendered file before the program loads it: how a test plants a bug.
     pub patch: Option<&'a (dyn Fn(&str) -> String + Sync)>,
+    /// What the program loads in place of the rendered files: the configuration that the spec was imported from.
+    pub original: Option<&'a Original>,
     /// Called with how many probes of a program are done, and how many there are.
     pub progress: &'a (dyn Fn(&Found, usize, usize) + Sync),
 }
@@ -169,6 +172,7 @@ pub fn verify(compiled: &Compiled, found: &Found, wish: Wish<'_>) -> Option<Colu
             written: &rendered.files,
             keep: wish.keep,
             patch: wish.patch,
+            original: wish.original,
         };
         let probes = chosen(&gateway, wish.only);
         let count = probes.len();

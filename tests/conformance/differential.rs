@@ -74,6 +74,7 @@ fn routed(program: &Program, first: u64, specs: usize) -> Vec<String> {
             written: &rendered.files,
             keep: false,
             patch: None,
+            original: None,
         };
         let lab = Lab::open(&job, Setup::default())
             .unwrap_or_else(|why| panic!("{}, seed {seed}: {why:?}\n{text}", program.name));

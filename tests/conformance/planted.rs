@@ -42,6 +42,7 @@ fn broken(
         limit: Duration::from_secs(60),
         keep: false,
         patch: Some(patch),
+        original: None,
         progress: &|_, _, _| {},
     };
     let column = run::verify(&compiled, found, wish).expect("a gateway");

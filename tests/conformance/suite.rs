@@ -127,6 +127,7 @@ impl Seen {
             limit: Duration::from_secs(120),
             keep: false,
             patch: None,
+            original: None,
             progress: &|_, _, _| {},
         };
         let column = run::verify(&compiled, found, wish).expect("the case is a gateway");

@@ -98,6 +98,10 @@ fn prepare(scratch: &Scratch) {
     let spec = |app: &str| Cli::new("init --app").arg(app).run().status(0).stdout;
     scratch.write("old.yaml", spec("chat"));
     scratch.write("spec.yaml", spec("chat"));
+    scratch.write(
+        "nginx.conf",
+        "server { listen 80; client_max_body_size 0; location / { proxy_pass http://127.0.0.1:3000; } }",
+    );
     let git = |args: &[&str]| scratch.git(".", args);
     git(&["init", "-q"]);
     git(&["add", "spec.yaml"]);

@@ -27,6 +27,7 @@ mod graph;
 mod guides;
 mod haproxy;
 mod http2;
+mod import;
 mod invariants;
 mod kubernetes;
 mod live;

@@ -49,6 +49,10 @@ fn commands_of_the_readme_run() {
     let example = "examples/chat.yaml";
     let text = std::fs::read_to_string(crate::bless::root().join(example));
     scratch.write(example, text.expect("the example is there"));
+    scratch.write(
+        "nginx.conf",
+        "server { listen 80; client_max_body_size 0; location / { proxy_pass http://127.0.0.1:3000; } }",
+    );
     for command in commands {
         // What the programs then do is seen elsewhere; here they may be missing.
         let command = match command.starts_with("wsgen verify") {

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use wsgen::targets::Layout;
 
+mod import;
 mod review;
 #[cfg(all(unix, any(feature = "proxy", feature = "verify")))]
 mod run;
 
+pub(super) use import::{AccountFormat, ImportArgs};
 #[cfg(feature = "lsp")]
 pub(super) use review::LspArgs;
 pub(super) use review::{DiffArgs, DiffFormat, FmtArgs, GraphArgs, GraphFormat};
@@ -88,6 +90,7 @@ pub(super) enum Command {
         $ wsgen verify spec.yaml\n  \
         $ wsgen verify spec.yaml --target nginx --only timeout,socket\n  \
         $ wsgen verify spec.yaml --program nginx=/opt/nginx/sbin/nginx --format junit\n  \
+        $ wsgen verify spec.yaml --target nginx --original nginx.conf\n  \
         $ wsgen verify spec.yaml --list\n\n\
         Exit status: 0 every promise is kept, or not kept as the loss report says, 1 one is broken or the time was up, \
         2 the spec or the call is wrong, or a program did not start.")]
@@ -144,6 +147,16 @@ pub(super) enum Command {
         $ wsgen lsp --target nginx,haproxy\n\n\
         Exit status: 0 the editor ended it, 1 the editor is gone, 2 the call, or what the editor said, is wrong.")]
     Lsp(LspArgs),
+    /// Read what is run already, a configuration of NGINX or HAProxy, into a spec
+    ///
+    /// The spec goes to standard output; on standard error goes an account of every directive: kept, changed and how, lost and why,
+    /// unknown; then what is risky in the original. A spec that would not compile is not written.
+    #[command(after_help = "Examples:\n  \
+        $ wsgen import nginx.conf\n  \
+        $ wsgen import nginx.conf --out imported.yaml --report account.txt\n  \
+        $ wsgen import nginx.conf --from nginx --format json\n\n\
+        Exit status: 0 all is kept or changed, 1 something is lost or unknown, 2 the configuration or the call is wrong.")]
+    Import(ImportArgs),
     /// Write a commented spec to start from
     #[command(after_help = "Examples:\n  \
         $ wsgen init\n  \

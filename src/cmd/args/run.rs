@@ -95,6 +95,9 @@ pub(in crate::cmd) struct VerifyArgs {
     /// Leave the folders of the programs: configuration, certificates, logs
     #[arg(long)]
     pub(in crate::cmd) keep: bool,
+    /// Ask this configuration of NGINX, of which the spec is the import, in place of what would be rendered
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cmd) original: Option<PathBuf>,
     /// How long a program's probes may take: it is ended then, and what was not seen by then is told
     #[arg(long, value_name = "DURATION", default_value = "2m")]
     pub(in crate::cmd) limit: String,

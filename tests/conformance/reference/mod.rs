@@ -266,6 +266,7 @@ impl Look {
             written: &rendered.files,
             keep: false,
             patch,
+            original: None,
         };
         let setup = Setup {
             error_pages: self.name.starts_with("error_pages"),

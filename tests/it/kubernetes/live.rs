@@ -24,6 +24,7 @@ fn broken(
         limit: Duration::from_secs(100),
         keep: false,
         patch,
+        original: None,
         progress: &|_, _, _| {},
     };
     let column = run::verify(&compiled, found, wish).expect("a gateway");

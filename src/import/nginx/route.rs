@@ -1,0 +1,201 @@
+//! A location as a route: what it takes, and which of NGINX's ways to answer is its action.
+
+use serde_json::json;
+
+use crate::import::draft::word;
+
+use super::Nginx;
+use super::place::{Place, Takes};
+use super::site::Taking;
+use super::syntax::Directive;
+
+/// Directives that lead requests elsewhere than to a server by HTTP.
+const OTHER_HANDLERS: [&str; 6] = [
+    "fastcgi_pass",
+    "uwsgi_pass",
+    "scgi_pass",
+    "grpc_pass",
+    "memcached_pass",
+    "stub_status",
+];
+
+impl<'a> Nginx<'a, '_, '_> {
+    /// A free name for the route of a path.
+    pub(super) fn route_name(&self, path: &str, taking: &Taking) -> String {
+        let own = word(path);
+        let name = match (&taking.word, own) {
+            (Some(site), Some(own)) if self.reading.draft.get(&["routes", &own]).is_some() => {
+                format!("{site}-{own}")
+            }
+            (Some(site), None) => site.clone(),
+            (_, Some(own)) => own,
+            (None, None) => "site".to_owned(),
+        };
+        self.reading.draft.name("routes", &name, "site")
+    }
+
+    /// Writes which requests a route takes, but for the path.
+    pub(super) fn matching(&mut self, name: &str, taking: &Taking) {
+        if let Some(hosts) = &taking.hosts {
+            self.set(&["routes", name, "host"], hosts.clone());
+        }
+        if !taking.listeners.is_empty() {
+            let path = ["routes", name, "when", "listeners"];
+            self.set(&path, taking.listeners.clone());
+        }
+    }
+
+    /// Reads a location into a route.
+    pub(super) fn place(&mut self, place: &Place<'a>, taking: &Taking, has_regex: bool) {
+        let scope = &place.scope;
+        if let Some(answer) = scope.own("return").next() {
+            return self.write(place, taking, has_regex, |nginx, name| {
+                nginx.answer(answer, place, name);
+            });
+        }
+        let own_pass = scope.own("proxy_pass").next();
+        if let Some(pass) = own_pass {
+            if self.refuses_everybody(scope) {
+                return self.write(place, taking, has_regex, |nginx, name| {
+                    nginx.clients(scope, name);
+                    nginx.moot(pass, "nobody is let through");
+                });
+            }
+            return self.write(place, taking, has_regex, |nginx, name| {
+                nginx.forward(pass, place, name);
+            });
+        }
+        if let Some(fallback) = self.fallback(place) {
+            let (tries, named) = fallback;
+            let scope = scope.inner(named.children());
+            if let Some(pass) = scope.own("proxy_pass").next() {
+                self.changed(
+                    tries,
+                    "routes",
+                    "files are not looked for: every request goes on to the server",
+                );
+                self.moot(named, "its directives stand in the route that leads to it");
+                let inner = Place {
+                    scope,
+                    ..place.clone()
+                };
+                return self.write(place, taking, has_regex, |nginx, name| {
+                    nginx.forward(pass, &inner, name);
+                });
+            }
+        }
+        if self.refuses_everybody(scope) {
+            return self.write(place, taking, has_regex, |nginx, name| {
+                nginx.clients(scope, name);
+            });
+        }
+        self.unserved(place, taking, has_regex);
+    }
+
+    /// `try_files … @name`: the location that is asked in the end.
+    fn fallback(&self, place: &Place<'a>) -> Option<(&'a Directive, &'a Directive)> {
+        let tries = place.scope.find("try_files")?;
+        let last = tries.args.last()?.text.as_str();
+        self.named.get(last).map(|named| (tries, *named))
+    }
+
+    /// What NGINX serves by itself: files, FastCGI. The route answers 404, so that none of it reaches another route's servers.
+    fn unserved(&mut self, place: &Place<'a>, taking: &Taking, has_regex: bool) {
+        let scope = &place.scope;
+        let own = |name: &str| scope.own(name).next();
+        let rewrites = own("rewrite").filter(|it| self.is_redirect(it));
+        if let Some(rewrite) = rewrites {
+            return self.write(place, taking, has_regex, |nginx, name| {
+                nginx.redirect_by_rewrite(rewrite, name);
+            });
+        }
+        let handler = OTHER_HANDLERS.iter().find_map(|name| own(name));
+        let files = [
+            "alias",
+            "root",
+            "try_files",
+            "index",
+            "autoindex",
+            "expires",
+        ];
+        let files = files.iter().find_map(|name| own(name));
+        let nested = own("location").is_some();
+        let what = match (handler, files, place.directive) {
+            (Some(handler), ..) => format!("NGINX leads this to `{}`", handler.name),
+            (None, Some(_), _) => "NGINX serves files here".to_owned(),
+            (None, None, Some(_)) if !nested => {
+                "NGINX serves files here, by what stands around it".to_owned()
+            }
+            _ => return,
+        };
+        for name in ["alias", "root"] {
+            if let Some(directive) = own(name) {
+                self.lost_but(
+                    directive,
+                    "static files are out of scope",
+                    "serve the files with a program of their own, and lead a route to it",
+                );
+            }
+        }
+        let is_root = matches!(&place.takes, Takes::Prefix { text, .. } if text == "/");
+        if is_root && taking.hosts.is_none() && taking.listeners.is_empty() {
+            // No route, no answer but 404: the same without a word.
+            if let Some(directive) = place.directive {
+                self.lost_but(
+                    directive,
+                    format!("{what}, which is out of scope: the spec answers 404"),
+                    "serve the files with a program of their own, and lead a route to it",
+                );
+            }
+            return;
+        }
+        self.write(place, taking, has_regex, |nginx, name| {
+            nginx.set(&["routes", name, "respond"], json!({ "status": 404 }));
+            let note =
+                format!("{what}, which is out of scope: lead the route to a program that does.");
+            nginx.reading.draft.note(&["routes", name], note);
+            if let Some(directive) = place.directive {
+                nginx.lost_but(
+                    directive,
+                    format!("{what}, which is out of scope: the route `{name}` answers 404"),
+                    "lead the route to a program that does it",
+                );
+            }
+        });
+    }
+
+    /// Writes a route's name, hosts and paths, then what `rest` says.
+    fn write(
+        &mut self,
+        place: &Place<'a>,
+        taking: &Taking,
+        has_regex: bool,
+        rest: impl FnOnce(&mut Self, &str),
+    ) {
+        let name = self.route_name(place.takes.text(), taking);
+        let Some(path) = self.path(place, &format!("routes.{name}"), has_regex) else {
+            return;
+        };
+        self.matching(&name, taking);
+        let at = self.set(&["routes", &name, "path"], path.clone());
+        rest(self, &name);
+        if path == "/"
+            && self
+                .reading
+                .draft
+                .get(&["routes", &name])
+                .is_some_and(|route| route.as_object().is_some_and(|route| route.len() > 1))
+        {
+            self.reading.draft.remove(&["routes", &name, "path"]);
+            self.reading.account.moved(&at, &format!("routes.{name}"));
+        }
+        let acts = ["upstream", "redirect", "respond"];
+        let is_route = acts
+            .iter()
+            .any(|act| self.reading.draft.get(&["routes", &name, act]).is_some());
+        if !is_route {
+            // Why is said where the action was read.
+            self.reading.draft.remove(&["routes", &name]);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What the readers left without a fate: by its name it changes nothing, is lost for a reason, or is unknown.
+
+use crate::names;
+
+use super::Nginx;
+use super::known::{self, Known, known};
+use super::syntax::Directive;
+
+/// Blocks that are only a place for others.
+const PLACES: [&str; 3] = ["http", "events", "server"];
+
+impl Nginx<'_, '_, '_> {
+    /// Gives every directive a fate that has none yet.
+    pub(super) fn sweep(&mut self, directives: &[Directive]) {
+        for directive in directives {
+            let is_data = directive
+                .children()
+                .first()
+                .is_some_and(|first| first.id == directive.id);
+            if !is_data {
+                self.sweep(directive.children());
+            }
+            if self.reading.account.is_settled(directive.id) {
+                continue;
+            }
+            self.left(directive);
+        }
+    }
+
+    fn left(&mut self, directive: &Directive) {
+        let name = directive.name.as_str();
+        if directive.block.is_some() && PLACES.contains(&name) {
+            return self.moot(directive, "a place for other directives");
+        }
+        match (name, known(name)) {
+            ("upstream", _) => {
+                self.lost(directive, "no route leads to it, so it is not in the spec");
+            }
+            ("location", _) => self.moot(directive, "a place for other directives"),
+            ("if", _) => {
+                self.remark(
+                    "import::if",
+                    directive,
+                    "`if` of NGINX does not do what it looks like: settings in it hold or not by the order of phases",
+                    "the condition is not in the spec; a route with `when` says what it should",
+                );
+                self.lost_but(
+                    directive,
+                    "conditions beyond those of a route are out of scope",
+                    "where it chooses a route, write a route with `when`",
+                );
+            }
+            (_, Some(Known::Moot(why))) => self.moot(directive, why),
+            (_, Some(Known::Lost(why, ""))) => self.lost(directive, why),
+            (_, Some(Known::Lost(why, help))) => self.lost_but(directive, why, help),
+            (_, Some(Known::Plain)) => self.lost(directive, "wsgen has no word for it"),
+            (_, None) => {
+                let meant = names::closest(name, known::names());
+                self.reading.account.unknown(directive.id, meant);
+            }
+        }
+    }
+}
