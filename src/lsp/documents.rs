@@ -33,6 +33,8 @@ pub(super) struct State {
     client: ClientSocket,
     settings: Arc<Settings>,
     documents: HashMap<Url, Document>,
+    /// Whether the editor takes texts with places to fill in.
+    pub(super) snippets: bool,
 }
 
 /// One open document.
@@ -49,6 +51,16 @@ pub(super) struct Document {
     turn: Arc<AtomicU64>,
     waiting: Option<AbortHandle>,
     told: bool,
+    /// What the last check told.
+    pub(super) found: Arc<Vec<Diagnostic>>,
+}
+
+/// A document and what an answer about it depends on, as they were when it was asked for.
+pub(super) struct View {
+    pub(super) document: Document,
+    pub(super) settings: Arc<Settings>,
+    /// Whether the editor takes texts with places to fill in.
+    pub(super) snippets: bool,
 }
 
 /// A check that is over.
@@ -72,6 +84,7 @@ impl Document {
             turn: Arc::default(),
             waiting: None,
             told: false,
+            found: Arc::default(),
         }
     }
 
@@ -126,13 +139,18 @@ impl State {
             client,
             settings: Arc::new(settings),
             documents: HashMap::new(),
+            snippets: false,
         }
     }
 
     /// The document as it is now; `None` for one that is not open or no spec.
-    pub(super) fn spec(&self, uri: &Url) -> Option<Document> {
-        let document = self.documents.get(uri)?;
-        document.is_spec().then(|| document.clone())
+    pub(super) fn spec(&self, uri: &Url) -> Option<View> {
+        let document = self.documents.get(uri).filter(|it| it.is_spec())?;
+        Some(View {
+            document: document.clone(),
+            settings: Arc::clone(&self.settings),
+            snippets: self.snippets,
+        })
     }
 
     /// Takes what the editor sets; everything is checked anew.
@@ -253,11 +271,10 @@ impl State {
 
     /// Tells what a check found, if the text is still the one that was checked.
     pub(super) fn checked(&mut self, checked: Checked) -> ControlFlow<async_lsp::Result<()>> {
-        let is_latest = self
-            .documents
-            .get(&checked.uri)
-            .is_some_and(|it| it.turn.load(Ordering::Relaxed) == checked.turn);
-        if is_latest {
+        let document = self.documents.get_mut(&checked.uri);
+        let latest = document.filter(|it| it.turn.load(Ordering::Relaxed) == checked.turn);
+        if let Some(document) = latest {
+            document.found = Arc::new(checked.diagnostics.clone());
             self.tell(checked.uri, Some(checked.version), checked.diagnostics);
         }
         ControlFlow::Continue(())

@@ -7,15 +7,15 @@ use crate::diag::Report;
 use crate::source::Sources;
 use crate::spec::yaml::format;
 
-use super::documents::Document;
+use super::documents::View;
 use super::text::Text;
 
 /// The edit that lays the document out; none for one that is laid out, or that has a fault of syntax, which is told at its place.
 pub(super) fn format(
-    document: &Document,
+    view: &View,
     _: DocumentFormattingParams,
 ) -> Result<Option<Vec<TextEdit>>, ResponseError> {
-    let text = &document.text;
+    let text = &view.document.text;
     let mut sources = Sources::new();
     let file = sources.add("the spec", &*text.text);
     let mut report = Report::new();

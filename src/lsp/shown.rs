@@ -29,7 +29,8 @@ pub(super) fn diagnostics(findings: &Findings, text: &Text, uri: &Url) -> Vec<Di
     all
 }
 
-fn diagnostic(diag: &Diag, marks: &Marks<'_>, text: &Text, uri: &Url) -> Diagnostic {
+/// One finding.
+pub(super) fn diagnostic(diag: &Diag, marks: &Marks<'_>, text: &Text, uri: &Url) -> Diagnostic {
     let mut places = marks.marks(diag).into_iter();
     let main = places.next();
     let mut message = diag.title.clone();

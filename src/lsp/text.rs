@@ -5,6 +5,11 @@ use std::sync::Arc;
 
 use async_lsp::lsp_types::{Position, Range, TextDocumentContentChangeEvent};
 
+use crate::diag::Report;
+use crate::source::Sources;
+use crate::spec::tree::Tree;
+use crate::spec::yaml;
+
 /// A text and where its lines start.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
@@ -69,6 +74,30 @@ impl Text {
         Range::new(self.position(bytes.start), self.position(bytes.end))
     }
 
+    /// The text as it can be read: the nodes up to the first fault of syntax.
+    pub(super) fn tree(&self) -> Tree {
+        read(&self.text).0
+    }
+
+    /// The same without the line of a byte where that one is the fault: what stands below it can be read too.
+    pub(super) fn tree_around(&self, byte: usize) -> Tree {
+        let (tree, whole) = read(&self.text);
+        if whole {
+            return tree;
+        }
+        let line = self.line(self.line_of(byte));
+        let blank = " ".repeat(line.len());
+        let text = format!(
+            "{}{blank}{}",
+            &self.text[..line.start],
+            &self.text[line.end..]
+        );
+        match read(&text) {
+            (without, true) => without,
+            (_, false) => tree,
+        }
+    }
+
     /// The text after one change; without a range it is all new.
     pub(super) fn changed(&self, change: &TextDocumentContentChangeEvent) -> Self {
         let Some(range) = change.range else {
@@ -82,6 +111,15 @@ impl Text {
         text.push_str(&self.text[end..]);
         Self::new(text)
     }
+}
+
+/// A text's nodes, and whether it could be read to its end.
+fn read(text: &str) -> (Tree, bool) {
+    let mut sources = Sources::new();
+    let file = sources.add("", text);
+    let mut report = Report::new();
+    let tree = yaml::parse(&sources, file, &mut report);
+    (tree, !report.has_errors())
 }
 
 #[cfg(test)]

@@ -139,8 +139,8 @@ pub(super) enum Command {
     Graph(GraphArgs),
     /// Speak to an editor: the language server, on standard input and output
     ///
-    /// Started by an editor, not by hand. Tells every finding of `lint` while a spec is typed, and lays out. Unsaved text counts; files
-    /// that a spec names are read from disk.
+    /// Started by an editor, not by hand. Tells every finding of `lint` while a spec is typed, what each field means and what targets
+    /// make of it; completes, renames, cures and lays out. Unsaved text counts; files that a spec names are read from disk.
     #[cfg(feature = "lsp")]
     #[command(after_help = "Examples:\n  \
         $ wsgen lsp\n  \

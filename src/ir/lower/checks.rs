@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::{At, Loc, Lower};
 use crate::ir::path::normalize;
 use crate::ir::{ClientRange, regex};
+use crate::names;
 use crate::spec::model::Many;
 use crate::spec::units::is_host_name;
 
@@ -12,12 +13,7 @@ impl Lower<'_> {
     /// A name of the spec: it becomes part of names in every target's language.
     pub(super) fn check_name(&mut self, kind: &str, name: &At<String>) {
         let text = &name.value;
-        let fits = text.len() <= 63
-            && text.starts_with(|c: char| c.is_ascii_alphabetic())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if !fits {
+        if !names::is_name(text) {
             let article = if kind.starts_with('u') { "an" } else { "a" };
             self.report
                 .error("spec::name", name.at)

@@ -122,13 +122,18 @@ pub fn steps(tree: &Tree, at: Loc) -> Option<Vec<String>> {
         here = parent;
     }
     steps.reverse();
+    undefault(&mut steps);
+    Some(steps)
+}
+
+/// What `defaults` holds stands for the place itself: `defaults.route.auth` is `routes.*.auth`.
+pub fn undefault(steps: &mut Vec<String>) {
     if let [first, kind, ..] = steps.as_slice()
         && first == "defaults"
     {
         let block = format!("{kind}s");
         steps.splice(0..2, [block, "*".to_owned()]);
     }
-    Some(steps)
 }
 
 /// Whether a node's steps are those of a field. A single item stands for a list of one.

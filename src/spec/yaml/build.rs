@@ -27,6 +27,21 @@ impl Loader<'_> {
         open.at
     }
 
+    /// Ends every list and mapping that a fault left open, each within the one around it: what was read can be found from the root.
+    pub(super) fn close_all(&mut self) {
+        while !self.open.is_empty() {
+            let at = self.close(self.end);
+            let takes = self
+                .open
+                .last()
+                .is_some_and(|open| !open.map || matches!(open.key, Key::Read(_)));
+            // A value takes its place without a fault.
+            if takes {
+                let _ = self.place(at);
+            }
+        }
+    }
+
     pub(super) fn anchored(&mut self, anchor: usize, at: Loc) {
         if anchor != 0 {
             self.anchors.insert(anchor, at);

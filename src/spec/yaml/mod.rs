@@ -151,9 +151,7 @@ impl<'a> Loader<'a> {
             }
         };
         if stopped {
-            while !self.open.is_empty() {
-                self.close(self.end);
-            }
+            self.close_all();
         }
         if self.tree.is_empty() {
             let start = Span {

@@ -422,3 +422,19 @@ fn what_the_quick_reader_takes_it_reads_like_the_parser() {
     }
     assert!(taken * 4 > rounds, "only {taken} of {rounds} were taken");
 }
+
+#[test]
+fn what_stands_before_a_fault_is_found_from_the_root() {
+    let (_, tree, report) = read("a: 1\nroutes:\n- name: x\n  host: {h: [1, 2\nb: 3\n");
+    assert!(report.has_errors());
+    let seen = flat(&tree, tree.root());
+    assert!(
+        seen.starts_with("{a:1,routes:[{name:x,host:{h:[1"),
+        "{seen}"
+    );
+    let (_, tree, _) = read("routes:\n- name: x\n  path: /x\n  host: h\n  webso\n  log: on\n");
+    assert_eq!(
+        flat(&tree, tree.root()),
+        "{routes:[{name:x,path:/x,host:h}]}"
+    );
+}

@@ -247,3 +247,67 @@ pub(crate) fn range(value: &Value) -> String {
     };
     format!("{}-{}", at("start"), at("end"))
 }
+
+/// A text without its mark `‸`, and the position where that stood.
+#[track_caller]
+pub(crate) fn cursor(text: &str) -> (String, Value) {
+    let at = text.find('‸').expect("a mark");
+    let before = &text[..at];
+    let line = before.matches('\n').count();
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let character = before[start..].encode_utf16().count();
+    (
+        text.replacen('‸', "", 1),
+        json!({"line": line, "character": character}),
+    )
+}
+
+/// A text after edits, applied as an editor does: from the last to the first.
+pub(crate) fn applied(text: &str, edits: &Value) -> String {
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let offset = |at: &Value| {
+        let number = |axis: &str| at[axis].as_u64().expect("a number") as usize;
+        let mut lines = vec![0];
+        lines.extend(
+            (0..units.len())
+                .filter(|at| units[*at] == 10)
+                .map(|at| at + 1),
+        );
+        lines[number("line")] + number("character")
+    };
+    let mut edits: Vec<(usize, usize, &str)> = edits
+        .as_array()
+        .expect("a list of edits")
+        .iter()
+        .map(|edit| {
+            let (start, end) = (&edit["range"]["start"], &edit["range"]["end"]);
+            (
+                offset(start),
+                offset(end),
+                edit["newText"].as_str().expect("a text"),
+            )
+        })
+        .collect();
+    edits.sort();
+    let mut out = units.clone();
+    for (start, end, new) in edits.into_iter().rev() {
+        out.splice(start..end, new.encode_utf16());
+    }
+    String::from_utf16(&out).expect("whole characters")
+}
+
+impl Editor {
+    /// Opens or retypes a text with a mark, and asks for something at the mark. The text, without the mark, and the answer.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, method: &str, marked: &str, more: Value) -> (String, Value) {
+        let (text, position) = cursor(marked);
+        self.open("spec.yaml", &text);
+        let mut params =
+            json!({"textDocument": {"uri": self.uri("spec.yaml")}, "position": position});
+        if let (Value::Object(params), Value::Object(more)) = (&mut params, more) {
+            params.extend(more);
+        }
+        let answer = self.answer(method, params);
+        (text, answer)
+    }
+}

@@ -1,8 +1,12 @@
 //! `wsgen lsp`, driven over standard input and output as an editor does.
 
+mod actions;
+mod completion;
 mod diagnostics;
 mod editor;
+mod hover;
 mod layout;
+mod names;
 mod session;
 
 /// A spec without a finding; its lines are what the tests point at.

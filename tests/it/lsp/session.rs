@@ -66,7 +66,7 @@ fn what_is_not_known_is_answered_and_changes_nothing() {
     let mut editor = Editor::start(&[]);
     let answer = editor.answer("textDocument/unheardOf", json!({}));
     assert_eq!(answer["error"]["code"], -32601, "{answer}");
-    let answer = editor.answer("textDocument/formatting", json!({"a": 1}));
+    let answer = editor.answer("textDocument/hover", json!({"a": 1}));
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
     editor.notify("workspace/unheardOf", json!({}));
     editor.notify("textDocument/didChange", json!({"a": 1}));
