@@ -8,8 +8,8 @@ use async_lsp::lsp_types::{
 };
 
 use crate::asks;
-use crate::ir::{Feature, defaults};
-use crate::rules::Rule;
+use crate::ir::Feature;
+use crate::reference;
 use crate::spec::fields::Field;
 use crate::targets::{self, Target, matrix};
 
@@ -81,26 +81,21 @@ fn field_page(view: &View, field: &Field, path: &[Step]) -> String {
     if !field.words.is_empty() {
         let _ = write!(out, "\n\nWords: {}", listed(&field.words));
     }
-    if !field.examples.is_empty() {
-        let examples: Vec<String> = field.examples.iter().map(language::plain).collect();
+    let examples = reference::field::examples(field);
+    if !examples.is_empty() {
         let _ = write!(out, "\n\nExamples: {}", listed(&examples));
     }
-    let reasons = defaults::reasons();
-    for (_, holds, reason) in reasons
-        .iter()
-        .filter(|(fields, ..)| fields.contains(&field.path.as_str()))
-    {
-        let holds = if holds.is_empty() {
-            String::new()
-        } else {
-            format!(" {holds}")
-        };
-        let value = field.default.as_ref().filter(|_| holds.is_empty());
-        let value = value.map_or_else(String::new, |it| format!("`{}`, ", language::plain(it)));
-        let _ = write!(out, "\n\nLeft out{holds}: {value}{reason}");
+    for (holds, says) in reference::field::left_out(field) {
+        let gap = if holds.is_empty() { "" } else { " " };
+        let _ = write!(out, "\n\nLeft out{gap}{holds}: {says}");
     }
-    for feature in asks::by_field().get(&field.path).into_iter().flatten() {
-        support(view, *feature, &mut out);
+    if let Some((block, features)) = asks::around(&field.path) {
+        if block != field.path {
+            let _ = write!(out, "\n\nAs a part of `{block}`:");
+        }
+        for feature in features {
+            support(view, *feature, &mut out);
+        }
     }
     out
 }
@@ -184,13 +179,7 @@ fn found(view: &View, at: async_lsp::lsp_types::Position) -> Vec<String> {
         let Some(NumberOrString::String(code)) = &it.code else {
             continue;
         };
-        let meaning = code
-            .strip_prefix("lint::")
-            .and_then(Rule::by_id)
-            .map_or_else(
-                || crate::diag::codes::meaning(code).unwrap_or_default(),
-                |rule| rule.summary(),
-            );
+        let meaning = reference::about(code).short;
         let line = format!("`{code}`: {meaning} (`wsgen explain {code}` says more)");
         if !meaning.is_empty() && !told.contains(&line) {
             told.push(line);

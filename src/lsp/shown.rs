@@ -1,11 +1,12 @@
 //! Findings as the diagnostics of the protocol.
 
 use async_lsp::lsp_types::{
-    Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, DiagnosticTag, Location,
-    NumberOrString, Range, Url,
+    CodeDescription, Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, DiagnosticTag,
+    Location, NumberOrString, Range, Url,
 };
 
 use crate::diag::{Diag, Level, Marks};
+use crate::reference;
 use crate::source::{FileId, Span};
 
 use super::check::Findings;
@@ -65,6 +66,7 @@ pub(super) fn diagnostic(diag: &Diag, marks: &Marks<'_>, text: &Text, uri: &Url)
             Level::Note => DiagnosticSeverity::INFORMATION,
         }),
         code: Some(NumberOrString::String(diag.code.clone())),
+        code_description: explanation(&diag.code),
         source: Some("wsgen".to_owned()),
         message,
         related_information: (!related.is_empty()).then_some(related),
@@ -75,6 +77,12 @@ pub(super) fn diagnostic(diag: &Diag, marks: &Marks<'_>, text: &Text, uri: &Url)
         .then(|| vec![DiagnosticTag::UNNECESSARY]),
         ..Diagnostic::default()
     }
+}
+
+/// Where the code's page stands on the web, once the package names its home.
+fn explanation(code: &str) -> Option<CodeDescription> {
+    let href = Url::parse(&reference::about(code).link?).ok()?;
+    Some(CodeDescription { href })
 }
 
 /// The range of a span of the document; the head for one of another text.

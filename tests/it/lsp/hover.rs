@@ -32,7 +32,7 @@ fn a_field_has_its_meaning_type_default_and_support() {
     for part in [
         "**`routes.*.websocket.idle`**: a duration",
         "Closes the tunnel after this long with no byte in either direction",
-        "Left out: `1h`, ",
+        "Left out: 1h, ",
         "`timeout.websocket_idle`: a tunnel is closed",
         "- exact: ",
     ] {
