@@ -32,7 +32,12 @@ enum Kind {
     /// All of it is here.
     Whole(Option<Bytes>),
     /// It comes from a server.
-    Passing { from: Incoming, idle: Idle },
+    Passing {
+        from: Incoming,
+        idle: Idle,
+        /// Whether some of it has come.
+        begun: bool,
+    },
     /// It is made from another one.
     Made(Pin<Box<dyn http_body::Body<Data = Bytes, Error = Fault>>>),
 }
@@ -69,6 +74,7 @@ impl Body {
             kind: Kind::Passing {
                 from,
                 idle: Idle::new(idle),
+                begun: false,
             },
             patience: idle,
             tails: Vec::new(),
@@ -112,13 +118,18 @@ impl http_body::Body for Body {
         let this = self.get_mut();
         let polled = match &mut this.kind {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Passing { from, idle } => match Pin::new(from).poll_frame(cx) {
+            Kind::Passing { from, idle, begun } => match Pin::new(&mut *from).poll_frame(cx) {
                 Poll::Pending => match idle.poll(cx) {
                     Poll::Ready(()) => Poll::Ready(Some(Err(Silent.into()))),
                     Poll::Pending => Poll::Pending,
                 },
+                // hyper takes a stream that is reset without an error for one that has ended.
+                Poll::Ready(None) if *begun && from.size_hint().lower() > 0 => {
+                    Poll::Ready(Some(Err("the body ended before its length".into())))
+                }
                 Poll::Ready(frame) => {
                     idle.touch();
+                    *begun = true;
                     Poll::Ready(frame.map(|frame| frame.map_err(Fault::from)))
                 }
             },

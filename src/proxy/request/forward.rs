@@ -219,7 +219,7 @@ pub(crate) async fn forward(
             _open: keep.open,
             _counted: passage.counted,
             back: keep.back,
-            _stream: keep.stream,
+            stream: keep.stream,
         };
         let body = Body::passing(incoming, ready.idle).followed_by(Box::new(tail));
         return (Maker::Server, Response::from_parts(parts, body));

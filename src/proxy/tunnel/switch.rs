@@ -290,7 +290,7 @@ fn refusal(
         _open: open,
         _counted: handshake.passage.counted,
         back: Some(back),
-        _stream: None,
+        stream: None,
     };
     let body = Body::passing(incoming, idle).followed_by(Box::new(tail));
     (Maker::Server, Response::from_parts(parts, body))

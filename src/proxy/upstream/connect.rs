@@ -50,6 +50,8 @@ struct Streams {
     open: Cell<usize>,
     /// When the last one ended.
     since: Cell<Instant>,
+    /// Whether one was not answered in time: perhaps nobody is there any more, and no further one goes there.
+    doubted: Cell<bool>,
     /// It knows how many the server takes at once; none at its end.
     connection: RefCell<Option<Connection2>>,
 }
@@ -74,7 +76,14 @@ impl Shared {
     fn is_fresh(&self, keep: Duration) -> bool {
         let streams = &self.streams;
         let used = streams.open.get() > 0 || streams.since.get().elapsed() < keep;
-        used && !self.sender.is_closed()
+        used && !streams.doubted.get() && !self.sender.is_closed()
+    }
+}
+
+impl Stream2 {
+    /// Nothing came in time: whoever comes next takes another connection, those that are under way stay.
+    pub(crate) fn doubt(&self) {
+        self.0.doubted.set(true);
     }
 }
 
@@ -270,6 +279,7 @@ async fn second(head: Size, stream: Stream, moved: u32) -> Result<Shared, Unreac
     let streams = Rc::new(Streams {
         open: Cell::new(0),
         since: Cell::new(Instant::now()),
+        doubted: Cell::new(false),
         connection: RefCell::new(Some(connection)),
     });
     let driven = Rc::clone(&streams);

@@ -1,5 +1,6 @@
 //! One request on one connection: sent, answered in time, the connection kept for the next one once the answer is whole.
 
+use std::error::Error;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::proxy::fault::causes;
 use crate::proxy::process::worker::Local;
-use crate::proxy::request::body::{Progress, Tail, Upload};
+use crate::proxy::request::body::{Progress, Silent, Tail, Upload};
 use crate::proxy::request::limit::Counted;
 use crate::proxy::request::serve::Scene;
 use crate::proxy::upstream::connect::{Sender, Stream2};
@@ -99,10 +100,11 @@ pub(crate) async fn exchange(
             (answer, Some(back), None)
         }
         Sender::Http2(mut sender, stream) => {
-            let answer = in_time(sender.try_send_request(request), progress, limits)
-                .await?
-                .map_err(broken)?;
-            (answer, None, Some(stream))
+            let came = in_time(sender.try_send_request(request), progress, limits).await;
+            if matches!(came, Err(Failed::Late)) {
+                stream.doubt();
+            }
+            (came?.map_err(broken)?, None, Some(stream))
         }
     };
     if let Some(why) = strange(&answer) {
@@ -165,7 +167,7 @@ pub(crate) struct Done {
     /// The connection goes back once the body is complete.
     pub(crate) back: Option<Back>,
     /// It has its place on a connection.
-    pub(crate) _stream: Option<Stream2>,
+    pub(crate) stream: Option<Stream2>,
 }
 
 impl Tail for Done {
@@ -178,6 +180,14 @@ impl Tail for Done {
             let kept = (back.sender, back.moved);
             let pools = &local.pools;
             pools.keep(&local.generation, back.upstream, back.server, kept);
+        }
+    }
+
+    fn broke(&mut self, why: &(dyn Error + 'static)) {
+        if why.is::<Silent>()
+            && let Some(stream) = &self.stream
+        {
+            stream.doubt();
         }
     }
 }

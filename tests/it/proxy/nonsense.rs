@@ -3,11 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use wsgen::verify::wire::Response;
+
 use super::serving::{Led, Serving, Then, head_of, say};
 
 /// What the client gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Gets {
+pub(super) enum Gets {
     /// An answer of the proxy's own.
     Status(u16),
     /// The head, and then less than it promises.
@@ -16,6 +18,20 @@ enum Gets {
     Body,
     /// The server's status, without a body.
     Empty(u16),
+}
+
+impl Gets {
+    /// What came of a request.
+    pub(super) fn of(answered: &std::io::Result<Response>) -> Self {
+        match answered {
+            Ok(answer) if answer.status != 200 => match answer.body.as_slice() {
+                b"" => Empty(answer.status),
+                _ => Status(answer.status),
+            },
+            Ok(answer) if answer.body == b"body" => Body,
+            Ok(_) | Err(_) => Cut,
+        }
+    }
 }
 
 use Gets::{Body, Cut, Empty, Status};
@@ -326,14 +342,7 @@ fn a_server_that_speaks_nonsense_gets_502_and_a_line_in_the_log() {
         let start = Instant::now();
         let mut connection = serving.client().connect().expect("it listens");
         let answered = connection.send("GET", &path, &[], b"");
-        let came = match &answered {
-            Ok(answer) if answer.status != 200 => match answer.body.as_slice() {
-                b"" => Empty(answer.status),
-                _ => Status(answer.status),
-            },
-            Ok(answer) if answer.body == b"body" => Body,
-            Ok(_) | Err(_) => Cut,
-        };
+        let came = Gets::of(&answered);
         if came != *gets {
             faults.push(format!("{name}: {answered:?}, not {gets:?}"));
         }

@@ -1,3 +1,5 @@
 //! The proxy and its servers: TLS towards them, connections that are kept, and servers of HTTP/2 that speak nonsense.
 
+mod handshake;
+mod nonsense;
 mod tls;
