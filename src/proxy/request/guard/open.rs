@@ -105,7 +105,10 @@ fn split(authority: &str) -> Option<(&str, Option<u16>)> {
     match authority[end..].rfind(':') {
         Some(at) => {
             let (host, port) = authority.split_at(end + at);
-            Some((host.trim_end_matches('.'), Some(port[1..].parse().ok()?)))
+            let port = &port[1..];
+            let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+            let port = port.parse().ok().filter(|_| digits)?;
+            Some((host.trim_end_matches('.'), Some(port)))
         }
         None => Some((authority.trim_end_matches('.'), None)),
     }

@@ -3,9 +3,11 @@
 mod answers;
 mod costs;
 mod floods;
+mod forwarded;
 mod guards;
 mod logs;
 mod meanings;
+mod origins;
 mod slow;
 mod tls;
 
