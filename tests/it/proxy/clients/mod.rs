@@ -2,6 +2,9 @@
 
 mod http1;
 mod http2;
+mod library;
+mod rules;
+mod tls;
 mod websocket;
 
 use std::future::Future;

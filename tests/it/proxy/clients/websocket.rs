@@ -17,10 +17,10 @@ use super::super::serving::{Led, Serving, head_of};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a server agrees with, to the key of RFC 6455 §1.3.
-const AGREED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+pub(super) const AGREED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
-fn spec(server: std::net::SocketAddr, websocket: &str) -> String {
+pub(super) fn spec(server: std::net::SocketAddr, websocket: &str) -> String {
     format!(
         "wsgen: 1\nlisteners: {{ web: {{ port: PORT, address: 127.0.0.1, http2: on }} }}\n\
          upstreams: {{ app: {{ servers: [\"{server}\"] }} }}\n\
@@ -29,7 +29,7 @@ fn spec(server: std::net::SocketAddr, websocket: &str) -> String {
 }
 
 /// A tunnel, by HTTP/2 or not.
-fn opened(serving: &Serving, http2: bool, headers: &[(&str, &str)]) -> Tunnel {
+pub(super) fn opened(serving: &Serving, http2: bool, headers: &[(&str, &str)]) -> Tunnel {
     let client = serving.client();
     let came = match http2 {
         false => client.try_websocket("/ws", headers),
@@ -39,7 +39,7 @@ fn opened(serving: &Serving, http2: bool, headers: &[(&str, &str)]) -> Tunnel {
 }
 
 /// The key of RFC 6455 §1.3, as a client sends it.
-fn asked(serving: &Serving, more: &[u8]) -> TcpStream {
+pub(super) fn asked(serving: &Serving, more: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(serving.address).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let head = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
