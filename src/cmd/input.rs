@@ -22,17 +22,30 @@ pub(super) struct Disk {
 
 impl Files for Disk {
     fn read(&self, path: &str) -> Result<String, String> {
-        fs::read_to_string(self.folder.join(path)).map_err(|why| match why.kind() {
-            io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
-            _ => words(&why),
-        })
+        let bytes = self.bytes(path)?;
+        String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
     }
 }
 
 impl FileAccess for Disk {
     fn bytes(&self, path: &str) -> Result<Vec<u8>, String> {
-        fs::read(self.folder.join(path)).map_err(|why| words(&why))
+        // A device or a log in place of a certificate would be read for ever.
+        const LONGEST: u64 = 16 << 20;
+        bounded(&self.folder.join(path), LONGEST).map_err(|why| words(&why))
     }
+}
+
+/// A file's bytes, up to a length.
+fn bounded(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?
+        .take(longest + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > longest {
+        let says = format!("it is longer than {} MiB", longest >> 20);
+        return Err(io::Error::other(says));
+    }
+    Ok(bytes)
 }
 
 /// Everything that one spec is compiled from.
@@ -87,7 +100,8 @@ impl Spec {
         }
         let inputs = paths
             .iter()
-            .map(|path| read(path))
+            .enumerate()
+            .map(|(at, path)| if at == 0 { read(path) } else { read_over(path) })
             .collect::<Result<Vec<_>, _>>()?;
         let folder = paths
             .first()
@@ -215,8 +229,27 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Reads one file of a spec, `-` is standard input.
+/// Reads the spec itself, `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<Input, Fault> {
+    read_or(
+        path,
+        "`wsgen init --out spec.yaml` writes a spec to start from",
+    )
+}
+
+/// Reads a file that is put over a spec.
+pub(super) fn read_over(path: &Path) -> Result<Input, Fault> {
+    read_or(
+        path,
+        "`-f` names a file that is put over the spec: write one that is there, or leave it out",
+    )
+}
+
+/// The longest spec that is read: ten times the largest that anybody has shown.
+const LONGEST: u64 = 256 << 20;
+
+/// Reads one file; where nothing there has a name like it, `help` says what to do.
+fn read_or(path: &Path, help: &str) -> Result<Input, Fault> {
     let name = if is_stdin(path) {
         "<stdin>".to_owned()
     } else {
@@ -226,15 +259,15 @@ pub(super) fn read(path: &Path) -> Result<Input, Fault> {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     } else {
-        fs::read(path)
+        bounded(path, LONGEST)
     };
     match bytes {
         Ok(bytes) => Ok(Input { name, bytes }),
-        Err(why) => Err(unreadable(path, &name, &why)),
+        Err(why) => Err(unreadable(path, &name, &why, help)),
     }
 }
 
-fn unreadable(path: &Path, name: &str, why: &io::Error) -> Fault {
+fn unreadable(path: &Path, name: &str, why: &io::Error, help: &str) -> Fault {
     if path.is_dir() {
         let mut specs: Vec<String> = fs::read_dir(path)
             .into_iter()
@@ -291,7 +324,7 @@ fn unreadable(path: &Path, name: &str, why: &io::Error) -> Fault {
             "did you mean `{}`?",
             shown(&path.with_file_name(close))
         )),
-        None => fault.help("`wsgen init --out spec.yaml` writes a spec to start from"),
+        None => fault.help(help),
     }
 }
 
@@ -378,7 +411,14 @@ fn scalar(value: &str) -> Value {
 /// `NAME=value` lines as service managers read them: comments, `export`, quotes; a value is never expanded.
 fn env_file(path: &Path) -> Result<Pairs, Fault> {
     let name = shown(path);
-    let text = fs::read_to_string(path).map_err(|why| unreadable(path, &name, &why))?;
+    let text = fs::read_to_string(path).map_err(|why| {
+        unreadable(
+            path,
+            &name,
+            &why,
+            "`--env-file` names a file of parameters, NAME=value a line",
+        )
+    })?;
     let mut values = Vec::new();
     for (line, number) in text.lines().zip(1..) {
         let line = line.trim().trim_start_matches('\u{FEFF}');

@@ -10,10 +10,10 @@ use wsgen::proxy::local::{Account, Local, Overrides, Servers, trust};
 use wsgen::proxy::{self, Options, Outcome, Source};
 use wsgen::targets;
 
-use super::args::{Format, ProxyArgs};
+use super::args::{Format, Overlays, ProxyArgs};
 use super::fault::{Fault, shown};
 use super::findings::Findings;
-use super::input::Spec;
+use super::input::{self, Spec};
 use super::screen::Screen;
 use super::{Status, output, start};
 
@@ -29,9 +29,13 @@ pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
         return Err(Fault::new("standard input cannot be watched")
             .help("write the spec's file, or leave `--watch` out"));
     }
+    twice(args)?;
     if args.dashboard && !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
         return Err(Fault::new("the dashboard needs a terminal")
             .help("run it in one, or leave `--dashboard` out and read the metrics"));
+    }
+    if rendered(spec).is_some() {
+        nothing_over(&args.over)?;
     }
     let mut served = Served {
         path: spec,
@@ -106,8 +110,7 @@ impl Served<'_> {
                 .map_err(|why| self.say(&format!("error: {}: {why}", shown(self.path))))
                 .ok();
         }
-        let read = Spec::read(Some(self.path), &self.args.over)
-            .and_then(|spec| spec.asks_for(&self.args.over));
+        let read = self.spec();
         let spec = match read {
             Ok(spec) => spec,
             Err(fault) => {
@@ -122,6 +125,22 @@ impl Served<'_> {
         let gateway = compiled.gateway.clone();
         self.spec = Some(compiled);
         gateway
+    }
+
+    fn spec(&self) -> Result<Spec, Fault> {
+        let over = &self.args.over;
+        if self.path.as_os_str() != "-" {
+            return Spec::read(Some(self.path), over)?.asks_for(over);
+        }
+        let mut inputs = vec![input::read(self.path)?];
+        if targets::proxy::read(&String::from_utf8_lossy(&inputs[0].bytes)).is_some() {
+            return Err(Fault::new("standard input holds a rendered file, not a spec")
+                .help("name the file, such as `wsgen proxy deploy/proxy.json`: a reload reads it again"));
+        }
+        for path in &over.file {
+            inputs.push(input::read_over(path)?);
+        }
+        Spec::of(inputs, Path::new(""), over)?.asks_for(over)
     }
 
     /// What this machine lacks is made up for.
@@ -219,6 +238,49 @@ impl Source for Served<'_> {
 
     fn is_local(&self) -> bool {
         self.local.is_some()
+    }
+}
+
+/// A listener has one port, and a server is named once: the second would be lost, or take twice its share.
+fn twice(args: &ProxyArgs) -> Result<(), Fault> {
+    let repeated = |at: usize| {
+        args.port[..at]
+            .iter()
+            .any(|it| it.name == args.port[at].name)
+    };
+    if let Some(at) = (0..args.port.len()).find(|at| repeated(*at)) {
+        let name = &args.port[at].name;
+        return Err(Fault::new(format!("`--port {name}=…` is given twice"))
+            .help("a listener has one port: write it once"));
+    }
+    let same = |at: &usize| {
+        let it = &args.upstream[*at];
+        let mut before = args.upstream[..*at].iter();
+        before.any(|other| other.name == it.name && other.value == it.value)
+    };
+    if let Some(at) = (0..args.upstream.len()).find(same) {
+        let name = &args.upstream[at].name;
+        return Err(
+            Fault::new(format!("`--upstream {name}=…` names a server twice"))
+                .help("write each server once; several of one upstream are named one by one"),
+        );
+    }
+    Ok(())
+}
+
+/// A rendered file is whole: nothing is put over it, and nothing that was asked for goes unheard.
+fn nothing_over(over: &Overlays) -> Result<(), Fault> {
+    let given = [
+        ("-f", over.file.is_empty()),
+        ("--set", over.set.is_empty()),
+        ("--env-file", over.env_file.is_empty()),
+    ];
+    match given.iter().find(|(_, absent)| !absent) {
+        None => Ok(()),
+        Some((option, _)) => Err(Fault::new(format!(
+            "`{option}` changes a spec, and this is the file that was rendered from one"
+        ))
+        .help("render it anew with that option, or name the spec")),
     }
 }
 

@@ -5,6 +5,7 @@ mod client;
 mod clock;
 mod fault;
 pub mod local;
+mod pem;
 mod process;
 mod random;
 mod request;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
@@ -20,6 +19,7 @@ use crate::ir::{
 };
 
 use crate::proxy::fault::Fault;
+use crate::proxy::pem;
 use crate::proxy::request::table::Table;
 
 /// The ciphers of Mozilla's intermediate profile 5.x that rustls has, in its order; those of TLS 1.3 are all of it.
@@ -117,9 +117,8 @@ fn certified(certificate: &Certificate, provider: &CryptoProvider) -> Result<Cer
             return made(certificate, provider).map_err(|why| Fault::new(challenge.loc(), why));
         }
     };
-    let chain = chain(&cert.value, cert.loc())?;
-    let private = PrivateKeyDer::from_pem_file(&key.value)
-        .map_err(|error| unread(&key.value, key.loc(), &error))?;
+    let chain = pem::certificates(&cert.value, cert.loc())?;
+    let private = pem::key(&key.value, key.loc())?;
     let key_at = key.loc();
     let certified = CertifiedKey::from_der(chain, private, provider).map_err(|error| {
         Fault::new(
@@ -141,47 +140,9 @@ fn made(certificate: &Certificate, provider: &CryptoProvider) -> Result<Certifie
         .map_err(|error| error.to_string())
 }
 
-fn chain(file: &str, at: Loc) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file)
-        .map_err(|error| unread(file, at, &error))?
-        .collect();
-    let chain = chain.map_err(|error| unread(file, at, &error))?;
-    if chain.is_empty() {
-        let none = rustls::pki_types::pem::Error::NoItemsFound;
-        return Err(unread(file, at, &none));
-    }
-    Ok(chain)
-}
-
-/// A file that is not what it should be.
-fn unread(file: &str, at: Loc, error: &rustls::pki_types::pem::Error) -> Fault {
-    let fault = Fault::new(at, format!("{file}: {}", pem(error)));
-    match error {
-        rustls::pki_types::pem::Error::Io(error) => match error.kind() {
-            std::io::ErrorKind::NotFound => fault.help(
-                "write the path of a file that is there, from `/` or from where the proxy starts; for a try, `--local` makes certificates",
-            ),
-            std::io::ErrorKind::PermissionDenied => {
-                fault.help("let the user that runs the proxy read it, by its group for instance")
-            }
-            _ => fault,
-        },
-        _ => fault.help("it has to hold text between `-----BEGIN …-----` and `-----END …-----`"),
-    }
-}
-
-fn pem(error: &rustls::pki_types::pem::Error) -> String {
-    use rustls::pki_types::pem::Error;
-    match error {
-        Error::Io(error) => error.to_string(),
-        Error::NoItemsFound => "it holds nothing in PEM that is asked for".to_owned(),
-        other => format!("{other:?}"),
-    }
-}
-
 fn roots(file: &str, at: Loc) -> Result<RootCertStore, Fault> {
     let mut roots = RootCertStore::empty();
-    for certificate in chain(file, at)? {
+    for certificate in pem::certificates(file, at)? {
         roots
             .add(certificate)
             .map_err(|error| Fault::new(at, format!("{file}: {error}")))?;
@@ -260,9 +221,8 @@ impl Towards {
         let config = match &tls.client {
             None => builder.with_no_client_auth(),
             Some((cert, key)) => {
-                let chain = chain(&cert.value, cert.loc())?;
-                let private = PrivateKeyDer::from_pem_file(&key.value)
-                    .map_err(|error| unread(&key.value, key.loc(), &error))?;
+                let chain = pem::certificates(&cert.value, cert.loc())?;
+                let private = pem::key(&key.value, key.loc())?;
                 builder
                     .with_client_auth_cert(chain, private)
                     .map_err(|error| Fault::new(key.loc(), error.to_string()))?

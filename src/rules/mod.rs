@@ -3,7 +3,7 @@
 mod allow;
 mod cover;
 pub(crate) mod pattern;
-mod pem;
+pub(crate) mod pem;
 
 use std::collections::HashSet;
 

@@ -72,7 +72,7 @@ pub(super) fn has_key(pem: &[u8]) -> bool {
 }
 
 /// Whether the private key of a PEM file is encrypted: PKCS#8, or as OpenSSL's older commands wrote it.
-pub(super) fn is_locked(pem: &[u8]) -> bool {
+pub(crate) fn is_locked(pem: &[u8]) -> bool {
     let text = String::from_utf8_lossy(pem);
     text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
         || text.contains("Proc-Type: 4,ENCRYPTED")

@@ -404,3 +404,46 @@ fn the_whole_is_as_it_was_looked_at() {
     }
     assert!(stale.is_empty(), "{}", stale.join("\n"));
 }
+
+/// Who wrote 24h is not told of 1d.
+#[test]
+fn times_and_sizes_are_told_as_they_are_written() {
+    let old = SMALL.replace("idle: 1m", "idle: 24h, max_message: 1024KiB");
+    let new = SMALL.replace("idle: 1m", "idle: 1500m, max_message: 2MiB");
+    compare(&old, &new, "-t proxy")
+        .run()
+        .status(1)
+        .stdout_has("websocket.idle: 24h → 1500m")
+        .stdout_has("websocket.max_message: 1024KiB → 2MiB");
+    let inherited = "defaults: { route: { timeouts: { response: 90s } } }\n";
+    compare(SMALL, &format!("{SMALL}{inherited}"), "-t proxy")
+        .run()
+        .status(1)
+        .stdout_has("timeouts.response: 1m → 90s");
+}
+
+/// A path behind `git:REV:` begins where the call is made, as the help says.
+#[test]
+fn a_path_in_git_begins_in_the_current_folder() {
+    let scratch = crate::scratch::Scratch::new("git-path");
+    scratch.write("spec.yaml", SMALL);
+    scratch.write("sub/spec.yaml", SMALL.replace("1m", "2m"));
+    scratch.git(".", &["init", "-q"]);
+    scratch.git(".", &["add", "."]);
+    scratch.git(".", &["commit", "-q", "-m", "specs"]);
+    let call = |old: &str| {
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_wsgen"))
+            .args(["diff", old, "spec.yaml", "-t", "proxy"])
+            .current_dir(scratch.path().join("sub"))
+            .output();
+        done.expect("the binary under test starts").status.code()
+    };
+    assert_eq!(call("git:HEAD:spec.yaml"), Some(0));
+    assert_eq!(call("git:HEAD:../spec.yaml"), Some(1));
+    let help = Cli::new("diff --help").run().stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        help.contains("PATH is relative to the current folder"),
+        "{help}"
+    );
+}

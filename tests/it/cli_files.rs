@@ -286,3 +286,28 @@ fn temporaries(folder: &Path) -> usize {
         })
         .sum()
 }
+
+/// What helps depends on what the file is for.
+#[test]
+fn a_file_that_is_not_there_is_no_spec_to_start_from() {
+    let said = |args: &str| {
+        let done = Cli::new(args).file("spec.yaml", "wsgen: 1\n").run();
+        done.status(2).stderr
+    };
+    assert!(said("lint nothing.at.all").contains("wsgen init"));
+    for args in [
+        "lint spec.yaml -f nothing.at.all",
+        "diff spec.yaml spec.yaml -f nothing.at.all",
+    ] {
+        let said = said(args);
+        assert!(
+            said.contains("put over the spec") && !said.contains("init"),
+            "{said}"
+        );
+    }
+    let said = said("lint spec.yaml --env-file nothing.at.all");
+    assert!(
+        said.contains("NAME=value a line") && !said.contains("init"),
+        "{said}"
+    );
+}

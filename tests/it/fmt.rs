@@ -135,6 +135,44 @@ fn what_is_no_yaml_stays_as_it_is() {
         .stderr_has("nothing.yaml");
 }
 
+/// Text that keeps its empty lines keeps them wherever it goes; a block of text as an item is laid out as one below a key is.
+#[test]
+fn blocks_of_text_keep_their_ends() {
+    for (rough, smooth) in [
+        (
+            "routes:\n  - respond:\n        body: |+\n            hello\n\n\nname: x\nlog: off\n",
+            "name: x\n\nroutes:\n  - respond:\n      body: |+\n        hello\n\n\nlog: off\n",
+        ),
+        (
+            "routes:\n- respond: { body: x }\n  error_pages: { 502: { respond: { body: gone } } }\n  name: >+\n   folded\n   text\nname: x\n",
+            "name: x\n\nroutes:\n  - respond: { body: x }\n    error_pages: { 502: { respond: { body: gone } } }\n    name: >\n      folded\n      text\n",
+        ),
+        (
+            "name: x\nroutes:\n- methods:\n   - |\n     GET\n   - >-   # why\n     HEAD\n   - |2-\n       POST\n",
+            "name: x\n\nroutes:\n  - methods:\n      - |\n        GET\n      - >-   # why\n        HEAD\n      - |2-\n          POST\n",
+        ),
+    ] {
+        assert_eq!(laid_out(rough), smooth);
+        assert_eq!(laid_out(smooth), smooth);
+    }
+}
+
+#[test]
+fn lines_end_as_they_did() {
+    let windows = ROUGH.replace('\n', "\r\n");
+    assert_eq!(laid_out(&windows), SMOOTH.replace('\n', "\r\n"));
+}
+
+/// What is left as it is says which line is at fault.
+#[test]
+fn a_refusal_names_its_line() {
+    Cli::new("fmt -")
+        .stdin("name: x\n? a\n: b\n")
+        .run()
+        .status(2)
+        .stderr_has("[<stdin>:2:");
+}
+
 #[test]
 fn anchors_stay_before_what_uses_them() {
     let text = "\

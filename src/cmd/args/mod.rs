@@ -112,7 +112,8 @@ pub(super) enum Command {
     /// Compare what would be rendered with files, or two specs with each other
     ///
     /// With `--out`, SPEC is rendered and compared with what stands below that folder. With OLD and NEW, both are rendered and
-    /// compared, what they lose too. `git:REV` is the other spec's file at that commit, `git:REV:PATH` another file.
+    /// compared, what they lose too. `git:REV` is the other spec's file at that commit, `git:REV:PATH` another file;
+    /// PATH is relative to the current folder, as every other path is.
     #[command(after_help = "Examples:\n  \
         $ wsgen diff spec.yaml --target nginx --out deploy\n  \
         $ wsgen diff old.yaml spec.yaml\n  \

@@ -3,6 +3,7 @@
 mod human;
 mod markdown;
 mod source;
+mod written;
 
 use std::path::Path;
 
@@ -242,7 +243,8 @@ fn specs(
         };
         targets.push(target_diff(*target, &old, new));
     }
-    let changes = meaning::between(before.1, after.1);
+    let mut changes = meaning::between(before.1, after.1);
+    written::as_written(&mut changes, &before.0.tree, &after.0.tree);
     let (ports_closed, ports_opened) = rollout::ports(before.1, after.1);
     Ok(Some(Comparison {
         changes,

@@ -51,7 +51,7 @@ pub(super) fn read(name: &str, other: Option<&str>, over: &Overlays) -> Result<S
         bytes,
     }];
     for file in &over.file {
-        inputs.push(input::read(file)?);
+        inputs.push(input::read_over(file)?);
     }
     Spec::of(inputs, folder, over)
 }

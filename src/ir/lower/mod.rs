@@ -118,11 +118,11 @@ impl<'a> Lower<'a> {
         let auth = self.auth_entries(spec);
         let routes = self.routes(spec, &upstreams);
         let log = self.log(spec, &auth);
-        let metrics = self.metrics(spec);
+        let metrics = self.metrics(spec, &listeners);
         let runtime = self.runtime(spec);
         let rooms = self.rooms(spec, &routes);
         let accept = self.accept(spec);
-        let tests = self.tests(spec, &routes);
+        let tests = self.tests(spec);
         let table = order::table(&routes);
         Gateway {
             name,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{At, Loc, Lower, PORT, block, closest, defaults, dur, limit, or, plain, text};
 use crate::ir::{
-    Accept, Auth, AuthKind, Expect, Feature, Log, LogField, LogFormat, Metrics, Route, Runtime,
+    Accept, Auth, AuthKind, Expect, Feature, Listener, Log, LogField, LogFormat, Metrics, Runtime,
     Set, TARGETS, Test, TokenPlace, Workers,
 };
 use crate::spec::model::{self, Spec};
@@ -89,7 +89,7 @@ impl Lower<'_> {
         })
     }
 
-    pub(super) fn metrics(&mut self, spec: &Spec) -> Option<Metrics> {
+    pub(super) fn metrics(&mut self, spec: &Spec, listeners: &[Listener]) -> Option<Metrics> {
         let (metrics, at) = block(spec.metrics.as_ref())?;
         let port = self.required(
             metrics.port.as_ref(),
@@ -120,9 +120,29 @@ impl Lower<'_> {
         if let Some(path) = &metrics.path {
             self.check_path(&path.value, path.at);
         }
+        let port = port.map_or(Set::written(1, at), |port| self.bounded(&port, PORT));
+        // An unspecified address is every one of them. A port that is out of range is none.
+        let meet = |ip: IpAddr| {
+            ip == address.value || ip.is_unspecified() || address.value.is_unspecified()
+        };
+        let taken = listeners.iter().find(|it| {
+            let written = metrics.port.as_ref().map(|port| port.value);
+            written == Some(u64::from(it.port.value)) && it.address.value.is_none_or(meet)
+        });
+        if let Some(listener) = taken {
+            self.report
+                .error("spec::conflict", port.loc())
+                .says(format!(
+                    "the metrics and listener `{}` bind the same port",
+                    listener.name
+                ))
+                .label("here")
+                .also(listener.port.loc(), "and here")
+                .help("give the metrics a port of their own, such as 9100");
+        }
         Some(Metrics {
             at,
-            port: port.map_or(Set::written(1, at), |port| self.bounded(&port, PORT)),
+            port,
             address,
             path: text(metrics.path.as_ref(), at, defaults::METRICS_PATH),
         })
@@ -236,12 +256,16 @@ impl Lower<'_> {
         accepted
     }
 
-    pub(super) fn tests(&mut self, spec: &Spec, routes: &[Route]) -> Vec<Test> {
+    pub(super) fn tests(&mut self, spec: &Spec) -> Vec<Test> {
         let tests = spec.tests.iter().flatten();
-        tests.filter_map(|test| self.test(test, routes)).collect()
+        // Also those with faults of their own, which are told where they stand.
+        let routes = spec.routes.iter().flat_map(|list| &list.value);
+        let names = routes.filter_map(|route| Some(route.value.name.as_ref()?.value.as_str()));
+        let names: Vec<&str> = names.collect();
+        tests.filter_map(|test| self.test(test, &names)).collect()
     }
 
-    fn test(&mut self, test: &At<model::Test>, routes: &[Route]) -> Option<Test> {
+    fn test(&mut self, test: &At<model::Test>, routes: &[&str]) -> Option<Test> {
         let it = &test.value;
         let words: Vec<&str> = it.request.value.split_whitespace().collect();
         let (method, url) = match words.as_slice() {
@@ -283,12 +307,8 @@ impl Lower<'_> {
                 .map(|text| Set::written(text.value.clone(), text.at))
         };
         let route = expect.route.as_ref().map(|name| {
-            if name.value != "none" && !routes.iter().any(|route| route.name == name.value) {
-                self.unknown(
-                    "route",
-                    name,
-                    routes.iter().map(|route| route.name.as_str()),
-                );
+            if name.value != "none" && !routes.contains(&name.value.as_str()) {
+                self.unknown("route", name, routes.iter().copied());
             }
             Set::written((name.value != "none").then(|| name.value.clone()), name.at)
         });

@@ -1,5 +1,6 @@
 //! The reference proxy: its file read back, and what it lets nobody smuggle past it, over real sockets.
 
+mod calls;
 mod clients;
 mod handshakes;
 mod hostile;

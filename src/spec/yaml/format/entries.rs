@@ -82,8 +82,8 @@ pub(super) fn comments(text: &str) -> usize {
 /// Reads a text that has no fault of syntax.
 ///
 /// # Errors
-/// A sentence: the text has a form that is not laid out.
-pub(super) fn read(text: &str) -> Result<Document, String> {
+/// Where, in bytes, and a sentence: the text has a form that is not laid out.
+pub(super) fn read(text: &str) -> Result<Document, (usize, String)> {
     let options = granit_parser::options! {
         emit_unresolved_aliases: true,
         max_buffered_comment_events: usize::MAX,
@@ -93,7 +93,7 @@ pub(super) fn read(text: &str) -> Result<Document, String> {
     let mut found = Vec::new();
     let (mut marked, mut aliases) = (false, false);
     for next in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = next.map_err(|why| why.to_string())?;
+        let (event, span) = next.map_err(|why| (0, why.to_string()))?;
         let range = span.byte_range().unwrap_or(0..0);
         match event {
             Event::Comment(..) => {
@@ -121,8 +121,14 @@ pub(super) fn read(text: &str) -> Result<Document, String> {
         at: 0,
     };
     let mut entries = match reader.events.first() {
-        Some((Event::MappingStart(StructureStyle::Block, ..), ..)) => reader.block()?,
-        _ => return Err("it is no mapping of keys below each other".to_owned()),
+        Some((Event::MappingStart(StructureStyle::Block, ..), ..)) => {
+            let read = reader.block();
+            read.map_err(|why| (reader.place(), why))?
+        }
+        first => {
+            let at = first.map_or(0, |(_, start, _)| *start);
+            return Err((at, "it is no mapping of keys below each other".to_owned()));
+        }
     };
     found.retain(|comment| !attach::inside_kept(&entries, comment.start, &lines));
     let head_apart = entries.first().is_some_and(|first| {
@@ -185,6 +191,12 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Where it stands in the text.
+    fn place(&self) -> usize {
+        let event = self.events.get(self.at).or(self.events.last());
+        event.map_or(0, |(_, start, _)| *start)
+    }
+
     fn next(&mut self) -> Option<(Event<'a>, usize, usize)> {
         let event = self.events.get(self.at).cloned();
         self.at += 1;
@@ -223,6 +235,7 @@ impl<'a> Reader<'a> {
                 .trim_end()
                 .ends_with('?')
         {
+            self.at -= 1;
             return Err(format!(
                 "the key in line {} is written over several lines",
                 line + 1
@@ -236,7 +249,8 @@ impl<'a> Reader<'a> {
 
     /// An item; its dash stands before its value.
     fn item(&mut self) -> Result<Entry, String> {
-        let (_, start, _) = self.events[self.at];
+        let (ref event, start, _) = self.events[self.at];
+        let literal = is_literal(event);
         let (line, column) = self.lines.place(start);
         // The dash is on the value's line, or on one above it. Of `- - a` it is the last one before the value.
         let (dash, line) = (0..=line)
@@ -250,6 +264,7 @@ impl<'a> Reader<'a> {
                 };
                 let before = &self.text[from..to];
                 let code = before.split(" #").next().unwrap_or(before);
+                let code = if literal { headless(code) } else { code };
                 code.rfind('-')
                     .filter(|at| {
                         code[*at + 1..].trim().is_empty()
@@ -298,7 +313,11 @@ impl<'a> Reader<'a> {
                     return Ok(Value::Inline(flow::scalar(raw, &text, style)));
                 }
                 let kept = self.kept(from, end, column);
-                Ok(if literal { indented(kept) } else { kept })
+                let kept = if literal { indented(kept) } else { kept };
+                Ok(match literal {
+                    true => chomped(kept, &text),
+                    false => kept,
+                })
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 self.at += 1;
@@ -362,6 +381,44 @@ fn indented(value: Value) -> Value {
         }
     }
     Value::Kept(first, rest)
+}
+
+/// A block of text with the empty lines at its end that `+` in its header keeps; where there is none, `+` says nothing.
+fn chomped(value: Value, text: &str) -> Value {
+    let Value::Kept(mut first, mut rest) = value else {
+        return value;
+    };
+    let (header, comment) = first
+        .split_once(" #")
+        .map_or((first.as_str(), None), |(a, b)| (a, Some(b)));
+    if !header.contains('+') {
+        return Value::Kept(first, rest);
+    }
+    let empty = text.len() - text.trim_end_matches('\n').len();
+    if empty > 1 || rest.is_empty() {
+        rest.extend((1..empty).map(|_| (0, String::new())));
+    } else {
+        let header = header.replace('+', "");
+        first = match comment {
+            Some(comment) => format!("{header} #{comment}"),
+            None => header,
+        };
+    }
+    Value::Kept(first, rest)
+}
+
+fn is_literal(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..)
+    )
+}
+
+/// A line without the header of a block of text at its end: `- |2-` is `- `.
+fn headless(code: &str) -> &str {
+    let line = code.trim_end();
+    let head = line.trim_end_matches(|c: char| matches!(c, '+' | '-') || c.is_ascii_digit());
+    head.strip_suffix(['|', '>']).unwrap_or(code)
 }
 
 fn anchored(events: &[(Event<'_>, usize, usize)]) -> bool {

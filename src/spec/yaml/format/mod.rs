@@ -5,8 +5,8 @@ mod entries;
 mod flow;
 mod print;
 
-use crate::diag::Report;
-use crate::source::{FileId, Sources};
+use crate::diag::{Place, Report};
+use crate::source::{FileId, Loc, Sources, Span};
 
 use super::{Node, Tree};
 use crate::spec::yaml;
@@ -43,53 +43,78 @@ pub fn format(sources: &Sources, file: FileId, report: &mut Report) -> Option<St
         return None;
     }
     let text = source.text.as_ref();
-    let laid = entries::read(text).map(|document| print::print(&document));
-    let laid = match laid {
-        Ok(laid) => laid,
-        Err(why) => {
-            report
-                .error(
-                    "yaml::format",
-                    crate::source::Span {
-                        file,
-                        start: 0,
-                        end: 0,
-                    },
-                )
-                .says(format!("{} cannot be laid out: {why}", source.name))
-                .help("write it otherwise, or leave the file out");
-            return None;
+    let refused = |report: &mut Report, place: Place, says: String, help: &str| {
+        report.error("yaml::format", place).says(says).help(help);
+        None
+    };
+    let laid = match entries::read(text) {
+        Ok(document) => print::print(&document),
+        Err((at, why)) => {
+            let at = u32::try_from(at).unwrap_or_default();
+            let place = Span {
+                file,
+                start: at,
+                end: at,
+            }
+            .into();
+            let says = format!("{} cannot be laid out: {why}", source.name);
+            return refused(
+                report,
+                place,
+                says,
+                "write it otherwise, or leave the file out",
+            );
         }
     };
-    if same(&before, comments(text), &laid) {
-        return Some(laid);
-    }
-    report
-        .error(
-            "yaml::format",
-            crate::source::Span {
+    if let Some(place) = differs(&before, comments(text), &laid) {
+        let place = match place {
+            Some(key) => before.span(key).into(),
+            None => Span {
                 file,
                 start: 0,
                 end: 0,
-            },
-        )
-        .says(format!(
+            }
+            .into(),
+        };
+        let says = format!(
             "{} would mean something else when it is laid out",
             source.name
-        ))
-        .help("this is a mistake of wsgen: the file stays as it is");
-    None
+        );
+        return refused(
+            report,
+            place,
+            says,
+            "this is a mistake of wsgen: the file stays as it is",
+        );
+    }
+    // Lines end as the first one does.
+    let carriage = text
+        .split_once('\n')
+        .is_some_and(|(first, _)| first.ends_with('\r'));
+    Some(match carriage {
+        true => laid.replace('\n', "\r\n"),
+        false => laid,
+    })
 }
 
-/// Whether a text says what a tree says, with as many comments.
-fn same(before: &Tree, comments_before: usize, laid: &str) -> bool {
+/// The top-level key below which a text does not say what a tree says with as many comments; within `Some(None)` where no one key is to blame.
+fn differs(before: &Tree, comments_before: usize, laid: &str) -> Option<Option<Loc>> {
     let mut sources = Sources::new();
     let file = sources.add("laid out".to_owned(), laid.to_owned());
     let mut report = Report::new();
     let after = yaml::parse(&sources, file, &mut report);
-    !report.has_errors()
-        && comments_before == comments(laid)
-        && equal(before, before.root(), &after, after.root(), true)
+    if report.has_errors() || comments_before != comments(laid) {
+        return Some(None);
+    }
+    if equal(before, before.root(), &after, after.root(), true) {
+        return None;
+    }
+    let changed = before.pairs(before.root()).iter().find(|(key, value)| {
+        let name = before.scalar(*key).unwrap_or_default();
+        let other = after.get(after.root(), name);
+        !other.is_some_and(|other| equal(before, *value, &after, other, false))
+    });
+    Some(changed.map(|(key, _)| *key))
 }
 
 fn comments(text: &str) -> usize {
@@ -97,7 +122,7 @@ fn comments(text: &str) -> usize {
 }
 
 /// Whether two nodes hold the same. The order of the root's keys does not count.
-fn equal(a: &Tree, at: crate::ir::Loc, b: &Tree, bt: crate::ir::Loc, root: bool) -> bool {
+fn equal(a: &Tree, at: Loc, b: &Tree, bt: Loc, root: bool) -> bool {
     match (a.node(at), b.node(bt)) {
         (
             Node::Scalar { text, plain, .. },

@@ -59,14 +59,14 @@ fn laid(document: &Document) -> String {
         let apart =
             entry.blank || last.is_some_and(is_long) || is_long(entry) || !entry.above.is_empty();
         if last.is_some() && apart || last.is_none() && document.head_apart {
-            out.push('\n');
+            blank(&mut out);
         }
         self::entry(&mut out, entry, 0, false);
         last = Some(entry);
     }
     for comment in &document.foot {
         if comment.blank {
-            out.push('\n');
+            blank(&mut out);
         }
         out.push_str(&comment.text);
         out.push('\n');
@@ -86,6 +86,13 @@ fn is_long(entry: &Entry) -> bool {
     !entry.below.is_empty() || !matches!(entry.value, Value::Inline(_))
 }
 
+/// One blank line, unless the text that stands above ends with one of its own.
+fn blank(out: &mut String) {
+    if !out.ends_with("\n\n") {
+        out.push('\n');
+    }
+}
+
 fn pad(out: &mut String, depth: usize) {
     for _ in 0..depth {
         out.push(' ');
@@ -96,7 +103,7 @@ fn comments(out: &mut String, comments: &[Comment], depth: usize, blanks: bool) 
     for (at, comment) in comments.iter().enumerate() {
         // The blank line before the first is the entry's.
         if comment.blank && (at > 0 || blanks) {
-            out.push('\n');
+            blank(out);
         }
         pad(out, depth);
         out.push_str(&comment.text);
@@ -168,7 +175,7 @@ fn entry(out: &mut String, entry: &Entry, depth: usize, follows: bool) {
                     && (child.blank && child.above.is_empty()
                         || child.above.first().is_some_and(|comment| comment.blank))
                 {
-                    out.push('\n');
+                    blank(out);
                 }
                 self::entry(out, child, depth + 2, at == 0 && shares);
             }
