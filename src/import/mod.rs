@@ -7,6 +7,7 @@
 pub mod account;
 pub mod draft;
 pub mod haproxy;
+pub mod ingress;
 pub mod nginx;
 mod reading;
 
@@ -26,17 +27,20 @@ pub enum Dialect {
     Nginx,
     /// `haproxy.cfg`.
     Haproxy,
+    /// Kubernetes Ingress with the annotations of ingress-nginx.
+    Ingress,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: &[Self] = &[Self::Nginx, Self::Haproxy];
+    pub const ALL: &[Self] = &[Self::Nginx, Self::Haproxy, Self::Ingress];
 
     /// The word on the command line.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
+            Self::Ingress => "ingress",
         }
     }
 
@@ -45,15 +49,22 @@ impl Dialect {
         match self {
             Self::Nginx => "NGINX",
             Self::Haproxy => "HAProxy",
+            Self::Ingress => "ingress-nginx",
         }
     }
 
     /// What a text looks like, if it looks like one of them.
     pub fn guess(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|dialect| match dialect {
-            Self::Nginx => nginx::looks_like(text),
-            Self::Haproxy => haproxy::looks_like(text),
-        })
+        // Objects of Kubernetes may hold the words of the others.
+        Self::ALL
+            .iter()
+            .rev()
+            .copied()
+            .find(|dialect| match dialect {
+                Self::Nginx => nginx::looks_like(text),
+                Self::Haproxy => haproxy::looks_like(text),
+                Self::Ingress => ingress::looks_like(text),
+            })
     }
 }
 
@@ -89,6 +100,7 @@ pub fn import(input: Input, dialect: Option<Dialect>, folder: &dyn Folder) -> Im
     match (file, dialect) {
         (Some(file), Some(Dialect::Nginx)) => nginx::read(file, &mut reading),
         (Some(file), Some(Dialect::Haproxy)) => haproxy::read(file, &mut reading),
+        (Some(file), Some(Dialect::Ingress)) => ingress::read(file, &mut reading),
         (Some(file), None) => {
             let words: Vec<_> = Dialect::ALL.iter().map(|one| one.word()).collect();
             reading
