@@ -122,6 +122,62 @@ pub const CODES: &[(&str, &str)] = &[
         "A location and its `proxy_pass` do not both end with `/`, so paths get two slashes or none. The spec replaces whole segments.",
     ),
     (
+        "import::any-origin",
+        "Every origin may read answers together with cookies, which browsers refuse. The spec allows any origin, without credentials.",
+    ),
+    (
+        "import::annotation",
+        "An annotation has no effect: it is spelt wrong, or another controller's. No controller says so.",
+    ),
+    (
+        "import::bare-number",
+        "A time without a unit is milliseconds in HAProxy; seconds were probably meant. The spec says what HAProxy does.",
+    ),
+    (
+        "import::by-source",
+        "Clients are told apart by their address, so all behind one proxy share a server. The spec keeps it; a cookie does better.",
+    ),
+    (
+        "import::constant-connection",
+        "A constant `Connection` takes `upgrade` away, so no WebSocket passes. In the spec they do.",
+    ),
+    (
+        "import::health-check",
+        "A health check does nothing, or no server can pass it.",
+    ),
+    (
+        "import::lost-guard",
+        "A rule refuses requests in a way that no spec has a word for. In the spec they pass: guard the route before it is served.",
+    ),
+    (
+        "import::server-close",
+        "A connection to a server is opened for each request, which does nothing for WebSockets. The spec keeps it.",
+    ),
+    (
+        "import::slow-head",
+        "A client may send the head of a request as slowly as it likes, and hold a connection with it.",
+    ),
+    (
+        "import::snippet",
+        "A snippet is NGINX's own configuration in an annotation. It is not in the spec: what it is for has to be written there.",
+    ),
+    (
+        "import::template",
+        "The file is a template of Helm: `helm template` makes the objects that can be imported.",
+    ),
+    (
+        "import::trust-everyone",
+        "Every client may choose its own address by a header. In a spec only `trusted_proxies` may.",
+    ),
+    (
+        "import::unused-table",
+        "A stick table is declared and nothing sticks by it, so it holds nothing.",
+    ),
+    (
+        "import::unverified-tls",
+        "Nobody verifies the certificates of the servers, so TLS to them protects from nobody. The spec keeps it.",
+    ),
+    (
         "import::variable-upstream",
         "A variable chooses the server: whoever can set it chooses where requests go. There is no such route in a spec.",
     ),

@@ -42,7 +42,13 @@ fn every_block_of_yaml_and_shell_runs() {
     let (mut specs, mut commands) = (0, 0);
     for (name, text) in guides() {
         let scratch = Scratch::new("guides");
-        let yaml = blocks(&text, "yaml");
+        // Objects of Kubernetes are what a guide imports, not a spec.
+        let (objects, yaml): (Vec<String>, Vec<String>) = blocks(&text, "yaml")
+            .into_iter()
+            .partition(|block| block.starts_with("apiVersion:"));
+        for object in objects {
+            scratch.write("ingress.yaml", &object);
+        }
         if let Some(first) = yaml.first() {
             scratch.write("spec.yaml", first);
         }

@@ -34,6 +34,8 @@ pub(in crate::cmd) enum FromArg {
     Nginx,
     /// `haproxy.cfg`
     Haproxy,
+    /// Kubernetes Ingress with the annotations of ingress-nginx, and the objects beside it
+    Ingress,
 }
 
 impl FromArg {
@@ -42,6 +44,7 @@ impl FromArg {
         match self {
             Self::Nginx => Dialect::Nginx,
             Self::Haproxy => Dialect::Haproxy,
+            Self::Ingress => Dialect::Ingress,
         }
     }
 }

@@ -148,7 +148,7 @@ pub(super) enum Command {
         $ wsgen lsp --target nginx,haproxy\n\n\
         Exit status: 0 the editor ended it, 1 the editor is gone, 2 the call, or what the editor said, is wrong.")]
     Lsp(LspArgs),
-    /// Read what is run already, a configuration of NGINX or HAProxy, into a spec
+    /// Read what is run already, a configuration of NGINX or HAProxy or Kubernetes Ingresses, into a spec
     ///
     /// The spec goes to standard output; on standard error goes an account of every directive: kept, changed and how, lost and why,
     /// unknown; then what is risky in the original. A spec that would not compile is not written.

@@ -117,7 +117,7 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Vec<Section> {
         } else {
             reading
                 .report
-                .error("import::haproxy", line.span)
+                .error("import::syntax", line.span)
                 .says(format!("`{}` stands before the first section", line.word(0)))
                 .help("a haproxy.cfg begins with a section: `global`, `defaults`, `frontend`, `backend` or `listen`");
             return sections;
@@ -161,7 +161,7 @@ fn lines(file: FileId, reading: &mut Reading<'_>) -> Vec<Line> {
             Err((span, quote)) => {
                 reading
                     .report
-                    .error("import::haproxy", span)
+                    .error("import::syntax", span)
                     .says(format!(
                         "a word that begins with {quote} does not end on its line"
                     ))

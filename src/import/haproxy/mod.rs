@@ -78,7 +78,7 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) {
             .map_or_else(|| super::start(file), |it| it.head.span);
         reading
             .report
-            .error("import::haproxy", span)
+            .error("import::empty", span)
             .says("no frontend takes requests: there is no `frontend` and no `listen`")
             .help("import the file with the frontends; several files are one with `cat`");
         return;
@@ -124,7 +124,7 @@ impl Walks<'_> {
         let mut fronts: BTreeMap<String, usize> = BTreeMap::new();
         let mut all: Vec<Listener> = Vec::new();
         for (at, proxy) in self.proxies.iter().enumerate().filter(|it| it.1.front) {
-            if proxy.is_tcp() {
+            if proxy.is_tcp() || !proxy.leads() {
                 continue;
             }
             let listeners = listeners::read(proxy, self.global, reading);
@@ -148,6 +148,11 @@ impl Walks<'_> {
                 let rows = self.front(at, proxy, own, &table.listeners, reading);
                 table.rows.extend(rows);
             }
+        }
+        if table.rows.len() > order::MOST {
+            let says =
+                "so many routes come of it that their order is not compared: ask `wsgen routes`";
+            reading.account.unsaid(says, None);
         }
         let wrong = order::settle(&mut table);
         for at in wrong {

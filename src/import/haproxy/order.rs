@@ -5,7 +5,7 @@ use super::table::{Row, Table};
 use super::test::{Host, Path};
 
 /// The most rows whose order is compared pair by pair.
-const MOST: usize = 300;
+pub(super) const MOST: usize = 300;
 
 /// Takes rows out that no request reaches, puts those together that do the same, and adds rows where the language would ask a
 /// later one first. Returns the rows that are asked in another order all the same, by place.

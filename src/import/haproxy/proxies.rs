@@ -106,6 +106,20 @@ impl Proxy {
         Some((units::millis(line.word(2))?, line))
     }
 
+    /// Whether requests are led anywhere from it, or answered.
+    pub(super) fn leads(&self) -> bool {
+        self.lines
+            .iter()
+            .chain(&self.inherited)
+            .any(|line| match line.word(0) {
+                "use_backend" | "default_backend" | "server" | "server-template" | "redirect" => {
+                    true
+                }
+                "http-request" => matches!(line.word(1), "redirect" | "return"),
+                _ => false,
+            })
+    }
+
     /// Whether it passes bytes on, not requests.
     pub(super) fn is_tcp(&self) -> bool {
         self.last(&["mode"])

@@ -72,7 +72,12 @@ impl Routes<'_> {
                 }
             }
         }
+        let sockets = route.contains_key("websocket");
         for (path, value) in &row.settings {
+            // No handshake comes where an earlier route takes them all.
+            if path.starts_with("websocket.") && !sockets {
+                continue;
+            }
             if matches!(end, End::Answer(..))
                 && !path.starts_with("response_headers")
                 && !path.starts_with("clients")
@@ -108,6 +113,9 @@ impl Routes<'_> {
             let path = match path.as_str() {
                 "" => format!("routes.{name}"),
                 "server timer" => format!("routes.{name}.timeouts.response"),
+                path if (path.starts_with("websocket") || path == "tunnel timer") && !sockets => {
+                    format!("routes.{name}")
+                }
                 "tunnel timer" => format!("routes.{name}.websocket.idle"),
                 path => format!("routes.{name}.{path}"),
             };

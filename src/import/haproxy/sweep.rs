@@ -40,7 +40,7 @@ pub(super) fn sweep(sections: &[Section], reading: &mut Reading<'_>) {
             let why = if kind == "backend" {
                 "no rule of the spec leads to it"
             } else {
-                "it passes bytes on, not requests, or listens where a spec cannot"
+                "it passes bytes on, not requests, or leads none of them anywhere"
             };
             reading.account.lost(section.head.id, why);
         } else if !proxy && !reading.account.is_settled(section.head.id) {

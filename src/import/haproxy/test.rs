@@ -173,7 +173,14 @@ pub(super) fn read(words: &[&str]) -> Asked {
             _ => None,
         },
         // Beside `Upgrade: websocket`, as a handshake has it.
-        ("hdr" | "fhdr", "connection") if matches!(by.method, "str" | "sub") && by.patterns.iter().all(|it| it.eq_ignore_ascii_case("upgrade")) && !by.patterns.is_empty() => {
+        ("hdr" | "fhdr", "connection")
+            if matches!(by.method, "str" | "sub")
+                && by
+                    .patterns
+                    .iter()
+                    .all(|it| it.eq_ignore_ascii_case("upgrade"))
+                && !by.patterns.is_empty() =>
+        {
             Some(Test::Upgrade)
         }
         ("hdr_cnt", name) if by.patterns.is_empty() || by.patterns == ["gt", "0"] => {

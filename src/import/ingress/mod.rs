@@ -54,7 +54,7 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) {
     if ingresses.is_empty() {
         reading
             .report
-            .error("import::ingress", super::start(file))
+            .error("import::empty", super::start(file))
             .says("no object of kind `Ingress` is in the file")
             .help("`kubectl get ingress,service,endpointslice -A -o yaml` writes what there is");
         return;
@@ -90,8 +90,32 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) {
     // A canary is a share of a route that has to be there before it.
     let (canaries, others): (Vec<&Site>, Vec<&Site>) =
         sites.iter().partition(|it| it.notes.is_on("canary"));
-    for site in others.into_iter().chain(canaries) {
-        routes.site(site, reading);
+    for site in &others {
+        routes.site(site, site, reading);
+    }
+    for site in canaries {
+        let same = |main: &&&Site| {
+            let paths = |it: &Site| {
+                it.paths
+                    .iter()
+                    .map(|path| (path.host.clone(), path.path.clone()))
+                    .collect::<Vec<_>>()
+            };
+            main.object.namespace == site.object.namespace
+                && paths(site).iter().any(|path| paths(main).contains(path))
+        };
+        match others.iter().find(same) {
+            // What it says beside its share is not asked: its main Ingress's guards and times hold.
+            Some(main) => routes.site(site, main, reading),
+            None => {
+                for path in &site.paths {
+                    reading.account.lost(
+                        path.id,
+                        "no other Ingress leads where this canary is a share of",
+                    );
+                }
+            }
+        }
     }
     for site in &sites {
         sweep::site(site, tls, reading);

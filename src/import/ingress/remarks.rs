@@ -39,7 +39,7 @@ pub(super) fn websocket_services(reading: &mut Reading<'_>, at: Span) {
 
 /// A minute of silence ends sockets.
 pub(super) fn short_idle(reading: &mut Reading<'_>, at: Span, idle: &str) {
-    say(reading, Level::Warning, "import::idle", at)
+    say(reading, Level::Warning, "import::short-idle", at)
         .says(format!(
             "a WebSocket whose server is silent for {idle} is closed"
         ))
@@ -59,7 +59,7 @@ pub(super) fn snippet(reading: &mut Reading<'_>, at: Span) {
 
 /// A path that is a regex without saying where it ends.
 pub(super) fn open_regex(reading: &mut Reading<'_>, at: Span, path: &str) {
-    say(reading, Level::Note, "import::prefix", at)
+    say(reading, Level::Note, "import::no-boundary", at)
         .says(format!(
             "`{path}` is a regex that takes everything it begins, in any case"
         ))
@@ -69,7 +69,7 @@ pub(super) fn open_regex(reading: &mut Reading<'_>, at: Span, path: &str) {
 
 /// A path without a boundary.
 pub(super) fn no_boundary(reading: &mut Reading<'_>, at: Span, path: &str) {
-    say(reading, Level::Warning, "import::prefix", at)
+    say(reading, Level::Warning, "import::no-boundary", at)
         .says(format!(
             "`ImplementationSpecific` is no boundary: `{path}x` is taken too"
         ))
@@ -80,7 +80,7 @@ pub(super) fn no_boundary(reading: &mut Reading<'_>, at: Span, path: &str) {
 
 /// Certificates of servers that nobody verifies.
 pub(super) fn unverified(reading: &mut Reading<'_>, at: Span) {
-    say(reading, Level::Warning, "import::tls", at)
+    say(reading, Level::Warning, "import::unverified-tls", at)
         .says("TLS to these servers protects from nobody: their certificates are not verified")
         .note("the spec keeps it: `tls: { verify: off }`")
         .help("write `tls: { ca: …, server_name: … }`");
@@ -88,7 +88,7 @@ pub(super) fn unverified(reading: &mut Reading<'_>, at: Span) {
 
 /// Any origin with cookies.
 pub(super) fn any_origin(reading: &mut Reading<'_>, at: Span) {
-    say(reading, Level::Warning, "import::cors", at)
+    say(reading, Level::Warning, "import::any-origin", at)
         .says("every origin may read answers here, which browsers refuse together with cookies")
         .note("the spec allows any origin, without credentials; a WebSocket is not stopped by CORS at all")
         .help("write the origins: `cors: { origins: [https://app.example.com] }`, and `websocket: { origins: … }`");
@@ -96,14 +96,14 @@ pub(super) fn any_origin(reading: &mut Reading<'_>, at: Span) {
 
 /// A constant `Connection`.
 pub(super) fn constant_connection(reading: &mut Reading<'_>, at: Span) {
-    say(reading, Level::Warning, "import::connection", at)
+    say(reading, Level::Warning, "import::constant-connection", at)
         .says("a constant `Connection` takes `upgrade` away: no WebSocket passes here")
         .note("the spec passes WebSockets on");
 }
 
 /// A guard that is gone.
 pub(super) fn open(reading: &mut Reading<'_>, at: Span) {
-    say(reading, Level::Warning, "import::guard", at)
+    say(reading, Level::Warning, "import::lost-guard", at)
         .says("this refuses requests, and the spec does not: it is open there")
         .help("guard the route before it is served: `auth`, `clients`, `limits`");
 }

@@ -40,17 +40,17 @@ pub(super) struct Routes<'a> {
 }
 
 impl Routes<'_> {
-    /// Writes the routes of an Ingress.
-    pub(super) fn site(&self, site: &Site, reading: &mut Reading<'_>) {
+    /// Writes the routes of an Ingress, with the settings of `main`: its own, or for a canary those of the Ingress that it is a share of.
+    pub(super) fn site(&self, site: &Site, main: &Site, reading: &mut Reading<'_>) {
         reading.account.kept(site.id, "routes");
         if let Some(redirect) = self.redirect(site, reading) {
             self.answers(site, &redirect, reading);
             return;
         }
-        let settings = settings::read(site, self.controller, self.documents, reading);
+        let settings = settings::read(main, self.controller, self.documents, reading);
         let items = self.items(site, reading);
         for item in &items {
-            self.item(site, item, items.len(), &settings, reading);
+            self.item((site, main), item, items.len(), &settings, reading);
         }
         self.beside(site, &items, reading);
     }
@@ -104,7 +104,7 @@ impl Routes<'_> {
 
     fn item(
         &self,
-        site: &Site,
+        (site, main): (&Site, &Site),
         item: &Item,
         of: usize,
         settings: &Settings,
@@ -127,7 +127,7 @@ impl Routes<'_> {
                 return;
             }
         }
-        self.listeners(site, item, &mut route, reading);
+        self.listeners(main, item, &mut route, reading);
         if !route.contains_key("split") {
             route.insert("upstream".to_owned(), json!(upstream));
         }
@@ -160,7 +160,7 @@ impl Routes<'_> {
             }
         }
         for (note, setting, how) in &settings.from {
-            let Some(note) = site.notes.get(note) else {
+            let Some(note) = main.notes.get(note) else {
                 continue;
             };
             match how {

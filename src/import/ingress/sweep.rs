@@ -11,6 +11,14 @@ pub(super) fn site(site: &Site, tls: bool, reading: &mut Reading<'_>) {
         if reading.account.is_settled(note.id) {
             continue;
         }
+        if site.notes.is_on("canary") && !name.starts_with("canary") && !name.ends_with("-snippet")
+        {
+            reading.account.moot(
+                note.id,
+                "a canary takes it from the Ingress that it is a share of",
+            );
+            continue;
+        }
         match name {
             "ssl-redirect" | "force-ssl-redirect" => {
                 if tls {

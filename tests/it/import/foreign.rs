@@ -13,8 +13,15 @@ pub(crate) fn check(name: &str, file: &str, dialect: Dialect) -> (String, Import
     let folder = root().join("tests/it/import/configurations").join(name);
     let text = std::fs::read_to_string(folder.join(file)).expect("a configuration");
     let done = import::import(Input::new(file, text.as_str()), None, &import::Nothing);
-    assert_eq!(done.dialect, Some(dialect), "{name}: it is known by its looks");
-    let spec = done.spec.as_deref().unwrap_or_else(|| panic!("{name}: {:#?}", done.report.diags));
+    assert_eq!(
+        done.dialect,
+        Some(dialect),
+        "{name}: it is known by its looks"
+    );
+    let spec = done
+        .spec
+        .as_deref()
+        .unwrap_or_else(|| panic!("{name}: {:#?}", done.report.diags));
     let said = account::human(&done.account, &done.sources, false, 100);
     let stale: Vec<String> = [("spec.yaml", spec), ("account.txt", &said)]
         .iter()
@@ -27,7 +34,12 @@ pub(crate) fn check(name: &str, file: &str, dialect: Dialect) -> (String, Import
         let compiled = compile::compile(inputs, World::EMPTY);
         let target = targets::by_id(target).expect("the target is there");
         let rendered = compile::render(&compiled, target, Options::default());
-        assert!(!rendered.files.is_empty(), "{name}, {}: {:#?}", target.id(), rendered.report.diags);
+        assert!(
+            !rendered.files.is_empty(),
+            "{name}, {}: {:#?}",
+            target.id(),
+            rendered.report.diags
+        );
     }
     (text, done)
 }
@@ -35,13 +47,18 @@ pub(crate) fn check(name: &str, file: &str, dialect: Dialect) -> (String, Import
 /// The directives with a fate.
 pub(crate) fn fates(done: &Import, fate: Fate) -> Vec<&str> {
     let entries = done.account.entries().iter();
-    entries.filter(|it| it.fate == fate).map(|it| it.text.as_str()).collect()
+    entries
+        .filter(|it| it.fate == fate)
+        .map(|it| it.text.as_str())
+        .collect()
 }
 
 /// The lines of the account, from 1, each once.
 pub(crate) fn every_line(done: &Import) -> Vec<u32> {
     let entries = done.account.entries().iter();
-    let mut lines: Vec<u32> = entries.map(|it| done.sources.line_col(it.at.file, it.at.start).0).collect();
+    let mut lines: Vec<u32> = entries
+        .map(|it| done.sources.line_col(it.at.file, it.at.start).0)
+        .collect();
     lines.sort_unstable();
     lines.dedup();
     lines
@@ -49,13 +66,19 @@ pub(crate) fn every_line(done: &Import) -> Vec<u32> {
 
 /// How the meaning of an imported spec differs from that of another.
 pub(crate) fn differences(spec: &str, done: &Import) -> Vec<String> {
-    let imported = done.spec.as_deref().unwrap_or_else(|| panic!("{:#?}", done.report.diags));
+    let imported = done
+        .spec
+        .as_deref()
+        .unwrap_or_else(|| panic!("{:#?}", done.report.diags));
     let gateway = |text: &str| {
         let compiled = compile::compile(vec![Input::new("spec.yaml", text)], World::EMPTY);
         compiled.gateway.expect("a gateway")
     };
     let changes = meaning::between(&gateway(spec), &gateway(imported));
-    changes.iter().map(|it| format!("{} {}", it.subject, it.what)).collect()
+    changes
+        .iter()
+        .map(|it| format!("{} {}", it.subject, it.what))
+        .collect()
 }
 
 /// Files with slips and worse: a spec that compiles or a located error, and an account without a hole.
@@ -63,7 +86,10 @@ pub(crate) fn fuzz(seeds: &[PathBuf], words: &str, dialect: Dialect) {
     let read = |path: &PathBuf| std::fs::read_to_string(path).expect("a seed");
     let seeds: Vec<String> = seeds.iter().map(read).collect();
     let words: Vec<&str> = words.split(' ').collect();
-    let runs = std::env::var("WSGEN_FUZZ").ok().and_then(|it| it.parse().ok()).unwrap_or(300);
+    let runs = std::env::var("WSGEN_FUZZ")
+        .ok()
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(300);
     let (mut written, mut refused) = (0, 0);
     for seed in 0..runs {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -85,22 +111,44 @@ pub(crate) fn fuzz(seeds: &[PathBuf], words: &str, dialect: Dialect) {
             }
         }
         let text: String = text.into_iter().collect();
-        let done = import::import(Input::new("file", text.as_str()), Some(dialect), &import::Nothing);
+        let done = import::import(
+            Input::new("file", text.as_str()),
+            Some(dialect),
+            &import::Nothing,
+        );
         for entry in done.account.entries() {
-            assert!(!entry.says.is_empty() || !entry.into.is_empty(), "seed {seed}: nothing is said of `{}`", entry.text);
+            assert!(
+                !entry.says.is_empty() || !entry.into.is_empty(),
+                "seed {seed}: nothing is said of `{}`",
+                entry.text
+            );
         }
         match &done.spec {
             Some(spec) => {
                 written += 1;
-                let compiled = compile::compile(vec![Input::new("spec", spec.as_str())], World::EMPTY);
-                assert!(compiled.gateway.is_some(), "seed {seed}: {:#?}", compiled.report.diags);
+                let compiled =
+                    compile::compile(vec![Input::new("spec", spec.as_str())], World::EMPTY);
+                assert!(
+                    compiled.gateway.is_some(),
+                    "seed {seed}: {:#?}",
+                    compiled.report.diags
+                );
             }
             None => {
                 refused += 1;
-                assert!(done.report.has_errors(), "seed {seed}: neither a spec nor an error");
-                assert!(done.report.diags.iter().all(|it| !it.labels.is_empty()), "seed {seed}");
+                assert!(
+                    done.report.has_errors(),
+                    "seed {seed}: neither a spec nor an error"
+                );
+                assert!(
+                    done.report.diags.iter().all(|it| !it.labels.is_empty()),
+                    "seed {seed}"
+                );
             }
         }
     }
-    assert!(written > runs / 20 && refused > runs / 50, "{written} specs, {refused} errors");
+    assert!(
+        written > runs / 20 && refused > runs / 50,
+        "{written} specs, {refused} errors"
+    );
 }

@@ -8,7 +8,11 @@ use super::foreign::{check, differences, every_line, fates, fuzz};
 use crate::bless::root;
 
 fn read(text: &str) -> Import {
-    import::import(Input::new("haproxy.cfg", text), Some(Dialect::Haproxy), &import::Nothing)
+    import::import(
+        Input::new("haproxy.cfg", text),
+        Some(Dialect::Haproxy),
+        &import::Nothing,
+    )
 }
 
 #[test]
@@ -26,17 +30,61 @@ fn what_applications_advise_becomes_a_spec_with_an_account() {
 
 /// What is not the same where our own file is imported, and why.
 const DIFFERENT: &[(&str, &str, &str)] = &[
-    ("api-site-ws", "timeouts.idle", "`timeout server` is one time for the answer's head and for its pauses"),
-    ("cluster", "on_loss", "how losses are told is no matter of HAProxy"),
-    ("health", "on_loss", "how losses are told is no matter of HAProxy"),
-    ("socketio", "stream", "HAProxy passes every answer on as it comes: nothing says which route streams"),
-    ("socketio", "timeouts.idle", "`timeout server` is one time for the answer's head and for its pauses"),
-    ("sse", "stream", "HAProxy passes every answer on as it comes: nothing says which route streams"),
-    ("sse", "timeouts.idle", "`timeout server` is one time for the answer's head and for its pauses"),
-    ("tenants", "hosts", "the hosts of a certificate stand in its file: the spec names those of the routes"),
-    ("tenants", "on_loss", "how losses are told is no matter of HAProxy"),
-    ("tls", "hosts", "the hosts of a certificate stand in its file: the spec names those of the routes"),
-    ("jwt-rate-limit", "", "a token is checked by a dozen rules that no guard is read from: the route is closed"),
+    (
+        "api-site-ws",
+        "timeouts.idle",
+        "`timeout server` is one time for the answer's head and for its pauses",
+    ),
+    (
+        "cluster",
+        "on_loss",
+        "how losses are told is no matter of HAProxy",
+    ),
+    (
+        "health",
+        "on_loss",
+        "how losses are told is no matter of HAProxy",
+    ),
+    (
+        "socketio",
+        "stream",
+        "HAProxy passes every answer on as it comes: nothing says which route streams",
+    ),
+    (
+        "socketio",
+        "timeouts.idle",
+        "`timeout server` is one time for the answer's head and for its pauses",
+    ),
+    (
+        "sse",
+        "stream",
+        "HAProxy passes every answer on as it comes: nothing says which route streams",
+    ),
+    (
+        "sse",
+        "timeouts.idle",
+        "`timeout server` is one time for the answer's head and for its pauses",
+    ),
+    (
+        "tenants",
+        "hosts",
+        "the hosts of a certificate stand in its file: the spec names those of the routes",
+    ),
+    (
+        "tenants",
+        "on_loss",
+        "how losses are told is no matter of HAProxy",
+    ),
+    (
+        "tls",
+        "hosts",
+        "the hosts of a certificate stand in its file: the spec names those of the routes",
+    ),
+    (
+        "jwt-rate-limit",
+        "",
+        "a token is checked by a dozen rules that no guard is read from: the route is closed",
+    ),
 ];
 
 #[test]
@@ -46,11 +94,18 @@ fn what_we_render_comes_back_with_the_same_meaning() {
     let mut needless: Vec<_> = DIFFERENT.iter().collect();
     for entry in std::fs::read_dir(root().join("examples")).expect("examples") {
         let path = entry.expect("an entry").path();
-        let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let stem = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         let spec = std::fs::read_to_string(&path).expect("it can be read");
         let compiled = compile::compile(vec![Input::new("spec.yaml", spec.as_str())], World::EMPTY);
         let rendered = compile::render(&compiled, target, Options::default());
-        let file = rendered.files.iter().find(|it| it.path.to_string_lossy().ends_with(".cfg"));
+        let file = rendered
+            .files
+            .iter()
+            .find(|it| it.path.to_string_lossy().ends_with(".cfg"));
         let done = read(&file.expect("a haproxy.cfg").text);
         if stem != "jwt-rate-limit" {
             assert_eq!(fates(&done, Fate::Lost), [""; 0], "{stem}");
@@ -65,7 +120,10 @@ fn what_we_render_comes_back_with_the_same_meaning() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(needless.is_empty(), "differences that are gone: {needless:?}");
+    assert!(
+        needless.is_empty(),
+        "differences that are gone: {needless:?}"
+    );
 }
 
 const HEAD: &str = "defaults\n  mode http\n  timeout client 30s\n  timeout server 20s\n";
@@ -93,13 +151,27 @@ fn the_first_rule_that_fits_stays_the_first() {
 
 #[test]
 fn times_that_haproxy_takes_by_itself_are_written() {
-    let done = read(&format!("{HEAD}listen f\n  bind :80\n  server s 10.0.0.1:80\n"));
+    let done = read(&format!(
+        "{HEAD}listen f\n  bind :80\n  server s 10.0.0.1:80\n"
+    ));
     let spec = done.spec.expect("a spec");
     assert!(spec.contains("websocket: { idle: 20s }"), "{spec}");
-    assert!(spec.contains("timeouts: { response: 20s, idle: 20s }"), "{spec}");
-    assert!(spec.contains("timeouts: { head: 30s, keepalive: 30s }"), "{spec}");
-    let remarks: Vec<&str> = done.account.remarks.diags.iter().map(|it| it.code.as_str()).collect();
-    assert!(remarks.contains(&"import::idle"), "{remarks:?}");
+    assert!(
+        spec.contains("timeouts: { response: 20s, idle: 20s }"),
+        "{spec}"
+    );
+    assert!(
+        spec.contains("timeouts: { head: 30s, keepalive: 30s }"),
+        "{spec}"
+    );
+    let remarks: Vec<&str> = done
+        .account
+        .remarks
+        .diags
+        .iter()
+        .map(|it| it.code.as_str())
+        .collect();
+    assert!(remarks.contains(&"import::short-idle"), "{remarks:?}");
 }
 
 #[test]
@@ -117,12 +189,30 @@ fn what_no_spec_says_is_lost_at_its_place_and_a_slip_is_unknown() {
             "server t \"$HOST:80\""
         ]
     );
-    assert_eq!(fates(&done, Fate::Unknown), ["optoin httplog", "timeout clinet 5s", "chekc"]);
-    let says: Vec<&str> = done.account.entries().iter().flat_map(|it| &it.says).map(String::as_str).collect();
-    assert!(says.contains(&"perhaps a typo of `timeout client`"), "{says:?}");
+    assert_eq!(
+        fates(&done, Fate::Unknown),
+        ["optoin httplog", "timeout clinet 5s", "chekc"]
+    );
+    let says: Vec<&str> = done
+        .account
+        .entries()
+        .iter()
+        .flat_map(|it| &it.says)
+        .map(String::as_str)
+        .collect();
+    assert!(
+        says.contains(&"perhaps a typo of `timeout client`"),
+        "{says:?}"
+    );
     assert!(says.contains(&"perhaps a typo of `check`"), "{says:?}");
-    let remarks: Vec<&str> = done.account.remarks.diags.iter().map(|it| it.code.as_str()).collect();
-    assert!(remarks.contains(&"import::guard"), "{remarks:?}");
+    let remarks: Vec<&str> = done
+        .account
+        .remarks
+        .diags
+        .iter()
+        .map(|it| it.code.as_str())
+        .collect();
+    assert!(remarks.contains(&"import::lost-guard"), "{remarks:?}");
 }
 
 #[test]
@@ -131,11 +221,19 @@ fn what_is_no_haproxy_cfg_is_told_at_its_line() {
         ("frontend f\n  bind ':80\n", "does not end on its line"),
         ("bind :80\nfrontend f\n", "before the first section"),
         ("backend b\n  server s 10.0.0.1:80\n", "no frontend"),
-        ("frontend f\n  mode tcp\n  bind :25\n", "nothing in haproxy.cfg becomes a route"),
+        (
+            "frontend f\n  mode tcp\n  bind :25\n",
+            "nothing in haproxy.cfg becomes a route",
+        ),
     ] {
         let done = read(text);
         assert!(done.spec.is_none(), "{text}");
-        let titles: Vec<&str> = done.report.diags.iter().map(|it| it.title.as_str()).collect();
+        let titles: Vec<&str> = done
+            .report
+            .diags
+            .iter()
+            .map(|it| it.title.as_str())
+            .collect();
         assert!(titles.iter().any(|it| it.contains(says)), "{titles:?}");
     }
 }
@@ -144,7 +242,12 @@ fn what_is_no_haproxy_cfg_is_told_at_its_line() {
 fn no_change_of_a_file_makes_it_panic() {
     let mut seeds = Vec::new();
     for name in ["socketio-haproxy", "mattermost-haproxy"] {
-        seeds.push(root().join("tests/it/import/configurations").join(name).join("haproxy.cfg"));
+        seeds.push(
+            root()
+                .join("tests/it/import/configurations")
+                .join(name)
+                .join("haproxy.cfg"),
+        );
     }
     for name in ["api-site-ws", "jwt-rate-limit", "tenants"] {
         seeds.push(root().join(format!("tests/it/golden/{name}/haproxy/haproxy.cfg")));

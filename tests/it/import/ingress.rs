@@ -27,11 +27,23 @@ fn ingress(annotations: &[(&str, &str)], path: &str, kind: &str) -> Import {
 fn what_applications_advise_becomes_a_spec_with_an_account() {
     for name in ["socketio-ingress", "mattermost-ingress"] {
         let (text, done) = check(name, "ingress.yaml", Dialect::Ingress);
-        let mut annotations: Vec<&str> = text.lines().map(str::trim).filter(|it| it.contains(".io/") && it.contains(": ") && !it.starts_with(['#', '-'])).collect();
-        annotations.retain(|it| !it.starts_with("apiVersion") && it.split(':').next().is_some_and(|key| key.contains('/')));
+        let mut annotations: Vec<&str> = text
+            .lines()
+            .map(str::trim)
+            .filter(|it| it.contains(".io/") && it.contains(": ") && !it.starts_with(['#', '-']))
+            .collect();
+        annotations.retain(|it| {
+            !it.starts_with("apiVersion")
+                && it.split(':').next().is_some_and(|key| key.contains('/'))
+        });
         let told = |line: &&&str| {
             let key = line.split(':').next().unwrap_or("");
-            done.account.entries().iter().filter(|it| it.text.starts_with(&format!("{key}: "))).count() != 1
+            done.account
+                .entries()
+                .iter()
+                .filter(|it| it.text.starts_with(&format!("{key}: ")))
+                .count()
+                != 1
         };
         let missing: Vec<_> = annotations.iter().filter(told).collect();
         assert!(missing.is_empty(), "{name}: {missing:?}");
@@ -42,21 +54,33 @@ fn what_applications_advise_becomes_a_spec_with_an_account() {
 /// Settings that differ in every example, and why.
 const ALWAYS: &[(&str, &str)] = &[
     ("log.format", "the controller's log is text"),
-    ("runtime.max_connections", "a matter of the controller's ConfigMap"),
+    (
+        "runtime.max_connections",
+        "a matter of the controller's ConfigMap",
+    ),
     ("runtime.files", "a matter of the controller's ConfigMap"),
     ("runtime.drain", "a matter of the controller's ConfigMap"),
     ("timeouts.head", "the controller's own 60 s"),
     ("source.files", "an Ingress names a Secret"),
-    ("tls.hsts", "the controller sends it by itself, with subdomains"),
+    (
+        "tls.hsts",
+        "the controller sends it by itself, with subdomains",
+    ),
     ("keepalive", "the controller keeps 320"),
     ("on_loss", "how losses are told is no matter of an Ingress"),
     ("target `ingress`", "the rooms of Kubernetes are written"),
     ("target `gateway`", "the rooms of Kubernetes are written"),
-    ("websocket: off", "the controller passes WebSockets on every path"),
+    (
+        "websocket: off",
+        "the controller passes WebSockets on every path",
+    ),
     ("timeouts.idle", "one time for answers and their pauses"),
     ("timeouts.response", "one time for answers and their pauses"),
     ("timeouts.connect", "written on the route"),
-    ("stream", "a route that streams is known by `proxy-buffering`"),
+    (
+        "stream",
+        "a route that streams is known by `proxy-buffering`",
+    ),
     ("servers", "an Ingress names a Service"),
     ("hosts", "the hosts of a certificate are those of the rules"),
     ("balance", "the controller knows no connections"),
@@ -66,9 +90,37 @@ const ALWAYS: &[(&str, &str)] = &[
 
 /// Settings that the controller cannot keep: the route is closed (all clients are refused) or the setting is gone, which rendering said.
 const CANNOT: &[&str] = &[
-    "clients", "origins", "only", "websocket.idle", "limits", "retries", "passive", "health", "max_connections", "stickiness", "auth", "redact",
-    "listener `plain` port", "address", "public_port", "respond", "`nowhere`", "upstream: none", "request_headers", "response_headers", "rewrite",
-    "compression", "methods", "trusted_proxies", "max_duration", "slow_start", "cors", "spread", "upstream: shared", "`shared-2`", "host",
+    "clients",
+    "origins",
+    "only",
+    "websocket.idle",
+    "limits",
+    "retries",
+    "passive",
+    "health",
+    "max_connections",
+    "stickiness",
+    "auth",
+    "redact",
+    "listener `plain` port",
+    "address",
+    "public_port",
+    "respond",
+    "`nowhere`",
+    "upstream: none",
+    "request_headers",
+    "response_headers",
+    "rewrite",
+    "compression",
+    "methods",
+    "trusted_proxies",
+    "max_duration",
+    "slow_start",
+    "cors",
+    "spread",
+    "upstream: shared",
+    "`shared-2`",
+    "host",
 ];
 
 #[test]
@@ -77,18 +129,29 @@ fn what_we_render_comes_back_but_for_what_the_controller_cannot_say() {
     let mut wrong = Vec::new();
     for entry in std::fs::read_dir(root().join("examples")).expect("examples") {
         let path = entry.expect("an entry").path();
-        let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let stem = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         let spec = std::fs::read_to_string(&path).expect("it can be read");
         let room = "targets: { ingress: { controller: nginx, on_loss: warn } }\n";
-        let inputs = vec![Input::new("spec.yaml", spec.as_str()), Input::new("room.yaml", room)];
+        let inputs = vec![
+            Input::new("spec.yaml", spec.as_str()),
+            Input::new("room.yaml", room),
+        ];
         let compiled = compile::compile(inputs, World::EMPTY);
         let rendered = compile::render(&compiled, target, Options::default());
-        let file = rendered.files.iter().find(|it| it.path.to_string_lossy().ends_with(".yaml"));
+        let file = rendered
+            .files
+            .iter()
+            .find(|it| it.path.to_string_lossy().ends_with(".yaml"));
         let done = read(&file.expect("an ingress.yaml").text);
         assert_eq!(fates(&done, Fate::Lost), [""; 0], "{stem}");
         assert_eq!(fates(&done, Fate::Unknown), [""; 0], "{stem}");
         for change in differences(&spec, &done) {
-            let known = ALWAYS.iter().any(|it| change.contains(it.0)) || CANNOT.iter().any(|it| change.contains(it));
+            let known = ALWAYS.iter().any(|it| change.contains(it.0))
+                || CANNOT.iter().any(|it| change.contains(it));
             if !known {
                 wrong.push(format!("{stem}: {change}"));
             }
@@ -101,11 +164,23 @@ fn what_we_render_comes_back_but_for_what_the_controller_cannot_say() {
 fn what_the_controller_does_by_itself_is_written() {
     let done = ingress(&[], "/", "Prefix");
     let spec = done.spec.expect("a spec");
-    for says in ["timeouts: { connect: 5s, response: 1m, idle: 1m }", "websocket: { idle: 1m }", "limits: { body: 1MiB }", "after: [connect, timeout]", "drain: { timeout: 4m }"] {
+    for says in [
+        "timeouts: { connect: 5s, response: 1m, idle: 1m }",
+        "websocket: { idle: 1m }",
+        "limits: { body: 1MiB }",
+        "after: [connect, timeout]",
+        "drain: { timeout: 4m }",
+    ] {
         assert!(spec.contains(says), "{says}\n{spec}");
     }
-    let remarks: Vec<&str> = done.account.remarks.diags.iter().map(|it| it.code.as_str()).collect();
-    assert_eq!(remarks, ["import::idle"]);
+    let remarks: Vec<&str> = done
+        .account
+        .remarks
+        .diags
+        .iter()
+        .map(|it| it.code.as_str())
+        .collect();
+    assert_eq!(remarks, ["import::short-idle"]);
 }
 
 #[test]
@@ -113,14 +188,34 @@ fn paths_are_what_the_controller_takes() {
     let route = |annotations: &[(&str, &str)], path: &str, kind: &str| {
         let done = ingress(annotations, path, kind);
         let spec = done.spec.unwrap_or_default();
-        let lines = spec.lines().map(str::trim).filter(|it| it.starts_with("path:") || it.starts_with("rewrite:"));
+        let lines = spec
+            .lines()
+            .map(str::trim)
+            .filter(|it| it.starts_with("path:") || it.starts_with("rewrite:"));
         lines.collect::<Vec<_>>().join(" ")
     };
     assert_eq!(route(&[], "/ws/", "Prefix"), "path: /ws");
     assert_eq!(route(&[], "/ws", "Exact"), "path: { exact: /ws }");
-    assert_eq!(route(&[("rewrite-target", "/$2")], "/app(/|$)(.*)", "ImplementationSpecific"), "path: /app rewrite: { strip_prefix: on }");
-    assert_eq!(route(&[("rewrite-target", "/")], "/app", "Prefix"), "path: { regex: \"(?i)/app.*\" } rewrite: { path: / }");
-    assert_eq!(route(&[("use-regex", "true")], "/room/[0-9]+$", "ImplementationSpecific"), "path: { regex: \"(?i)/room/[0-9]+\" }");
+    assert_eq!(
+        route(
+            &[("rewrite-target", "/$2")],
+            "/app(/|$)(.*)",
+            "ImplementationSpecific"
+        ),
+        "path: /app rewrite: { strip_prefix: on }"
+    );
+    assert_eq!(
+        route(&[("rewrite-target", "/")], "/app", "Prefix"),
+        "path: { regex: \"(?i)/app.*\" } rewrite: { path: / }"
+    );
+    assert_eq!(
+        route(
+            &[("use-regex", "true")],
+            "/room/[0-9]+$",
+            "ImplementationSpecific"
+        ),
+        "path: { regex: \"(?i)/room/[0-9]+\" }"
+    );
     assert_eq!(route(&[], "/app(/|$)(.*)", "ImplementationSpecific"), "");
 }
 
@@ -137,34 +232,76 @@ fn a_canary_is_a_share_or_a_condition() {
         read(&text).spec.expect("a spec")
     };
     let prefix = "nginx.ingress.kubernetes.io/";
-    let spec = two(&format!("{prefix}canary: 'true', {prefix}canary-weight: '20'"));
+    let spec = two(&format!(
+        "{prefix}canary: 'true', {prefix}canary-weight: '20'"
+    ));
     assert!(spec.contains("split: { app: 80, next: 20 }"), "{spec}");
-    let spec = two(&format!("{prefix}canary: 'true', {prefix}canary-by-header: X-Next"));
-    assert!(spec.contains("when: { headers: { X-Next: always } }"), "{spec}");
+    let spec = two(&format!(
+        "{prefix}canary: 'true', {prefix}canary-by-header: X-Next"
+    ));
+    assert!(
+        spec.contains("when: { headers: { X-Next: always } }"),
+        "{spec}"
+    );
+}
+
+#[test]
+fn a_canary_is_guarded_as_its_main_ingress_is() {
+    let folder = root().join("tests/it/import/configurations/mattermost-ingress");
+    let text = std::fs::read_to_string(folder.join("ingress.yaml")).expect("a configuration");
+    let spec = read(&text).spec.expect("a spec");
+    let mut parts = spec.split("- name: ");
+    let canary = parts.find(|it| it.starts_with("mattermost-canary"));
+    let canary = canary.expect("the canary's route");
+    assert!(canary.contains("clients: { allow: [10.0.0.0/8"), "{spec}");
+    assert!(!canary.contains("listeners: [plain"), "{spec}");
 }
 
 #[test]
 fn what_is_no_ingress_is_told() {
     for (text, says) in [
-        ("apiVersion: v1\nkind: Service\nmetadata: {name: x}\n", "no object of kind `Ingress`"),
-        ("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: x\n", ""),
-        ("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: {{ .Values.x }}}\nspec: {}\n", "template of Helm"),
-        ("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: x}\nspec: {}\n", "nothing in ingress.yaml becomes a route"),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: x}\n",
+            "no object of kind `Ingress`",
+        ),
+        (
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: x\n",
+            "",
+        ),
+        (
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: {{ .Values.x }}}\nspec: {}\n",
+            "template of Helm",
+        ),
+        (
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: x}\nspec: {}\n",
+            "nothing in ingress.yaml becomes a route",
+        ),
     ] {
         let done = read(text);
         assert!(done.spec.is_none(), "{text}");
-        let titles: Vec<&str> = done.report.diags.iter().map(|it| it.title.as_str()).collect();
+        let titles: Vec<&str> = done
+            .report
+            .diags
+            .iter()
+            .map(|it| it.title.as_str())
+            .collect();
         assert!(titles.iter().any(|it| it.contains(says)), "{titles:?}");
     }
 }
 
 #[test]
 fn a_fault_in_a_later_document_is_told_at_its_line() {
-    let done = read("apiVersion: v1\nkind: Service\nmetadata: {name: x}\n---\napiVersion: v1\nkind: Ingress\nmetadata: {name: [}\n");
-    let span = done.report.diags.iter().find_map(|it| match it.labels.first()?.place {
-        wsgen::diag::Place::Span(span) => Some(span),
-        _ => None,
-    });
+    let done = read(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: x}\n---\napiVersion: v1\nkind: Ingress\nmetadata: {name: [}\n",
+    );
+    let span = done
+        .report
+        .diags
+        .iter()
+        .find_map(|it| match it.labels.first()?.place {
+            wsgen::diag::Place::Span(span) => Some(span),
+            _ => None,
+        });
     let span = span.expect("a place");
     assert_eq!(done.sources.line_col(span.file, span.start).0, 7);
 }
@@ -173,7 +310,12 @@ fn a_fault_in_a_later_document_is_told_at_its_line() {
 fn no_change_of_a_file_makes_it_panic() {
     let seeds: Vec<_> = ["socketio-ingress", "mattermost-ingress"]
         .iter()
-        .map(|name| root().join("tests/it/import/configurations").join(name).join("ingress.yaml"))
+        .map(|name| {
+            root()
+                .join("tests/it/import/configurations")
+                .join(name)
+                .join("ingress.yaml")
+        })
         .collect();
     let words = "--- kind: Ingress List items: [ ] { } : - | > & * ! ' \" \t nginx.ingress.kubernetes.io/canary: rewrite-target: /$1 use-regex: (.*) ( [ \
                  path: host: pathType: Exact backend: service: port: number: 99999 -1 0 true é metadata: annotations: spec: tls: \n";

@@ -1,7 +1,10 @@
 //! `wsgen import`: what people run becomes a spec, and every directive has a fate.
 
 mod cli;
+mod foreign;
 mod fuzz;
+mod haproxy;
+mod ingress;
 
 use std::fs;
 use std::path::{Path, PathBuf};
