@@ -1,5 +1,7 @@
 //! What a spec is read from: files, standard input, parameters, and overrides of a target's room.
 
+#[cfg(all(unix, feature = "proxy"))]
+use std::cell::RefCell;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -24,6 +26,21 @@ impl Files for Disk {
     fn read(&self, path: &str) -> Result<String, String> {
         let bytes = self.bytes(path)?;
         String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
+    }
+}
+
+/// The same, with a note of each file.
+#[cfg(all(unix, feature = "proxy"))]
+struct Noted<'a> {
+    disk: &'a Disk,
+    read: RefCell<Vec<PathBuf>>,
+}
+
+#[cfg(all(unix, feature = "proxy"))]
+impl Files for Noted<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        self.read.borrow_mut().push(self.disk.folder.join(path));
+        self.disk.read(path)
     }
 }
 
@@ -185,16 +202,19 @@ impl Spec {
         keep(compile::compile(inputs, self.world()))
     }
 
-    /// Compiles the spec, for a process that compiles it again and again.
+    /// Compiles the spec, for a process that compiles it again and again; which files it has read, be they there or not.
     #[cfg(all(unix, feature = "proxy"))]
-    pub(super) fn compiled(self) -> Compiled {
-        compile::compile(
-            self.inputs,
-            World {
-                params: &self.values,
-                files: &self.disk,
-            },
-        )
+    pub(super) fn compiled(self) -> (Compiled, Vec<PathBuf>) {
+        let noted = Noted {
+            disk: &self.disk,
+            read: RefCell::default(),
+        };
+        let world = World {
+            params: &self.values,
+            files: &noted,
+        };
+        let compiled = compile::compile(self.inputs, world);
+        (compiled, noted.read.into_inner())
     }
 
     /// The spec as one target gets it.

@@ -49,6 +49,8 @@ pub(super) fn run(args: &ProxyArgs, screen: &Screen) -> Result<Status, Fault> {
         local: None,
         told: None,
         as_written: None,
+        addresses: Vec::new(),
+        read: Vec::new(),
     };
     let echo = args.upstream.iter().find(|it| it.value == Servers::Echo);
     if let Some(one) = echo.filter(|_| !args.local) {
@@ -100,6 +102,10 @@ struct Served<'a> {
     told: Option<Account>,
     /// The spec before this machine changed it: what a person knows.
     as_written: Option<Gateway>,
+    /// Where it listens, as was told last.
+    addresses: Vec<[String; 2]>,
+    /// Files that the spec has read when it was compiled last.
+    read: Vec<PathBuf>,
 }
 
 impl Served<'_> {
@@ -118,7 +124,8 @@ impl Served<'_> {
                 return None;
             }
         };
-        let compiled = spec.compiled();
+        let (compiled, read) = spec.compiled();
+        self.read = read;
         let mut findings = Findings::default();
         findings.add(compiled.report.clone(), &compiled);
         findings.tell(Format::Human, self.screen);
@@ -193,6 +200,7 @@ impl Source for Served<'_> {
         let over = &self.args.over;
         let mut files = vec![self.path.to_owned()];
         files.extend(over.file.iter().chain(&over.env_file).cloned());
+        files.extend_from_slice(&self.read);
         files
     }
 
@@ -224,6 +232,7 @@ impl Source for Served<'_> {
     }
 
     fn started(&mut self, gateway: &Gateway) {
+        self.addresses = start::addresses(gateway, self.told.as_ref());
         if !self.args.quiet {
             let as_written = self.as_written.as_ref().unwrap_or(gateway);
             start::account(
@@ -234,6 +243,14 @@ impl Source for Served<'_> {
                 self.screen,
             );
         }
+    }
+
+    fn reloaded(&mut self, gateway: &Gateway) {
+        let addresses = start::addresses(gateway, self.told.as_ref());
+        if addresses != self.addresses && !self.args.quiet {
+            start::moved(&addresses, self.screen);
+        }
+        self.addresses = addresses;
     }
 
     fn is_local(&self) -> bool {

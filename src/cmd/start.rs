@@ -31,6 +31,35 @@ pub(super) fn account(
 ) {
     let mut sheet = Sheet::new(screen);
     sheet.heading("Listening");
+    sheet.rows(&addresses(gateway, local));
+    sheet.heading("Routes, in the order in which they are asked");
+    sheet.routes(as_written, spec);
+    if let Some(account) = local {
+        sheet.changes(account);
+    }
+    sheet.text.push('\n');
+    let stop = format!(
+        "Stop with ctrl-c: what is open has {} to end. `kill -HUP {}` reads the spec anew.",
+        gateway.runtime.drain_timeout.value,
+        std::process::id()
+    );
+    for line in wrapped(&stop, sheet.width) {
+        let _ = writeln!(sheet.text, "{line}");
+    }
+    sheet.text.push_str("serving\n");
+    sheet.tell();
+}
+
+/// Tells where it listens, where a reload has moved something.
+pub(super) fn moved(addresses: &[[String; 2]], screen: &Screen) {
+    let mut sheet = Sheet::new(screen);
+    sheet.heading("Listening");
+    sheet.rows(addresses);
+    sheet.tell();
+}
+
+/// Where it listens: listeners by name, and the page of metrics.
+pub(super) fn addresses(gateway: &Gateway, local: Option<&Account>) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
     for listener in &gateway.listeners {
         let urls = match local {
@@ -59,22 +88,7 @@ pub(super) fn account(
             format!("http://{address}{}", metrics.path.value),
         ]);
     }
-    sheet.rows(&rows);
-    sheet.heading("Routes, in the order in which they are asked");
-    sheet.routes(as_written, spec);
-    if let Some(account) = local {
-        sheet.changes(account);
-    }
-    sheet.text.push('\n');
-    let stop = format!(
-        "Stop with ctrl-c: what is open has {} to end. `kill -HUP {}` reads the spec anew.",
-        gateway.runtime.drain_timeout.value,
-        std::process::id()
-    );
-    for line in wrapped(&stop, sheet.width) {
-        let _ = writeln!(sheet.text, "{line}");
-    }
-    sheet.tell();
+    rows
 }
 
 /// Tells what a reload has changed on this machine.

@@ -37,8 +37,10 @@ pub(crate) struct Pace {
     /// Set where an upgrade was refused: HTTP goes on.
     released: AtomicBool,
     waker: Mutex<Option<Waker>>,
-    /// Bytes that came and went, and how many of them a log line has told already.
+    /// Bytes that came.
     read: AtomicU64,
+    /// Bytes that went on to be read as HTTP, or went out, and how many of them a log line has told already.
+    passed: AtomicU64,
     written: AtomicU64,
     told_read: AtomicU64,
     told_written: AtomicU64,
@@ -126,14 +128,14 @@ impl Pace {
         }
     }
 
-    /// Bytes that came and went since this was last asked.
+    /// Bytes that came, and were taken for HTTP, and that went out since this was last asked.
     pub(crate) fn told(&self) -> (u64, u64) {
         let since = |all: &AtomicU64, told: &AtomicU64| {
             let all = all.load(Relaxed);
             all - told.swap(all, Relaxed)
         };
         (
-            since(&self.read, &self.told_read),
+            since(&self.passed, &self.told_read),
             since(&self.written, &self.told_written),
         )
     }
@@ -222,7 +224,7 @@ impl<T: AsyncRead + Unpin> Edge<T> {
     pub(crate) async fn begin(&mut self) -> io::Result<()> {
         let mut start = vec![0; FIRST];
         let mut buf = ReadBuf::new(&mut start);
-        poll_fn(|cx| Pin::new(&mut *self).poll_read(cx, &mut buf)).await?;
+        poll_fn(|cx| self.poll_http(cx, &mut buf)).await?;
         self.ready.splice(..0, buf.filled().iter().copied());
         Ok(())
     }
@@ -235,6 +237,18 @@ impl<T: AsyncRead + Unpin> AsyncRead for Edge<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let before = buf.filled().len();
+        let read = this.poll_http(cx, buf);
+        let passed = buf.filled().len() - before;
+        this.pace.passed.fetch_add(passed as u64, Relaxed);
+        read
+    }
+}
+
+impl<T: AsyncRead + Unpin> Edge<T> {
+    /// Reads what may be read as HTTP.
+    fn poll_http(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self;
         if this.pace.is_over() {
             return Poll::Ready(Ok(()));
         }

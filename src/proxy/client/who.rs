@@ -61,8 +61,11 @@ fn address(entry: &str) -> Option<IpAddr> {
     let ip = entry
         .parse::<IpAddr>()
         .or_else(|_| entry.parse::<SocketAddr>().map(|address| address.ip()))
-        .or_else(|_| entry.trim_matches(['[', ']']).parse::<IpAddr>())
-        .ok()?;
+        .ok()
+        .or_else(|| {
+            let inner = entry.strip_prefix('[')?.strip_suffix(']')?;
+            inner.parse::<std::net::Ipv6Addr>().ok().map(IpAddr::from)
+        })?;
     Some(ip.to_canonical())
 }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use socket2::{Domain, Protocol, Socket as Raw, Type};
+use socket2::{Domain, Protocol, SockRef, Socket as Raw, Type};
 
 use crate::ir::{Gateway, Listener, Loc};
 
@@ -44,7 +44,7 @@ impl Bound {
             let address = address(listener);
             let socket = match self.sockets.get(&address) {
                 Some((socket, open)) => (Arc::clone(socket), Arc::clone(open)),
-                None => match open(address, listener.address.value.is_none()) {
+                None => match self.fresh(gateway, address, listener.address.value.is_none()) {
                     Ok(socket) => (Arc::new(socket), Arc::default()),
                     Err(error) => {
                         faults.push(unbound(&error, address, listener.port.loc()));
@@ -93,6 +93,35 @@ impl Bound {
         self.own = own.map(|(address, _)| address);
         self.admin = admin;
         Ok(sockets)
+    }
+
+    /// A new socket. One of ours that is about to go, such as that of every address where one of them is asked for, is not in its way.
+    fn fresh(
+        &self,
+        gateway: &Gateway,
+        wanted: SocketAddr,
+        every: bool,
+    ) -> io::Result<std::net::TcpListener> {
+        let goes = |at: &SocketAddr| {
+            at.port() == wanted.port() && gateway.listeners.iter().all(|it| address(it) != *at)
+        };
+        let going: Vec<SockRef<'_>> = self
+            .sockets
+            .iter()
+            .filter(|(at, _)| goes(at))
+            .map(|(_, (socket, _))| SockRef::from(&**socket))
+            .collect();
+        match open(wanted, every) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && !going.is_empty() => {}
+            bound => return bound,
+        }
+        let share = |shared: bool| going.iter().try_for_each(|it| it.set_reuse_port(shared));
+        // Only for this moment: else another process could have the port too.
+        let bound = share(true).and_then(|()| socket(wanted, every, true));
+        share(false)?;
+        let bound = bound?;
+        SockRef::from(&bound).set_reuse_port(false)?;
+        Ok(bound)
     }
 
     /// The socket for metrics cannot be used: the next spec gets a new one.
@@ -146,7 +175,7 @@ fn address(listener: &Listener) -> SocketAddr {
 }
 
 fn open(address: SocketAddr, every: bool) -> io::Result<std::net::TcpListener> {
-    let bound = socket(address, every);
+    let bound = socket(address, every, false);
     match bound {
         // A machine without IPv6.
         Err(error)
@@ -155,13 +184,13 @@ fn open(address: SocketAddr, every: bool) -> io::Result<std::net::TcpListener> {
                 && error.kind() != io::ErrorKind::PermissionDenied =>
         {
             let v4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port());
-            socket(v4, false)
+            socket(v4, false, false)
         }
         bound => bound,
     }
 }
 
-fn socket(address: SocketAddr, every: bool) -> io::Result<std::net::TcpListener> {
+fn socket(address: SocketAddr, every: bool, shared: bool) -> io::Result<std::net::TcpListener> {
     let socket = Raw::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -171,6 +200,9 @@ fn socket(address: SocketAddr, every: bool) -> io::Result<std::net::TcpListener>
         socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -9,7 +9,7 @@ use aws_lc_rs::hmac;
 use http::HeaderValue;
 use rustls::ServerConfig;
 
-use crate::ir::{Balance, Gateway, HashKey, PathRewrite, RetryAfter, Share, regex::matcher};
+use crate::ir::{Balance, Gateway, HashKey, PathRewrite, regex::matcher};
 
 use crate::proxy::clock;
 use crate::proxy::fault::Fault;
@@ -309,13 +309,4 @@ fn routes(gateway: &Gateway, before: Option<&Generation>) -> Vec<Route> {
             }
         })
         .collect()
-}
-
-/// Whether a share tries again after a failure of this kind.
-pub(crate) fn retries(share: &Share, after: RetryAfter) -> bool {
-    share
-        .retries
-        .value
-        .as_ref()
-        .is_some_and(|retries| retries.after.contains(&after))
 }

@@ -157,6 +157,7 @@ impl Serving {
             source.say("note: `runtime.workers` takes effect at the next start");
         }
         self.generation = ready.generation;
+        source.reloaded(&self.generation.gateway);
         source.say("reloaded");
         true
     }

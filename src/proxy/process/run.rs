@@ -36,6 +36,8 @@ pub trait Source {
     fn warn(&mut self, fault: Fault);
     /// Everything listens: a person wants addresses and routes.
     fn started(&mut self, gateway: &Gateway);
+    /// Another spec is served now: a person wants what has moved.
+    fn reloaded(&mut self, gateway: &Gateway);
     /// Whether only this machine's clients are served: its two loopback addresses are one, and nobody counts descriptors.
     fn is_local(&self) -> bool {
         false
@@ -107,7 +109,6 @@ async fn steer(source: &mut dyn Source, options: Options) -> io::Result<Outcome>
         return Ok(Outcome::Refused);
     };
     source.started(&serving.generation.gateway);
-    source.say("serving");
     let mut files = Files::default();
     files.watch(serving.files(source));
     let mut look = interval(files::EVERY);

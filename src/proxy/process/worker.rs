@@ -18,7 +18,7 @@ use crate::proxy::telemetry::log::Names;
 use crate::proxy::telemetry::metrics;
 use crate::proxy::telemetry::output::Output;
 use crate::proxy::tunnel::drain;
-use crate::proxy::tunnel::watch::{End, Watch};
+use crate::proxy::tunnel::watch::{Amounts, End, Watch};
 use crate::proxy::upstream::connect::Pools;
 
 /// Lines of the log are handed over before they are this long.
@@ -158,15 +158,18 @@ impl Worker {
     fn tick(&self) {
         self.shared.output.log(&mut self.log.borrow_mut());
         let now = clock::tick();
+        let mut carried = Amounts::default();
         self.tunnels
             .borrow_mut()
             .retain(|watch| match watch.upgrade() {
                 Some(watch) => {
                     watch.sweep(now);
+                    carried.add(watch.untold());
                     true
                 }
                 None => false,
             });
+        metrics::tunnels_carried(carried);
         self.clients
             .borrow_mut()
             .retain(|(pace, head, keepalive)| match pace.upgrade() {

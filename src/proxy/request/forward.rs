@@ -6,10 +6,10 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
-use crate::ir::{Entry, HashKey, RetryAfter, Route, Share};
+use crate::ir::{Entry, HashKey, Route, Share};
 
 use crate::proxy::clock;
-use crate::proxy::process::generation::{self, Upstream};
+use crate::proxy::process::generation::Upstream;
 use crate::proxy::request::answer::{Maker, plain};
 use crate::proxy::request::body::{Body, Progress, Upload};
 use crate::proxy::request::head::{Head, cookie, joined};
@@ -19,8 +19,9 @@ use crate::proxy::request::serve::Scene;
 use crate::proxy::request::value::{Known, remove_hop_by_hop};
 use crate::proxy::telemetry::log::Record;
 use crate::proxy::tunnel::switch;
-use crate::proxy::upstream::exchange::{Done, Failed, Reached, exchange};
+use crate::proxy::upstream::exchange::Done;
 use crate::proxy::upstream::servers;
+use crate::proxy::upstream::way::{Came, Letter, Way, What};
 
 /// What the phases before have found out.
 pub(crate) struct Passage<'a> {
@@ -47,17 +48,6 @@ pub(crate) fn tunnels(route: &Route, head: &Head) -> bool {
             .any(|method| method == head.method.as_str())
 }
 
-/// A request on its way: what does not change from one server to the next.
-struct Way<'a> {
-    scene: &'a Scene,
-    share: &'a Share,
-    upstream: &'a Upstream,
-    /// The server that the client had.
-    kept: Option<usize>,
-    key: Option<u64>,
-    tried: Vec<usize>,
-}
-
 /// Passes a request on, and the answer back.
 pub(crate) async fn forward(
     scene: &Scene,
@@ -75,41 +65,42 @@ pub(crate) async fn forward(
     record.upstream(id);
     let (mut parts, body) = request.into_parts();
     let upgrade = tunnels.then(|| parts.extensions.remove::<hyper::upgrade::OnUpgrade>());
+    let sticky = upstream.sticky.as_ref();
+    let sent = sticky.and_then(|sticky| sticky.sent(&parts.headers));
+    let further = match &share.retries.value {
+        Some(retries) if is_idempotent(&scene.head.method) => retries.attempts,
+        _ => 0,
+    };
+    let retries = share.retries.value.as_ref();
     let mut way = Way {
         scene,
-        share,
-        upstream,
-        kept: upstream
-            .sticky
-            .as_ref()
-            .and_then(|sticky| sticky.kept(&scene.head, &parts.headers)),
+        upstream: id,
+        what: if tunnels {
+            What::Handshake
+        } else {
+            What::Request
+        },
+        connect: clock::of(share.connect.value),
+        limits: (ready.response_time, ready.idle),
+        host: &share.host_header.value,
+        after: retries.map_or(&[], |retries| &retries.after),
+        further,
+        kept: sticky.and_then(|sticky| sticky.kept(&scene.head, &parts.headers)),
         key: key(upstream, &scene.head, &parts.headers, &passage.path),
         tried: Vec::new(),
     };
-    let sent = upstream
-        .sticky
-        .as_ref()
-        .and_then(|sticky| sticky.sent(&parts.headers));
-    let limit = route.body.value.map_or(u64::MAX, |size| size.as_bytes());
     let Some(target) = outgoing::target(scene, &passage) else {
         return refused(StatusCode::BAD_REQUEST);
     };
     outgoing::prepare(scene, &passage, share, &mut parts.headers);
-    let mut further = match &share.retries.value {
-        Some(retries) if is_idempotent(&scene.head.method) => retries.attempts,
-        _ => 0,
-    };
+    let method = scene.head.method.clone();
     if let Some(upgrade) = upgrade {
         let handshake = switch::Handshake {
-            scene,
             passage,
             share,
             upgrade,
-            target,
-            headers: parts.headers,
-            further,
-            kept: way.kept,
-            key: way.key,
+            letter: Letter::bare(method, target, parts.headers),
+            way,
             sent,
         };
         return Box::pin(switch::switch(handshake, record)).await;
@@ -118,130 +109,46 @@ pub(crate) async fn forward(
     if further > 0 {
         progress.keep();
     }
-    let mut upload = Upload::new(body, limit, ready.idle, Rc::clone(&progress));
-    loop {
-        let reached = match reach(&mut way, record).await {
-            Ok(reached) => reached,
-            Err(status) => return refused(status),
-        };
-        record.server(id, reached.server);
-        upstream.requests.increment(1);
-        let headers = if further > 0 {
-            parts.headers.clone()
-        } else {
-            std::mem::take(&mut parts.headers)
-        };
-        let request = outgoing::request(
-            scene,
-            &reached.sender,
-            share,
-            reached.server,
-            (&scene.head.method, &target, headers),
-            upload,
-        );
-        let Some(request) = request else {
-            return refused(StatusCode::BAD_REQUEST);
-        };
-        let (server, fresh) = (reached.server, reached.fresh);
-        let came = exchange(
-            reached,
-            request,
-            &progress,
-            (ready.response_time, ready.idle),
-            scene,
-            id.index(),
-        )
-        .await;
-        let (mut answer, keep) = match came {
-            Ok(came) => came,
-            Err(Failed::Stale(unsent)) if !fresh => {
-                // The server closed a kept connection meanwhile: nothing of this request was sent.
-                let (unsent, body) = unsent.into_parts();
-                parts.headers = unsent.headers;
-                upload = body;
-                continue;
-            }
-            Err(failed) => {
-                if progress.too_large.get() {
-                    return refused(StatusCode::PAYLOAD_TOO_LARGE);
-                }
-                if progress.silent.get() {
-                    return refused(StatusCode::REQUEST_TIMEOUT);
-                }
-                // No fault of the server's.
-                if progress.malformed.get() {
-                    return refused(StatusCode::BAD_REQUEST);
-                }
-                upstream.servers.note(server, false);
-                let (after, status, why) = match failed {
-                    Failed::Late => {
-                        let why = "no answer in time".to_owned();
-                        (Some(RetryAfter::Timeout), StatusCode::GATEWAY_TIMEOUT, why)
-                    }
-                    Failed::Stale(_) => {
-                        let why = "the connection ended before the request was sent".to_owned();
-                        (Some(RetryAfter::Connect), StatusCode::BAD_GATEWAY, why)
-                    }
-                    // The server has read it: nobody knows what it did.
-                    Failed::Broken(why) => (None, StatusCode::BAD_GATEWAY, why),
-                };
-                record.failed(why);
-                let again =
-                    after.and_then(|it| again(&mut further, it, &mut way, server, &progress));
-                if let Some(again) = again {
-                    upload = again;
-                    continue;
-                }
-                return refused(status);
-            }
-        };
-        let status = answer.status().as_u16();
-        upstream.servers.note(server, !matches!(status, 502..=504));
-        let after = RetryAfter::Status(status);
-        if let Some(again) = again(&mut further, after, &mut way, server, &progress) {
-            upload = again;
-            continue;
-        }
-        if let Some(sticky) = &upstream.sticky {
-            sticky.keep(
-                &scene.head,
-                sent.as_deref(),
-                way.kept,
-                server,
-                answer.headers_mut(),
-            );
-        }
-        let (mut parts, incoming) = answer.into_parts();
-        remove_hop_by_hop(&mut parts.headers);
-        outgoing::back(scene, &passage, share, server, &mut parts.headers);
-        parts.version = Version::HTTP_11;
-        let tail = Done {
-            _open: keep.open,
-            _counted: passage.counted,
-            back: keep.back,
-            stream: keep.stream,
-        };
-        let body = Body::passing(incoming, ready.idle).followed_by(Box::new(tail));
-        return (Maker::Server, Response::from_parts(parts, body));
+    let limit = route.body.value.map_or(u64::MAX, |size| size.as_bytes());
+    let mut letter = Letter {
+        method,
+        target,
+        headers: parts.headers,
+        body: Some(Upload::new(body, limit, ready.idle, Rc::clone(&progress))),
+        progress,
+    };
+    let mut came = match way.ask(&mut letter, record).await {
+        Ok(came) => came,
+        Err(status) => return refused(status),
+    };
+    sticks(&way, sent.as_deref(), &mut came);
+    (Maker::Server, back(scene, passage, share, came))
+}
+
+/// Notes which server it was, for the client's next request.
+pub(crate) fn sticks(way: &Way<'_>, sent: Option<&str>, came: &mut Came) {
+    let upstream = &way.scene.local.generation.upstreams[way.upstream.index()];
+    if let Some(sticky) = &upstream.sticky {
+        let headers = came.answer.headers_mut();
+        sticky.keep(&way.scene.head, sent, way.kept, came.server, headers);
     }
 }
 
-/// The request for another try on another server, if there is to be one.
-fn again(
-    further: &mut u16,
-    after: RetryAfter,
-    way: &mut Way<'_>,
-    server: usize,
-    progress: &Rc<Progress>,
-) -> Option<Upload> {
-    let asked = *further > 0 && generation::retries(way.share, after);
-    if !asked || !way.upstream.servers.has_other(&way.tried, server) {
-        return None;
-    }
-    let kept = progress.whole()?;
-    *further -= 1;
-    way.tried.push(server);
-    Some(Upload::again(kept, Rc::clone(progress)))
+/// A server's answer as the client sees it.
+pub(crate) fn back(
+    scene: &Scene,
+    passage: Passage<'_>,
+    share: &Share,
+    came: Came,
+) -> Response<Body> {
+    let (mut parts, incoming) = came.answer.into_parts();
+    remove_hop_by_hop(&mut parts.headers);
+    outgoing::back(scene, &passage, share, came.server, &mut parts.headers);
+    parts.version = Version::HTTP_11;
+    let idle = scene.local.generation.routes[passage.entry.route.index()].idle;
+    let tail = Done::new(came.keep, passage.counted);
+    let body = Body::passing(incoming, idle).followed_by(Box::new(tail));
+    Response::from_parts(parts, body)
 }
 
 fn refused(status: StatusCode) -> (Maker, Response<Body>) {
@@ -277,39 +184,6 @@ fn key(upstream: &Upstream, head: &Head, headers: &HeaderMap, path: &str) -> Opt
         HashKey::Path => path.to_owned(),
     };
     Some(servers::hash(&text))
-}
-
-/// A connection to a server that was not tried yet. One that refuses is skipped: nothing was sent.
-async fn reach(way: &mut Way<'_>, record: &mut Record) -> Result<Reached, StatusCode> {
-    let scene = way.scene;
-    let id = way.share.upstream.value.index();
-    let connect = clock::of(way.share.connect.value);
-    let mut last = StatusCode::SERVICE_UNAVAILABLE;
-    loop {
-        let Some((server, open)) = way.upstream.servers.open(way.kept, way.key, &way.tried) else {
-            return Err(last);
-        };
-        let generation = &scene.local.generation;
-        let moved = way.upstream.servers.list[server].moved();
-        match scene.local.pools.get(generation, id, server, connect).await {
-            Ok((sender, fresh)) => {
-                return Ok(Reached {
-                    server,
-                    open,
-                    sender,
-                    fresh,
-                    moved,
-                });
-            }
-            Err(unreached) => {
-                way.upstream.servers.note(server, false);
-                way.tried.push(server);
-                last = unreached.status();
-                record.server(way.share.upstream.value, server);
-                record.failed(unreached.why());
-            }
-        }
-    }
 }
 
 /// Methods that may be sent twice (RFC 9110 §9.2.2).

@@ -2,19 +2,17 @@
 
 use std::net::IpAddr;
 
+use http::Uri;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::Scheme;
-use http::{Method, Request, Uri, Version};
 
-use crate::ir::{Entry, HostHeader, PathMatch, PathRewrite, Protocol, Rewrite, Share};
+use crate::ir::{Entry, HostHeader, PathMatch, PathRewrite, Protocol, Rewrite, Share, UpstreamId};
 use crate::request::query;
 
-use crate::proxy::request::body::Upload;
 use crate::proxy::request::forward::Passage;
 use crate::proxy::request::serve::Scene;
 use crate::proxy::request::table::contains;
 use crate::proxy::request::value::remove_hop_by_hop;
-use crate::proxy::upstream::connect::Sender;
 
 /// Path and query towards the server; `None` where they are no URI any more: another path in their place would pass other guards.
 pub(crate) fn target(scene: &Scene, passage: &Passage<'_>) -> Option<Uri> {
@@ -208,50 +206,24 @@ pub(crate) fn written(address: IpAddr) -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
-/// What the server sees as `Host`.
-pub(crate) fn host(scene: &Scene, share: &Share, server: usize) -> String {
-    match &share.host_header.value {
+/// What a server of an upstream sees as `Host`.
+pub(crate) fn host(
+    scene: &Scene,
+    header: &HostHeader,
+    upstream: UpstreamId,
+    server: usize,
+) -> String {
+    match header {
         HostHeader::Preserve => scene.head.authority.clone(),
         HostHeader::Set(host) => host.clone(),
         HostHeader::Upstream => {
-            let upstream = &scene.local.generation.upstreams[share.upstream.value.index()];
+            let upstream = &scene.local.generation.upstreams[upstream.index()];
             match &upstream.servers.list[server].address {
                 crate::ir::Address::Unix { .. } => "localhost".to_owned(),
                 address => address.to_string(),
             }
         }
     }
-}
-
-/// A request as a connection sends it; `None` where its host is none that the server's protocol can say.
-pub(crate) fn request(
-    scene: &Scene,
-    sender: &Sender,
-    share: &Share,
-    server: usize,
-    (method, target, headers): (&Method, &Uri, HeaderMap),
-    body: Upload,
-) -> Option<Request<Upload>> {
-    let mut request = Request::new(body);
-    *request.method_mut() = method.clone();
-    *request.headers_mut() = headers;
-    let host = host(scene, share, server);
-    match sender {
-        Sender::Http1(_) => {
-            *request.uri_mut() = target.clone();
-            if let Ok(host) = HeaderValue::from_str(&host) {
-                request.headers_mut().insert(header::HOST, host);
-            }
-        }
-        Sender::Http2(..) => {
-            let tls = scene.local.generation.upstreams[share.upstream.value.index()]
-                .tls
-                .is_some();
-            *request.version_mut() = Version::HTTP_2;
-            *request.uri_mut() = absolute(tls, &host, target)?;
-        }
-    }
-    Some(request)
 }
 
 /// A target with the scheme and the host that HTTP/2 has in fields of their own; `None` where the host fits into none.
@@ -304,7 +276,8 @@ pub(crate) fn back(
         };
         // Only what leads back here: the server's own name, or the one that it was asked by.
         let ours = origin.is_none_or(|origin| {
-            origin.eq_ignore_ascii_case(&host(scene, share, server))
+            let (header, upstream) = (&share.host_header.value, share.upstream.value);
+            origin.eq_ignore_ascii_case(&host(scene, header, upstream, server))
                 || origin.eq_ignore_ascii_case(&scene.head.authority)
         });
         if ours

@@ -168,7 +168,7 @@ async fn routed(scene: Scene, request: Request<Incoming>) -> Result<Response<Bod
         (entry, &path),
         &mut parts.headers,
         &mut known,
-        tunnels,
+        (tunnels, &mut record),
     )
     .await;
     let (maker, mut answer) = match guarded {
@@ -249,7 +249,7 @@ async fn guard_in(
     (entry, path): (Entry, &str),
     headers: &mut http::HeaderMap,
     known: &mut Known,
-    tunnels: bool,
+    (tunnels, record): (bool, &mut Record),
 ) -> Result<Option<Counted>, Box<Response<Body>>> {
     let generation = &scene.local.generation;
     let route = generation.gateway.route(entry.route);
@@ -283,7 +283,10 @@ async fn guard_in(
         _ => None,
     };
     if let Some(auth) = &route.auth {
-        Box::pin(guard::admit(scene, auth.value, path, headers, known)).await?;
+        Box::pin(guard::admit(
+            scene, auth.value, path, headers, known, record,
+        ))
+        .await?;
     }
     Ok(counted)
 }

@@ -31,8 +31,8 @@ pub(crate) fn json(told: &Told, fields: &[LogField], line: &mut Vec<u8>) {
         line.push(before);
         before = b',';
         put(line, "\"closed\":", carried.end.word());
-        put(line, ",\"messages_in\":", &carried.messages_up);
-        put(line, ",\"messages_out\":", &carried.messages_down);
+        put(line, ",\"messages_in\":", &carried.all.messages_up);
+        put(line, ",\"messages_out\":", &carried.all.messages_down);
     }
     if before == b'{' {
         line.push(before);

@@ -266,8 +266,8 @@ impl Tunnelled {
     pub(crate) fn end(mut self, carried: &Carried) {
         crate::proxy::telemetry::metrics::tunnel_closed(carried);
         if let Some(told) = &mut self.told {
-            told.bytes_in += carried.up;
-            told.bytes_out += carried.down;
+            told.bytes_in += carried.all.up;
+            told.bytes_out += carried.all.down;
             told.carried = Some(Box::new(*carried));
         }
     }

@@ -13,6 +13,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::proxy::clock;
 use crate::proxy::tunnel::relay::Carried;
+use crate::proxy::tunnel::watch::Amounts;
 use crate::proxy::upstream::servers::{Server, Servers};
 
 /// How often times are put into their buckets.
@@ -240,12 +241,17 @@ pub(crate) fn tunnel_opened() {
 pub(crate) fn tunnel_closed(carried: &Carried) {
     COUNTED.open.decrement(1);
     counter!("wsgen_tunnels_closed_total", "why" => carried.end.word()).increment(1);
+    tunnels_carried(carried.untold);
+}
+
+/// So much went through tunnels.
+pub(crate) fn tunnels_carried(amounts: Amounts) {
     let [up, down] = &COUNTED.bytes;
-    up.increment(carried.up);
-    down.increment(carried.down);
+    up.increment(amounts.up);
+    down.increment(amounts.down);
     let [up, down] = &COUNTED.messages;
-    up.increment(carried.messages_up);
-    down.increment(carried.messages_down);
+    up.increment(amounts.messages_up);
+    down.increment(amounts.messages_down);
 }
 
 /// What is known of the servers of a spec. They are written when they are asked for: a server that a reload has taken away is not told of.

@@ -1,5 +1,7 @@
 //! WebSocket frames (RFC 6455 §5.2) as they pass: where one ends, how long a message is, what a control frame of our own looks like.
 
+use crate::proxy::tunnel::watch::End;
+
 /// Reads the heads of frames in one direction and skips what they carry.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
@@ -14,19 +16,39 @@ pub(crate) struct Walk {
     within: bool,
     /// Whether the frame that is under way is the last of its message.
     last: bool,
-    /// Whole messages. Four bytes: a tunnel that is idle is to be small, and one with so many messages there is none.
-    messages: u32,
     /// Whether a close frame has gone by.
     closed: bool,
+}
+
+/// A frame of a message that begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Start {
+    /// Whether the message begins with it.
+    pub(crate) first: bool,
+    /// Whether it stands where none of its kind may: a new message within another one, or more of none (RFC 6455 §5.4).
+    pub(crate) misplaced: bool,
+    /// The message so far with all of it, in bytes.
+    pub(crate) message: u64,
 }
 
 /// What a read has shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Seen {
-    /// Messages that began.
-    pub(crate) began: u32,
-    /// The longest message so far, complete or not, in bytes.
-    pub(crate) longest: u64,
+    /// Messages that ended.
+    pub(crate) messages: u64,
+    /// The first frame that was not to pass.
+    pub(crate) stop: Option<Stop>,
+}
+
+/// A frame that does not pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Stop {
+    /// Why.
+    pub(crate) why: End,
+    /// How many bytes of the read come before it.
+    pub(crate) at: usize,
+    /// Whether all before it ended with a frame: the start of it may have come with an earlier read.
+    pub(crate) clean: bool,
 }
 
 impl Walk {
@@ -49,36 +71,49 @@ impl Walk {
         }
     }
 
-    /// How many whole messages went by.
-    pub(crate) fn messages(&self) -> u64 {
-        u64::from(self.messages)
-    }
-
-    /// Reads on.
-    pub(crate) fn read(&mut self, bytes: &[u8]) -> Seen {
+    /// Reads on. What a frame that begins is refused for ends the rest of the read too; it is walked through all the same.
+    pub(crate) fn read(
+        &mut self,
+        bytes: &[u8],
+        mut refused: impl FnMut(Start) -> Option<End>,
+    ) -> Seen {
         let mut seen = Seen::default();
         let mut at = 0;
+        // Where the head under way begins, if it does in this read.
+        let mut start = None;
         while at < bytes.len() {
             if self.left > 0 {
                 let taken = self.left.min((bytes.len() - at) as u64);
                 at += taken as usize;
                 self.left -= taken;
                 if self.left == 0 {
-                    self.end();
+                    seen.messages += self.end();
                 }
                 continue;
             }
             // A head: two bytes say how long it is.
             let have = usize::from(self.have);
+            if have == 0 {
+                start = Some(at);
+            }
             self.head[have] = bytes[at];
             self.have += 1;
             at += 1;
             if self.have < 2 || self.have < self.length() {
                 continue;
             }
-            self.begin(&mut seen);
+            if let Some(frame) = self.begin()
+                && seen.stop.is_none()
+                && let Some(why) = refused(frame)
+            {
+                seen.stop = Some(Stop {
+                    why,
+                    at: start.unwrap_or(0),
+                    clean: start.is_some(),
+                });
+            }
             if self.left == 0 {
-                self.end();
+                seen.messages += self.end();
             }
         }
         seen
@@ -95,7 +130,7 @@ impl Walk {
             }
     }
 
-    fn begin(&mut self, seen: &mut Seen) {
+    fn begin(&mut self) -> Option<Start> {
         let long = |bytes: &[u8]| {
             bytes
                 .iter()
@@ -108,30 +143,35 @@ impl Walk {
         };
         self.have = 0;
         self.left = length;
-        let opcode = self.head[0] & 0x0f;
         self.last = false;
-        match opcode {
-            0x8 => self.closed = true,
-            // Control frames may stand between the frames of a message.
-            0x9.. => {}
-            _ => {
-                if opcode != 0 || !self.within {
-                    seen.began += 1;
-                    self.message = 0;
-                }
-                self.within = true;
-                self.last = self.head[0] & 0x80 != 0;
-                self.message = self.message.saturating_add(length);
-                seen.longest = seen.longest.max(self.message);
+        let first = match self.head[0] & 0x0f {
+            0x8 => {
+                self.closed = true;
+                return None;
             }
-        }
+            // Control frames may stand between the frames of a message.
+            0x9.. => return None,
+            opcode => opcode != 0,
+        };
+        let misplaced = first == self.within;
+        let message = if first || misplaced { 0 } else { self.message };
+        self.message = message.saturating_add(length);
+        self.within = true;
+        self.last = self.head[0] & 0x80 != 0;
+        Some(Start {
+            first: first || misplaced,
+            misplaced,
+            message: self.message,
+        })
     }
 
-    fn end(&mut self) {
+    /// The frame under way ended: how many messages did with it.
+    fn end(&mut self) -> u64 {
         if std::mem::take(&mut self.last) {
             self.within = false;
-            self.messages = self.messages.saturating_add(1);
+            return 1;
         }
+        0
     }
 }
 
@@ -205,14 +245,19 @@ mod tests {
         bytes.extend(frame(0x82, 0, false));
         for size in [1, 2, 3, 7, 100, bytes.len()] {
             let mut walk = Walk::default();
+            let mut messages = 0;
             let mut began = 0;
             let mut longest = 0;
             for piece in bytes.chunks(size) {
-                let seen = walk.read(piece);
-                began += seen.began;
-                longest = longest.max(seen.longest);
+                let seen = walk.read(piece, |start| {
+                    assert!(!start.misplaced);
+                    began += u32::from(start.first);
+                    longest = longest.max(start.message);
+                    None
+                });
+                messages += seen.messages;
             }
-            assert_eq!((walk.messages(), began, longest), (3, 3, 70_200), "{size}");
+            assert_eq!((messages, began, longest), (3, 3, 70_200), "{size}");
             assert!(walk.is_between_frames());
         }
     }
@@ -223,7 +268,36 @@ mod tests {
         let mut bytes = Vec::new();
         close(1001, To::Client, &mut bytes);
         assert_eq!(bytes, [0x88, 2, 0x03, 0xe9]);
-        walk.read(&bytes);
+        walk.read(&bytes, |_| None);
         assert!(walk.is_closed() && !walk.is_between_frames());
+    }
+
+    #[test]
+    fn what_stands_before_a_refused_frame_passes() {
+        let good = [frame(0x81, 5, true), frame(0x89, 1, true)].concat();
+        let long = |start: Start| (start.message > 10).then_some(End::TooLong);
+        let misplaced = |start: Start| start.misplaced.then_some(End::Malformed);
+        let bad = [good.clone(), frame(0x81, 11, true), frame(0x81, 1, true)].concat();
+        let seen = Walk::default().read(&bad, long);
+        let stop = Stop {
+            why: End::TooLong,
+            at: good.len(),
+            clean: true,
+        };
+        assert_eq!((seen.messages, seen.stop), (3, Some(stop)));
+        // Its head came in two pieces: the first is gone already.
+        let mut walk = Walk::default();
+        assert_eq!(walk.read(&bad[..=good.len()], long).stop, None);
+        let seen = walk.read(&bad[good.len() + 1..], long);
+        let stop = seen.stop.expect("too long");
+        assert_eq!((stop.at, stop.clean), (0, false));
+        for (pieces, at) in [
+            ([frame(0x01, 2, true), frame(0x81, 2, true)], Some(8)),
+            ([frame(0x81, 2, true), frame(0x80, 2, true)], Some(8)),
+            ([frame(0x01, 2, true), frame(0x80, 2, true)], None),
+        ] {
+            let seen = Walk::default().read(&pieces.concat(), misplaced);
+            assert_eq!(seen.stop.map(|stop| stop.at), at, "{pieces:?}");
+        }
     }
 }

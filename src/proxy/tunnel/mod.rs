@@ -1,5 +1,6 @@
 //! What becomes of a WebSocket: the handshake, both connections out of HTTP, bytes both ways until the end.
 
+pub(crate) mod bytes;
 pub(crate) mod drain;
 pub(crate) mod frames;
 pub(crate) mod join;

@@ -8,12 +8,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::proxy::clock;
 use crate::proxy::request::limit::{Bucket, Tokens};
-use crate::proxy::tunnel::frames::{self, To, Walk};
-use crate::proxy::tunnel::watch::{End, Order, Watch};
+use crate::proxy::tunnel::bytes::{read, send, write};
+use crate::proxy::tunnel::frames::{self, Stop, To, Walk};
+use crate::proxy::tunnel::watch::{Amounts, End, Order, Watch};
 
 /// How much is read at once: the largest message that costs one read and one write.
 const SCRATCH: usize = 64 * 1024;
@@ -34,7 +35,6 @@ struct Way {
     /// What the receiver did not take yet.
     pending: Vec<u8>,
     walk: Walk,
-    bytes: u64,
     /// The sender is done.
     ended: bool,
     /// The receiver knows.
@@ -55,6 +55,12 @@ impl Way {
         if let Some(code) = goodbye {
             frames::close(code, to, &mut self.pending);
         }
+    }
+
+    /// A frame does not pass: what is before it does, then comes a goodbye.
+    fn stop(&mut self, stop: Stop, bytes: &[u8], to: To) {
+        self.pending.extend_from_slice(&bytes[..stop.at]);
+        self.break_off(stop.clean.then(|| stop.why.code()), to);
     }
 
     /// The receiver is gone.
@@ -85,14 +91,10 @@ pub(crate) struct Tunnel<C, S> {
 pub(crate) struct Carried {
     /// Why it ended.
     pub(crate) end: End,
-    /// Bytes from the client.
-    pub(crate) up: u64,
-    /// Bytes to the client.
-    pub(crate) down: u64,
-    /// Messages of the client.
-    pub(crate) messages_up: u64,
-    /// Messages to the client.
-    pub(crate) messages_down: u64,
+    /// All that went through.
+    pub(crate) all: Amounts,
+    /// What the metrics do not know yet.
+    pub(crate) untold: Amounts,
 }
 
 impl<C, S> Tunnel<C, S>
@@ -118,59 +120,54 @@ where
             ending: None,
             first: None,
         };
-        tunnel.take_up(early_up);
-        if tunnel.ending.is_none() {
+        if tunnel.take_up(early_up) {
             tunnel.up.pending.extend_from_slice(early_up);
         }
-        tunnel.take_down(early_down);
-        if !tunnel.down.said {
+        if tunnel.take_down(early_down) {
             tunnel.down.pending.extend_from_slice(early_down);
         }
         tunnel
     }
 
-    fn take_up(&mut self, bytes: &[u8]) {
-        self.watch.heard_client();
-        self.up.bytes += bytes.len() as u64;
+    /// Notes what came from the client; whether all of it may pass. What may is kept, where not all does.
+    fn take_up(&mut self, bytes: &[u8]) -> bool {
         if !self.watch.frames {
-            return;
+            self.watch.heard_client(bytes.len(), 0);
+            return true;
         }
         let rules = self.watch.rules();
-        let (longest, messages) = (rules.longest, rules.messages);
-        let clean = self.up.walk.is_between_frames();
-        let seen = self.up.walk.read(bytes);
-        if longest.is_some_and(|most| seen.longest > most) && self.ending.is_none() {
-            self.up
-                .break_off(clean.then(|| End::TooLong.code()), To::Server);
-            self.end(End::TooLong);
-        }
-        if let (Some(tokens), Some(bucket)) = (&mut self.tokens, messages) {
-            let mut over = false;
-            for _ in 0..seen.began {
-                over |= tokens.take(bucket).is_err();
-            }
-            if over && self.ending.is_none() {
-                self.up
-                    .break_off(clean.then(|| End::TooMany.code()), To::Server);
-                self.end(End::TooMany);
-            }
-        }
+        let tokens = &mut self.tokens;
+        let seen = self.up.walk.read(bytes, |start| {
+            rules.refuses(start).or_else(|| {
+                let (tokens, bucket) = (tokens.as_mut()?, rules.messages?);
+                let over = start.first && tokens.take(bucket).is_err();
+                over.then_some(End::TooMany)
+            })
+        });
+        self.watch.heard_client(bytes.len(), seen.messages);
+        let Some(stop) = seen.stop.filter(|_| self.ending.is_none()) else {
+            return true;
+        };
+        self.up.stop(stop, bytes, To::Server);
+        self.end(stop.why);
+        false
     }
 
-    fn take_down(&mut self, bytes: &[u8]) {
-        self.watch.heard_server();
-        self.down.bytes += bytes.len() as u64;
+    /// The same for what came from the server.
+    fn take_down(&mut self, bytes: &[u8]) -> bool {
         if !self.watch.frames {
-            return;
+            self.watch.heard_server(bytes.len(), 0);
+            return true;
         }
-        let longest = self.watch.rules().longest;
-        let clean = self.down.walk.is_between_frames();
-        let seen = self.down.walk.read(bytes);
-        if longest.is_some_and(|most| seen.longest > most) && self.ending.is_none() {
-            self.down
-                .break_off(clean.then(|| End::TooLong.code()), To::Client);
-            self.end(End::TooLong);
-        }
+        let rules = self.watch.rules();
+        let seen = self.down.walk.read(bytes, |start| rules.refuses(start));
+        self.watch.heard_server(bytes.len(), seen.messages);
+        let Some(stop) = seen.stop.filter(|_| self.ending.is_none()) else {
+            return true;
+        };
+        self.down.stop(stop, bytes, To::Client);
+        self.end(stop.why);
+        false
     }
 
     fn end(&mut self, end: End) {
@@ -213,13 +210,11 @@ where
             self.first.get_or_insert(End::Client);
             return Ok(true);
         }
-        let before = self.ending.is_some();
-        self.take_up(&buffer[..came]);
+        let passes = self.take_up(&buffer[..came]);
         if self.up.walk.is_closed() {
             self.first.get_or_insert(End::Client);
         }
-        if self.ending.is_some() && !before {
-            // What broke the rule does not reach the server.
+        if !passes {
             return Ok(false);
         }
         write(&mut self.server, &buffer[..came], &mut self.up.pending, cx)
@@ -241,12 +236,11 @@ where
             self.first.get_or_insert(End::Server);
             return Ok(true);
         }
-        let before = self.ending.is_some();
-        self.take_down(&buffer[..came]);
+        let passes = self.take_down(&buffer[..came]);
         if self.down.walk.is_closed() {
             self.first.get_or_insert(End::Server);
         }
-        if self.ending.is_some() && !before {
+        if !passes {
             return Ok(false);
         }
         write(
@@ -267,15 +261,15 @@ where
             &mut self.client,
             &mut self.down,
             (code, To::Client),
-            cx,
-            buffer,
+            &self.watch,
+            (cx, buffer),
         ) | leave(
             &mut self.client,
             &mut self.server,
             &mut self.up,
             (code, To::Server),
-            cx,
-            buffer,
+            &self.watch,
+            (cx, buffer),
         ) {
             rounds += 1;
             if rounds == ROUNDS {
@@ -300,10 +294,8 @@ where
     fn carried(&self, end: End) -> Carried {
         Carried {
             end,
-            up: self.up.bytes,
-            down: self.down.bytes,
-            messages_up: self.up.walk.messages(),
-            messages_down: self.down.walk.messages(),
+            all: self.watch.carried(),
+            untold: self.watch.untold(),
         }
     }
 
@@ -357,52 +349,6 @@ where
     }
 }
 
-/// Reads; `None` where nothing is there.
-fn read<R: AsyncRead + Unpin>(
-    from: &mut R,
-    buffer: &mut [u8],
-    cx: &mut Context<'_>,
-) -> io::Result<Option<usize>> {
-    let mut buf = ReadBuf::new(buffer);
-    // Not `try_read`: a short read tells tokio that the socket is empty, which saves the next call.
-    match Pin::new(from).poll_read(cx, &mut buf) {
-        Poll::Pending => Ok(None),
-        Poll::Ready(read) => read.map(|()| Some(buf.filled().len())),
-    }
-}
-
-/// Writes what goes at once and keeps the rest; whether all went.
-fn write<W: AsyncWrite + Unpin>(
-    to: &mut W,
-    bytes: &[u8],
-    rest: &mut Vec<u8>,
-    cx: &mut Context<'_>,
-) -> io::Result<bool> {
-    let mut at = 0;
-    while at < bytes.len() {
-        match Pin::new(&mut *to).poll_write(cx, &bytes[at..])? {
-            Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Poll::Ready(written) => at += written,
-            Poll::Pending => {
-                rest.extend_from_slice(&bytes[at..]);
-                return Ok(false);
-            }
-        }
-    }
-    let _ = Pin::new(to).poll_flush(cx)?;
-    Ok(true)
-}
-
-/// Writes what was kept; whether all of it went.
-fn send<W: AsyncWrite + Unpin>(
-    to: &mut W,
-    pending: &mut Vec<u8>,
-    cx: &mut Context<'_>,
-) -> io::Result<bool> {
-    let bytes = std::mem::take(pending);
-    write(to, &bytes, pending, cx)
-}
-
 /// A direction whose tunnel ends: the frame under way gets through, then our goodbye follows, and what the sender still says is let
 /// go: an answer to unread bytes would take the goodbye away. Whether something moved.
 fn leave<S: AsyncRead + Unpin, R: AsyncWrite + Unpin>(
@@ -410,8 +356,8 @@ fn leave<S: AsyncRead + Unpin, R: AsyncWrite + Unpin>(
     receiver: &mut R,
     way: &mut Way,
     (code, to): (Option<u16>, To),
-    cx: &mut Context<'_>,
-    buffer: &mut [u8],
+    watch: &Watch,
+    (cx, buffer): (&mut Context<'_>, &mut [u8]),
 ) -> bool {
     if !way.said && (code.is_none() || way.walk.is_between_frames() || way.is_over()) {
         let fits = way.walk.is_between_frames() && !way.shut;
@@ -435,8 +381,11 @@ fn leave<S: AsyncRead + Unpin, R: AsyncWrite + Unpin>(
             true
         }
         Ok(Some(came)) => {
-            way.bytes += came as u64;
-            way.walk.read(&buffer[..came]);
+            let seen = way.walk.read(&buffer[..came], |_| None);
+            match to {
+                To::Server => watch.heard_client(came, seen.messages),
+                To::Client => watch.heard_server(came, seen.messages),
+            }
             if !way.said && write(receiver, &buffer[..came], &mut way.pending, cx).is_err() {
                 way.lose();
             }

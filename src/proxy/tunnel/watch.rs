@@ -6,6 +6,7 @@ use std::task::Waker;
 
 use crate::proxy::clock;
 use crate::proxy::request::limit::Bucket;
+use crate::proxy::tunnel::frames::Start;
 
 /// Why a tunnel ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -22,6 +23,8 @@ pub(crate) enum End {
     TooLong,
     /// Too many messages.
     TooMany,
+    /// Frames of messages in an order that is none, where messages are counted.
+    Malformed,
     /// The proxy stops, or its route is gone.
     Drain,
     /// A connection broke.
@@ -38,6 +41,7 @@ impl End {
             Self::Age => "max_duration",
             Self::TooLong => "max_message",
             Self::TooMany => "messages",
+            Self::Malformed => "malformed",
             Self::Drain => "drain",
             Self::Broken => "broken",
         }
@@ -48,6 +52,7 @@ impl End {
         match self {
             Self::TooLong => 1009,
             Self::TooMany => 1008,
+            Self::Malformed => 1002,
             Self::Client | Self::Server | Self::Broken => 1000,
             Self::Idle | Self::Age | Self::Drain => 1001,
         }
@@ -71,12 +76,54 @@ pub(crate) struct Rules {
     pub(crate) messages: Option<Bucket>,
 }
 
+impl Rules {
+    /// Whether messages are counted or measured: then they have to be whole ones.
+    pub(crate) fn reads_messages(&self) -> bool {
+        self.longest.is_some() || self.messages.is_some()
+    }
+
+    /// Why a frame does not pass, in either direction.
+    pub(crate) fn refuses(&self, start: Start) -> Option<End> {
+        if start.misplaced && self.reads_messages() {
+            return Some(End::Malformed);
+        }
+        let too_long = self.longest.is_some_and(|most| start.message > most);
+        too_long.then_some(End::TooLong)
+    }
+}
+
+/// What went through.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Amounts {
+    /// Bytes from the client.
+    pub(crate) up: u64,
+    /// Bytes to the client.
+    pub(crate) down: u64,
+    /// Messages of the client.
+    pub(crate) messages_up: u64,
+    /// Messages to the client.
+    pub(crate) messages_down: u64,
+}
+
+impl Amounts {
+    /// As much more.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.up += more.up;
+        self.down += more.down;
+        self.messages_up += more.messages_up;
+        self.messages_down += more.messages_down;
+    }
+}
+
 /// What the sweep knows of a tunnel, and the sweep's orders to it.
 pub(crate) struct Watch {
     opened: u64,
     from_client: Cell<u64>,
     from_server: Cell<u64>,
     pinged: Cell<u64>,
+    carried: Cell<Amounts>,
+    /// What the metrics do not know yet.
+    untold: Cell<Amounts>,
     rules: Arc<Rules>,
     /// Whether it carries WebSocket frames.
     pub(crate) frames: bool,
@@ -111,6 +158,8 @@ impl Watch {
             from_client: Cell::new(now),
             from_server: Cell::new(now),
             pinged: Cell::new(0),
+            carried: Cell::default(),
+            untold: Cell::default(),
             rules,
             frames,
             due: Cell::new(0),
@@ -125,14 +174,42 @@ impl Watch {
         &self.rules
     }
 
-    /// Bytes came from the client.
-    pub(crate) fn heard_client(&self) {
+    /// Bytes came from the client, with so many ends of messages.
+    pub(crate) fn heard_client(&self, bytes: usize, messages: u64) {
         self.from_client.set(clock::soon());
+        self.carries(Amounts {
+            up: bytes as u64,
+            messages_up: messages,
+            ..Amounts::default()
+        });
     }
 
-    /// Bytes came from the server.
-    pub(crate) fn heard_server(&self) {
+    /// Bytes came from the server, with so many ends of messages.
+    pub(crate) fn heard_server(&self, bytes: usize, messages: u64) {
         self.from_server.set(clock::soon());
+        self.carries(Amounts {
+            down: bytes as u64,
+            messages_down: messages,
+            ..Amounts::default()
+        });
+    }
+
+    fn carries(&self, more: Amounts) {
+        for all in [&self.carried, &self.untold] {
+            let mut amounts = all.get();
+            amounts.add(more);
+            all.set(amounts);
+        }
+    }
+
+    /// What went through so far.
+    pub(crate) fn carried(&self) -> Amounts {
+        self.carried.get()
+    }
+
+    /// What went through since this was last asked.
+    pub(crate) fn untold(&self) -> Amounts {
+        self.untold.take()
     }
 
     /// Ends on purpose at this moment, if not before.

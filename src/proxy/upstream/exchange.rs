@@ -14,8 +14,9 @@ use crate::proxy::process::worker::Local;
 use crate::proxy::request::body::{Progress, Silent, Tail, Upload};
 use crate::proxy::request::limit::Counted;
 use crate::proxy::request::serve::Scene;
-use crate::proxy::upstream::connect::{Sender, Stream2};
+use crate::proxy::upstream::connect::Sender;
 use crate::proxy::upstream::servers::Open;
+use crate::proxy::upstream::shared::Stream2;
 
 /// A connection to a server, and the request that is open there.
 pub(crate) struct Reached {
@@ -65,14 +66,13 @@ pub(crate) struct Back {
     pub(crate) moved: u32,
 }
 
-/// Sends a request and waits for the head of the answer.
+/// Sends a request and waits for the head of the answer; one that agrees to a tunnel is one only where that was asked for.
 pub(crate) async fn exchange(
     reached: Reached,
     request: Request<Upload>,
     progress: &Progress,
     limits: (Duration, Duration),
-    scene: &Scene,
-    upstream: usize,
+    (scene, upstream, tunnels): (&Scene, usize, bool),
 ) -> Result<(Response<Incoming>, Keep), Failed> {
     let Reached {
         server,
@@ -100,26 +100,26 @@ pub(crate) async fn exchange(
             (answer, Some(back), None)
         }
         Sender::Http2(mut sender, stream) => {
-            let came = in_time(sender.try_send_request(request), progress, limits).await;
-            if matches!(came, Err(Failed::Late)) {
+            let answer = in_time(sender.try_send_request(request), progress, limits).await;
+            if let Err(Failed::Late) = &answer {
                 stream.doubt();
             }
-            (came?.map_err(broken)?, None, Some(stream))
+            (answer?.map_err(broken)?, None, Some(stream))
         }
     };
-    if let Some(why) = strange(&answer) {
+    if let Some(why) = strange(&answer, tunnels) {
         return Err(Failed::Broken(why.to_owned()));
     }
     Ok((answer, Keep { open, back, stream }))
 }
 
 /// What makes an answer none that could be passed on, if something does.
-pub(crate) fn strange(answer: &Response<Incoming>) -> Option<&'static str> {
+fn strange(answer: &Response<Incoming>, tunnels: bool) -> Option<&'static str> {
     let headers = answer.headers();
     let coded = headers.contains_key(header::TRANSFER_ENCODING);
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     // RFC 9112 §6.3: two lengths that readers could choose from; §7: a coding that was not asked for.
-    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !tunnels {
         Some("an upgrade that was not asked for")
     } else if coded && headers.contains_key(header::CONTENT_LENGTH) {
         Some("an answer with both Content-Length and Transfer-Encoding")
@@ -161,13 +161,25 @@ async fn in_time<T>(
 /// What ends with an answer's body.
 pub(crate) struct Done {
     /// It is open at the server.
-    pub(crate) _open: Open,
+    _open: Open,
     /// It counts for the route.
-    pub(crate) _counted: Option<Counted>,
+    _counted: Option<Counted>,
     /// The connection goes back once the body is complete.
-    pub(crate) back: Option<Back>,
+    back: Option<Back>,
     /// It has its place on a connection.
-    pub(crate) stream: Option<Stream2>,
+    stream: Option<Stream2>,
+}
+
+impl Done {
+    /// What goes on until the last byte.
+    pub(crate) fn new(keep: Keep, counted: Option<Counted>) -> Self {
+        Self {
+            _open: keep.open,
+            _counted: counted,
+            back: keep.back,
+            stream: keep.stream,
+        }
+    }
 }
 
 impl Tail for Done {

@@ -5,4 +5,6 @@ pub(crate) mod dial;
 pub(crate) mod exchange;
 pub(crate) mod health;
 pub(crate) mod servers;
+pub(crate) mod shared;
 pub(crate) mod sticky;
+pub(crate) mod way;

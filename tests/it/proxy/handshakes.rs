@@ -43,6 +43,18 @@ const HANDSHAKES: &[(&str, &str, Then, u16)] = &[
         101,
     ),
     (
+        "refused-with-two-lengths",
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n",
+        Hold,
+        502,
+    ),
+    (
+        "refused-in-another-coding",
+        "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: gzip\r\n\r\nno",
+        Close,
+        502,
+    ),
+    (
         "refused",
         "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno",
         Stay,

@@ -1,20 +1,27 @@
 //! Another service decides: a subrequest whose 2xx lets the request through; where it is silent nobody passes.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Response, StatusCode, Uri};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Response, StatusCode};
+use http_body_util::BodyExt;
+use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use crate::ir::{Forward, UpstreamId};
+use crate::ir::{Forward, HostHeader, RetryAfter, UpstreamId};
 use crate::proxy::clock;
 use crate::proxy::request::answer::plain;
-use crate::proxy::request::body::{Body, Upload};
+use crate::proxy::request::body::Body;
 use crate::proxy::request::outgoing;
 use crate::proxy::request::serve::Scene;
 use crate::proxy::request::value::{self, remove_hop_by_hop};
-use crate::proxy::upstream::connect::Sender;
-use crate::proxy::upstream::exchange::strange;
+use crate::proxy::telemetry::log::Record;
+use crate::proxy::upstream::exchange::Done;
+use crate::proxy::upstream::way::{Came, Letter, Way, What};
+
+/// How much of an answer that lets a request through is read for its connection's sake.
+const LET_GO: usize = 64 * 1024;
 
 /// A service that decides.
 pub(crate) struct Authority {
@@ -23,7 +30,7 @@ pub(crate) struct Authority {
     send: Vec<HeaderName>,
     pass: Vec<HeaderName>,
     answer: Vec<HeaderName>,
-    limit: std::time::Duration,
+    limit: Duration,
 }
 
 impl Authority {
@@ -53,22 +60,28 @@ impl Authority {
         &self,
         scene: &Scene,
         path: &str,
-        headers: &mut HeaderMap,
+        headers: &HeaderMap,
         known: &mut value::Known,
+        record: &mut Record,
     ) -> Result<(), Box<Response<Body>>> {
         // What the service says is the only truth about these.
-        let asked = headers.clone();
         for name in &self.pass {
             known.pass.push((name.clone(), None));
         }
-        let said = timeout(self.limit, self.said(scene, path, &asked)).await;
-        let Ok(Some(answer)) = said else {
-            return Err(Box::new(plain(StatusCode::SERVICE_UNAVAILABLE)));
+        let said = timeout(self.limit, self.said(scene, path, headers, record)).await;
+        let came = match said {
+            Ok(Some(came)) => came,
+            Ok(None) => return Err(Box::new(plain(StatusCode::SERVICE_UNAVAILABLE))),
+            Err(_) => {
+                record.failed("the authority gave no answer in time");
+                return Err(Box::new(plain(StatusCode::SERVICE_UNAVAILABLE)));
+            }
         };
-        let (mut parts, body) = answer.into_parts();
+        let (mut parts, incoming) = came.answer.into_parts();
+        let tail = Done::new(came.keep, None);
+        let body = Body::passing(incoming, self.limit).followed_by(Box::new(tail));
         if !parts.status.is_success() {
             remove_hop_by_hop(&mut parts.headers);
-            let body = Body::passing(body, self.limit);
             return Err(Box::new(Response::from_parts(parts, body)));
         }
         for name in &self.pass {
@@ -81,6 +94,7 @@ impl Authority {
                 known.answer.push((name.clone(), value.clone()));
             }
         }
+        spawn_local(let_go(body, self.limit));
         Ok(())
     }
 
@@ -90,12 +104,9 @@ impl Authority {
         scene: &Scene,
         path: &str,
         asked: &HeaderMap,
-    ) -> Option<Response<hyper::body::Incoming>> {
-        let generation = &scene.local.generation;
-        let at = self.upstream.index();
-        let upstream = &generation.upstreams[at];
-        let settings = &generation.gateway.upstreams[at];
-        let connect = clock::of(settings.connect.value);
+        record: &mut Record,
+    ) -> Option<Came> {
+        let settings = scene.local.generation.gateway.upstream(self.upstream);
         let mut headers = HeaderMap::new();
         for name in &self.send {
             for value in asked.get_all(name) {
@@ -119,47 +130,36 @@ impl Authority {
                 headers.insert(name, value);
             }
         }
-        let target: Uri = self.path.parse().ok()?;
-        let mut tried = Vec::new();
-        loop {
-            let (server, _open) = upstream.servers.open(None, None, &tried)?;
-            let got = scene.local.pools.get(generation, at, server, connect).await;
-            let Ok((sender, fresh)) = got else {
-                upstream.servers.note(server, false);
-                tried.push(server);
-                continue;
-            };
-            let host = match &upstream.servers.list[server].address {
-                crate::ir::Address::Unix { .. } => "localhost".to_owned(),
-                address => address.to_string(),
-            };
-            let mut request = http::Request::new(Upload::empty());
-            *request.method_mut() = Method::GET;
-            *request.headers_mut() = headers.clone();
-            let http2 = matches!(sender, Sender::Http2(..));
-            let answer = match sender {
-                Sender::Http1(mut sender) => {
-                    *request.uri_mut() = target.clone();
-                    if let Ok(host) = HeaderValue::from_str(&host) {
-                        request.headers_mut().insert(header::HOST, host);
-                    }
-                    sender.send_request(request).await
-                }
-                Sender::Http2(mut sender, _stream) => {
-                    *request.uri_mut() =
-                        outgoing::absolute(upstream.tls.is_some(), &host, &target)?;
-                    sender.send_request(request).await
-                }
-            };
-            match answer {
-                Ok(answer) if strange(&answer).is_none() => return Some(answer),
-                // A kept connection may have been closed meanwhile; the question may be asked twice.
-                Err(_) if !fresh && !http2 => {}
-                Ok(_) | Err(_) => {
-                    upstream.servers.note(server, false);
-                    tried.push(server);
-                }
-            }
-        }
+        let mut letter = Letter::bare(Method::GET, self.path.parse().ok()?, headers);
+        let mut way = Way {
+            scene,
+            upstream: self.upstream,
+            what: What::Question,
+            connect: clock::of(settings.connect.value),
+            limits: (self.limit, self.limit),
+            host: &HostHeader::Upstream,
+            after: &[RetryAfter::Connect],
+            further: u16::MAX,
+            kept: None,
+            key: None,
+            tried: Vec::new(),
+        };
+        way.ask(&mut letter, record).await.ok()
     }
+}
+
+/// Reads the rest of an answer that is of no interest, so that its connection serves the next question too.
+async fn let_go(mut body: Body, limit: Duration) {
+    let read = async {
+        let mut left = LET_GO;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, bytes::Bytes::len);
+            let Some(rest) = left.checked_sub(length) else {
+                return;
+            };
+            left = rest;
+        }
+    };
+    // Who talks on and on is asked on a new connection next time.
+    let _ = timeout(limit, read).await;
 }

@@ -201,7 +201,7 @@ impl Tokens {
     }
 }
 
-/// Takes `bearer, TOKEN` out of the subprotocols that the server sees.
+/// Takes every `bearer, TOKEN` out of the subprotocols that the server sees: the same token may stand there twice.
 fn strip_subprotocol(headers: &mut HeaderMap) {
     let Some(listed) =
         crate::proxy::request::head::joined(headers, &header::SEC_WEBSOCKET_PROTOCOL)
@@ -209,12 +209,15 @@ fn strip_subprotocol(headers: &mut HeaderMap) {
         return;
     };
     let listed = String::from_utf8_lossy(&listed).into_owned();
-    let words: Vec<&str> = listed.split(',').map(str::trim).collect();
-    let Some(at) = words.iter().position(|word| is_mark(word)) else {
-        return;
-    };
-    let mut kept = words;
-    kept.drain(at..(at + 2).min(kept.len()));
+    let mut words = listed.split(',').map(str::trim);
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        if is_mark(word) {
+            words.next();
+        } else {
+            kept.push(word);
+        }
+    }
     headers.remove(header::SEC_WEBSOCKET_PROTOCOL);
     if let Ok(value) = HeaderValue::from_str(&kept.join(", "))
         && !kept.is_empty()

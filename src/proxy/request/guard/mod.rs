@@ -18,6 +18,7 @@ use crate::proxy::request::answer::plain;
 use crate::proxy::request::body::Body;
 use crate::proxy::request::serve::Scene;
 use crate::proxy::request::value;
+use crate::proxy::telemetry::log::Record;
 
 pub(crate) use api_key::Keys;
 pub(crate) use basic::{Checked, Passwords};
@@ -66,6 +67,7 @@ pub(crate) async fn admit(
     path: &str,
     headers: &mut HeaderMap,
     known: &mut value::Known,
+    record: &mut Record,
 ) -> Result<(), Box<Response<Body>>> {
     let head = &scene.head;
     match &scene.local.generation.auth[auth.index()] {
@@ -89,7 +91,7 @@ pub(crate) async fn admit(
             true => Ok(()),
             false => Err(unauthorized("ApiKey")),
         },
-        Known::Forward(authority) => authority.ask(scene, path, headers, known).await,
+        Known::Forward(authority) => authority.ask(scene, path, headers, known, record).await,
     }
 }
 

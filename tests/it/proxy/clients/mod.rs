@@ -44,14 +44,14 @@ where
 }
 
 /// Runs it on this thread.
-fn run<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(work: impl Future<Output = T>) -> T {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().expect("a runtime");
     runtime.block_on(work)
 }
 
 /// A client of HTTP/2 with prior knowledge.
-async fn client_of_http2(serving: &Serving) -> h2::client::SendRequest<Bytes> {
+pub(super) async fn client_of_http2(serving: &Serving) -> h2::client::SendRequest<Bytes> {
     let stream = tokio::net::TcpStream::connect(serving.address).await;
     let (client, connection) = h2::client::handshake(stream.expect("it listens"))
         .await

@@ -315,3 +315,75 @@ fn a_limit_ends_a_tunnel_with_its_code() {
         }
     }
 }
+
+/// A frame of a client, masked with nothing.
+fn masked(first: u8, text: &str) -> Vec<u8> {
+    let mut frame = vec![first, 0x80 | text.len() as u8, 0, 0, 0, 0];
+    frame.extend_from_slice(text.as_bytes());
+    frame
+}
+
+/// What a server got of a client's frames, which were sent at once, and what the client got.
+fn carried(websocket: &str, frames: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let (tell, told) = std::sync::mpsc::channel();
+    let server = Led::by(move |mut stream| {
+        if head_of(&mut stream).is_none() {
+            return;
+        }
+        let _ = stream.write_all(format!("{AGREED}\r\n").as_bytes());
+        let mut all = Vec::new();
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(4)));
+        let _ = stream.read_to_end(&mut all);
+        let _ = tell.send(all);
+    });
+    let serving = Serving::start(&spec(server.address(), websocket));
+    let mut stream = asked(&serving, b"");
+    let mut head = [0; 1];
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut head).expect("a head");
+        seen.push(head[0]);
+    }
+    stream.write_all(frames).expect("sent");
+    let _ = stream.set_read_timeout(Some(Duration::from_millis(2_500)));
+    let mut all = Vec::new();
+    let _ = stream.read_to_end(&mut all);
+    (told.recv_timeout(PATIENCE).expect("an end"), all)
+}
+
+/// What was fine before the frame that breaks a rule arrives, though all of it came at once; nothing behind it does.
+#[test]
+fn a_rule_takes_nothing_that_was_fine_before() {
+    let fine = [masked(0x81, "one"), masked(0x82, "two")].concat();
+    let close = |code: u16| [&[0x88, 2][..], &code.to_be_bytes()].concat();
+    for (rules, bad, code) in [
+        ("{ max_message: 5B }", masked(0x81, "too long"), 1009_u16),
+        (
+            "{ max_message: 5B }",
+            [masked(0x01, "abc"), masked(0x80, "def")].concat(),
+            1009,
+        ),
+        ("{ messages: { rate: 2/h } }", masked(0x81, "more"), 1008),
+        // A message within another one would begin its count anew (RFC 6455 §5.4).
+        (
+            "{ max_message: 5B }",
+            [masked(0x01, "abc"), masked(0x01, "def")].concat(),
+            1002,
+        ),
+        ("{ max_message: 5B }", masked(0x80, "x"), 1002),
+    ] {
+        let frames = [fine.clone(), bad, masked(0x81, "last")].concat();
+        let (server, client) = carried(rules, &frames);
+        assert!(server.starts_with(&fine), "{rules}: {server:?}");
+        let behind = &server[fine.len()..];
+        assert!(
+            !behind.windows(4).any(|it| it == b"last"),
+            "{rules}: {server:?}"
+        );
+        assert_eq!(client, close(code), "{rules}");
+    }
+    // Who asks for no rule gets what was sent.
+    let odd = [masked(0x01, "abc"), masked(0x01, "def"), masked(0x88, "")].concat();
+    let (server, _) = carried("true", &odd);
+    assert_eq!(server, odd);
+}

@@ -311,3 +311,45 @@ fn an_empty_secret_is_refused() {
         };
     }
 }
+
+/// `strip`: whatever the guard has read at a place, the server reads nothing there, though it stood there twice.
+#[test]
+fn a_token_that_is_stripped_is_gone() {
+    let env = [("KEY".to_owned(), KEY.to_owned())];
+    let spec = TOKENS.replace(
+        "pass: { X-User: sub }",
+        "pass: { X-User: sub }\n      strip: true",
+    );
+    let site = Site::with(&spec, &[("keys.txt", "first\n")], &env);
+    let token = signed(&Header::default(), &good("ann"));
+    for (path, lines) in [
+        (
+            "/".to_owned(),
+            format!("Sec-WebSocket-Protocol: bearer, {token}, chat\r\n"),
+        ),
+        (
+            "/".to_owned(),
+            format!("Sec-WebSocket-Protocol: bearer, {token}, chat, bearer, {token}\r\n"),
+        ),
+        (
+            "/".to_owned(),
+            format!(
+                "Sec-WebSocket-Protocol: bearer, {token}\r\nSec-WebSocket-Protocol: chat, access_token, {token}\r\n"
+            ),
+        ),
+        (
+            format!("/?token={token}&a=b&%74oken={token}"),
+            "Sec-WebSocket-Protocol: chat\r\n".to_owned(),
+        ),
+    ] {
+        assert_eq!(status(&site, &path, &lines), "200", "{path} {lines}");
+        let seen = site.stub.requests().pop().expect("it arrived");
+        assert_eq!(
+            seen.headers.all("sec-websocket-protocol"),
+            ["chat"],
+            "{lines}"
+        );
+        assert!(!seen.target.contains(&token), "{}", seen.target);
+        assert_eq!(seen.header("x-user"), Some("ann"));
+    }
+}

@@ -249,3 +249,51 @@ fn hosts_are_known_however_they_are_written() {
     let two = [("host", "one.example"), ("host", "two.example")];
     assert_eq!(answered(&client, &two), 400);
 }
+
+/// A request that asks for an upgrade and has a body is answered as any other; what waits behind the next handshake waits for its answer.
+#[test]
+fn an_upgrade_with_a_body_lets_nothing_go() {
+    use std::io::{Read, Write};
+    let (tell, told) = std::sync::mpsc::channel();
+    let server = super::super::serving::Led::by(move |mut stream| {
+        while let Some(head) = super::super::serving::head_of(&mut stream) {
+            if head.starts_with("POST") {
+                let mut body = [0; 4];
+                let _ = stream.read_exact(&mut body);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+                continue;
+            }
+            // It takes its time to agree: what comes meanwhile is held back.
+            std::thread::sleep(std::time::Duration::from_millis(400));
+            let _ = stream.write_all(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                  Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+            );
+            let _ = stream.set_read_timeout(Some(std::time::Duration::from_secs(1)));
+            let mut all = Vec::new();
+            let _ = stream.read_to_end(&mut all);
+            let _ = tell.send(String::from_utf8_lossy(&all).into_owned());
+            return;
+        }
+    });
+    let spec = format!(
+        "wsgen: 1\nlisteners: {{ web: {{ port: PORT, address: 127.0.0.1 }} }}\n\
+         upstreams: {{ app: {{ servers: [\"{}\"] }} }}\n\
+         routes: [{{ name: all, upstream: app, websocket: true }}]\n",
+        server.address()
+    );
+    let (address, _running) = super::serve(&spec, &[], &[]);
+    let asks = "Host: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut stream = super::connect(address);
+    let first = format!("POST / HTTP/1.1\r\n{asks}Content-Length: 4\r\n\r\nbody");
+    stream.write_all(first.as_bytes()).expect("it reads");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let second = format!(
+        "GET / HTTP/1.1\r\n{asks}Sec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n{hidden}"
+    );
+    stream.write_all(second.as_bytes()).expect("it reads");
+    let came = told.recv_timeout(super::PATIENCE).expect("a tunnel");
+    assert_eq!(came, hidden, "bytes of the tunnel, and of nobody else");
+}

@@ -330,3 +330,52 @@ fn a_change_of_a_file_is_a_reload_where_it_is_watched() {
     std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(life.said().matches("reloaded").count(), 2);
 }
+
+/// `respond: {file}` is read when the spec is.
+#[test]
+fn a_file_of_an_answer_is_watched() {
+    let folder = Scratch::new("proxy-answer");
+    let page = folder.write("page.txt", "one");
+    let text = format!(
+        "{HEAD}listeners: {{ web: {{ port: LISTEN, address: 127.0.0.1 }} }}\n\
+         routes: [{{ name: page, path: /, respond: {{ status: 200, file: {} }} }}]\n",
+        page.display()
+    );
+    let life = Life::start_with(&text, &["--watch"]);
+    let body = || life.client().try_get("/", &[]).expect("an answer").text();
+    assert_eq!(body(), "one");
+    folder.write("page.txt", "two!");
+    life.wait("reloaded\n", 1);
+    assert_eq!(body(), "two!");
+}
+
+/// From every address to one of them, and back: the port is ours already.
+#[test]
+fn a_listener_may_have_another_address_of_its_port() {
+    let app = stub();
+    let every = spec(&app, SITE).replace(", address: 127.0.0.1", "");
+    let one = spec(&app, SITE);
+    let life = Life::start(&every);
+    let elsewhere = || {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 2], life.address.port()));
+        Client::new(address)
+            .try_get("/", &[])
+            .map(|answer| answer.status)
+            .ok()
+    };
+    assert_eq!((life.status("/"), elsewhere()), (200, Some(200)));
+    for (spec, wanted) in [(&one, None), (&every, Some(200)), (&one, None)] {
+        life.reload(spec);
+        until("it is as the spec says", || elsewhere() == wanted);
+        assert_eq!(life.status("/"), 200);
+    }
+    // What is told is where it listens now.
+    assert!(
+        life.said().matches("Listening").count() >= 4,
+        "{}",
+        life.said()
+    );
+    // Another program cannot have the port all the same.
+    let other = std::net::TcpListener::bind(life.address);
+    assert!(other.is_err());
+}

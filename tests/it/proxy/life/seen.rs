@@ -235,3 +235,83 @@ fn the_metrics_listener_is_on_loopback_where_nothing_else_is_written() {
     let at = format!("http://127.0.0.1:{}/metrics", life.admin.port());
     assert!(said.contains(&at), "{said}");
 }
+
+/// A tunnel may live for days: what goes through is counted meanwhile, and once.
+#[test]
+fn bytes_of_a_tunnel_are_counted_while_it_is_open() {
+    let app = stub();
+    let life = Life::start(&spec(&app));
+    let number = |name: &str, way: &str| life.metric(&format!("{name}{{way=\"{way}\"}}"));
+    let mut tunnel = life.tunnel("/ws");
+    tunnel.try_echo("one").expect("an echo");
+    // Six bytes before the payload of a client's frame, two before a server's.
+    until("it is counted", || {
+        number("wsgen_tunnel_bytes_total", "up") == 9.0
+    });
+    assert_eq!(number("wsgen_tunnel_bytes_total", "down"), 5.0);
+    assert_eq!(number("wsgen_tunnel_messages_total", "up"), 1.0);
+    assert_eq!(number("wsgen_tunnel_messages_total", "down"), 1.0);
+    tunnel.socket.close(None).expect("sent");
+    assert!(matches!(tunnel.read(), Event::Close(_)));
+    drop(tunnel);
+    until("its last line", || life.log().len() == 2);
+    let log = life.log();
+    let more = log[1]["bytes_in"].as_u64().expect("a number")
+        - log[0]["bytes_in"].as_u64().expect("a number");
+    until("all of it is counted", || {
+        number("wsgen_tunnel_bytes_total", "up") == more as f64
+    });
+}
+
+/// Bytes that wait for the answer to an upgrade are counted when they come, and not again when they go on.
+#[test]
+fn bytes_are_counted_once() {
+    let app = stub();
+    let life = Life::start(&spec(&app));
+    let bytes = b"GET /a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\
+        GET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Long: 0123456789012345678901234567890123456789\r\n\r\n";
+    life.client().raw(bytes).expect("an answer");
+    until("two lines", || life.log().len() == 2);
+    let sum: u64 = life
+        .log()
+        .iter()
+        .map(|line| line["bytes_in"].as_u64().expect("a number"))
+        .sum();
+    assert_eq!(sum, bytes.len() as u64);
+}
+
+/// What no route takes is counted, and its line says who asked.
+#[test]
+fn what_no_route_takes_is_seen() {
+    let app = stub();
+    let spec = format!(
+        "wsgen: 1\nlog: {{ format: json }}\nmetrics: {{ port: ADMIN }}\n\
+         listeners: {{ web: {{ port: LISTEN, address: 127.0.0.1, paths: reject }} }}\n\
+         upstreams: {{ app: {{ servers: [\"{}\"] }} }}\n\
+         routes: [{{ name: app, host: one.example, path: /app, upstream: app }}]\n",
+        app.address()
+    );
+    let life = Life::start(&spec);
+    let count = |outcome: &str| {
+        life.metric(&format!(
+            "wsgen_unrouted_total{{listener=\"web\",outcome=\"{outcome}\"}}"
+        ))
+    };
+    let get = |path: &str| {
+        let client = life.client().host("one.example");
+        client.try_get(path, &[("User-Agent", "curious")])
+    };
+    assert_eq!(get("/other").expect("an answer").status, 404);
+    assert_eq!(get("/app/../x").expect("an answer").status, 400);
+    assert_eq!((count("not_found"), count("bad_path")), (1.0, 1.0));
+    until("two lines", || life.log().len() == 2);
+    assert!(
+        life.log()
+            .iter()
+            .all(|line| line["user_agent"] == "curious")
+    );
+    life.reload(&spec.replace("paths: reject", "unknown_host: close"));
+    let client = life.client().host("other.example");
+    assert!(client.try_get("/", &[]).is_err(), "it is closed");
+    assert_eq!(count("closed"), 1.0);
+}

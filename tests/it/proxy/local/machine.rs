@@ -1,5 +1,6 @@
 //! What a machine lacks by itself: rights to ports, certificates, a folder; and what is said of it.
 
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
@@ -261,6 +262,11 @@ fn a_start_fits_the_terminal_and_can_be_silent() {
         "{}",
         bright.says()
     );
-    let silent = Call::new(&text).args(&args()).args("--quiet").start();
-    assert_eq!(silent.says(), "serving\n");
+    let port = free();
+    let silent = Call::new(&text).args(&format!("--local --quiet --port web={port}"));
+    let silent = silent.start_where(|_| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        TcpStream::connect(address).is_ok()
+    });
+    assert_eq!(silent.says(), "");
 }

@@ -100,13 +100,19 @@ impl Call {
     /// Starts it; panics where it does not serve in time.
     #[track_caller]
     fn start(self) -> Proxy {
+        self.start_where(|proxy| proxy.says().contains("serving\n"))
+    }
+
+    /// The same, where it is said otherwise that it serves.
+    #[track_caller]
+    fn start_where(self, serves: impl Fn(&Proxy) -> bool) -> Proxy {
         let child = self
             .command()
             .spawn()
             .expect("the binary under test starts");
         let mut proxy = Proxy { call: self, child };
         let end = Instant::now() + PATIENCE;
-        while !proxy.says().contains("serving\n") {
+        while !serves(&proxy) {
             let ended = proxy.child.try_wait().expect("it can be asked");
             let late = Instant::now() > end;
             assert!(ended.is_none() && !late, "{ended:?}\n{}", proxy.says());

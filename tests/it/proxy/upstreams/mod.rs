@@ -2,4 +2,5 @@
 
 mod handshake;
 mod nonsense;
+mod pools;
 mod tls;
