@@ -1,6 +1,7 @@
 //! `wsgen lsp`, driven over standard input and output as an editor does.
 
 mod actions;
+mod chance;
 mod completion;
 mod diagnostics;
 mod editor;

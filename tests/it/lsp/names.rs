@@ -6,7 +6,7 @@ use super::SPEC;
 use super::editor::{Editor, applied, range};
 
 /// A spec in which every kind of name is defined and used.
-const NAMED: &str = "\
+pub(super) const NAMED: &str = "\
 wsgen: 1
 listeners:
   plain: { port: 8080, address: 127.0.0.1, redirect: secure }
