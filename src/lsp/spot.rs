@@ -45,7 +45,7 @@ pub(super) enum Slot {
 /// The spot of a byte; `None` in a comment, in a text of several lines, and where nothing can be told.
 pub(super) fn spot(text: &Text, byte: usize) -> Option<Spot> {
     let line = text.line(text.line_of(byte));
-    if is_in_comment(&text.text[line.start..byte.max(line.start)]) {
+    if text.text[line.clone()].trim_start().starts_with('#') {
         return None;
     }
     let word = word(&text.text, line.clone(), byte);
@@ -114,21 +114,6 @@ fn word(text: &str, line: Range<usize>, byte: usize) -> Range<usize> {
             .map(char::len_utf8)
             .sum::<usize>();
     start..end.max(start)
-}
-
-fn is_in_comment(before: &str) -> bool {
-    let mut quote = None;
-    let mut last = ' ';
-    for c in before.chars() {
-        match (quote, c) {
-            (None, '#') if last.is_whitespace() => return true,
-            (None, '"' | '\'') if !last.is_alphanumeric() => quote = Some(c),
-            (Some(open), c) if c == open => quote = None,
-            _ => {}
-        }
-        last = c;
-    }
-    false
 }
 
 /// What closes the quotes and brackets that are open at the end of a line's start.

@@ -192,6 +192,7 @@ fn a_new_route_and_examples() {
 fn nothing_where_nothing_belongs() {
     for marked in [
         SPEC.replace("wsgen: 1", "wsgen: 1 # ‸"),
+        SPEC.replace("wsgen: 1", "# rou‸\nwsgen: 1"),
         SPEC.replace(
             "path: /ws",
             "path: /ws\n    error_pages: { 502: { respond: { body: \"a b‸\" } } }",

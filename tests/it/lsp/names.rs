@@ -207,11 +207,15 @@ fn an_alias_is_renamed_at_its_anchor() {
         .replace("upstream: chat", "upstream: *n")
         .replace("  chat:", "  ch‸at:");
     let mut editor = Editor::start(&[]);
-    let (text, answer) = editor.ask("textDocument/rename", &marked, json!({"newName": "talk"}));
+    let (text, answer) = editor.ask(
+        "textDocument/rename",
+        &marked,
+        json!({"newName": "conversation"}),
+    );
     let renamed = applied(&text, &answer["result"]["changes"][editor.uri("spec.yaml")]);
     assert!(
-        renamed.contains("x-name: &n talk")
-            && renamed.contains("\n  talk:")
+        renamed.contains("x-name: &n conversation")
+            && renamed.contains("\n  conversation:")
             && renamed.contains("upstream: *n"),
         "{renamed}"
     );
