@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::{Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::jwks::Fetched;
@@ -246,20 +247,33 @@ fn validation(jwt: &Jwt, algorithm: Algorithm) -> Validation {
     validation
 }
 
-/// The keys of a set; those of a kind that no algorithm here uses are passed over. `None` where it is no set.
+/// The keys of a set; those that no algorithm here uses, or nobody here understands, are passed over (RFC 7517 §5). `None` where it is
+/// no set.
 pub(crate) fn set(text: &str) -> Option<Vec<SetKey>> {
-    let set: JwkSet = serde_json::from_str(text).ok()?;
-    Some(set.keys.iter().filter_map(set_key).collect())
+    let set: Value = serde_json::from_str(text).ok()?;
+    let keys = set.get("keys")?.as_array()?;
+    Some(keys.iter().filter_map(set_key).collect())
 }
 
-fn set_key(jwk: &Jwk) -> Option<SetKey> {
+/// A key that is there to verify signatures (RFC 7517 §4.2 to §4.4).
+fn set_key(key: &Value) -> Option<SetKey> {
+    let jwk = Jwk::deserialize(key).ok()?;
+    let common = &jwk.common;
+    let signs = |it: &PublicKeyUse| *it == PublicKeyUse::Signature;
+    let verifies = |it: &Vec<KeyOperations>| it.contains(&KeyOperations::Verify);
+    if !common.public_key_use.as_ref().is_none_or(signs)
+        || !common.key_operations.as_ref().is_none_or(verifies)
+    {
+        return None;
+    }
+    let algorithm = match common.key_algorithm {
+        Some(own) => Some(by_name(&own.to_string())?),
+        None => None,
+    };
     Some(SetKey {
-        id: jwk.common.key_id.clone(),
-        algorithm: jwk
-            .common
-            .key_algorithm
-            .and_then(|own| by_name(&own.to_string())),
-        key: DecodingKey::from_jwk(jwk).ok()?,
+        id: common.key_id.clone(),
+        algorithm,
+        key: DecodingKey::from_jwk(&jwk).ok()?,
     })
 }
 

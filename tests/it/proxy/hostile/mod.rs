@@ -5,6 +5,7 @@ mod costs;
 mod floods;
 mod forwarded;
 mod guards;
+mod key_sets;
 mod logs;
 mod meanings;
 mod origins;
