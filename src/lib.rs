@@ -26,7 +26,7 @@
 //! | [`emit`] | templates, source marks, and the writers of each target's language |
 //! | [`asks`] | which features each field of the language asks for |
 //! | [`names`] | "did you mean" |
-//! | [`reference`] | what every code, rule, field and feature means, as `wsgen explain` and `docs/reference` tell it |
+//! | [`mod@reference`] | what every code, rule, field and feature means, as `wsgen explain` and `docs/reference` tell it |
 //! | [`meaning`] | what changes from one gateway to another, in the words of the spec |
 //! | [`import`] | the configurations of programs, read into a spec, with an account of every directive |
 //! | [`graph`] | a gateway as a picture: Mermaid, DOT, SVG |

@@ -290,9 +290,12 @@ fn no_text_of_a_user_is_a_command() {
     let name = "$(touch pwned) `touch pwned`'; touch pwned; '\"<b>.yaml";
     let scratch = Scratch::new("action");
     let (folder, base) = repository(&scratch, name, |spec| {
-        let spec = spec.replace("idle: 1h", "idle: 2h");
+        let spec = spec.replace("idle: 1h", "idle: 30s");
         format!("# ::error::forged\n# comment<<wsgen_\n{spec}")
     });
+    let alone = run(&folder, &scratch, &[("specs", name), ("base", &base)]);
+    let annotation = format!("::warning file={name},line=");
+    assert!(alone.said.contains(&annotation), "{}", alone.said);
     let specs = format!("{name}\n--help\n-new.yaml");
     scratch.write("repository/-new.yaml", Cli::new("init").run().stdout);
     for targets in ["nginx", "nginx; touch pwned", "--help"] {
