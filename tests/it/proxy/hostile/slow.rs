@@ -225,6 +225,30 @@ fn a_stream_that_takes_nothing_is_let_go() {
     );
 }
 
+/// An answer that the proxy compresses has its route's time too.
+#[test]
+fn a_compressed_stream_that_takes_nothing_is_let_go() {
+    let site = Site::start(&SPEC.replace("idle: 1s }", "idle: 1s }, compression: on"));
+    let long = "x".repeat(3_000);
+    site.stub.answer(
+        "/",
+        wsgen::verify::stub::Answer::status(200)
+            .header("Content-Type", "text/plain")
+            .body(&long),
+    );
+    let mut stream = connect(site.address);
+    let mut sent = PREFACE.to_vec();
+    sent.extend(frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    sent.extend(ask(1, &[(b"accept-encoding", b"gzip")], true));
+    stream.write_all(&sent).expect("it reads");
+    let head = next(&mut stream, 1, 1).expect("a head");
+    assert!(
+        head.windows(3).any(|it| it == [0x9b, 0xd9, 0xab]),
+        "gzip: {head:?}"
+    );
+    assert!(next(&mut stream, 3, 1).is_some(), "no RST_STREAM");
+}
+
 /// A window that is taken back while the server has nothing to say.
 #[test]
 fn a_window_that_closes_later_holds_nothing() {
