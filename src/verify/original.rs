@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::scale::Scale;
 use crate::import::nginx::{Edit, Original, Statement};
-use crate::ir::{Address, Dur, Gateway};
+use crate::ir::{Address, Dur, Gateway, Workers};
 
 /// Statements whose value is a duration, and NGINX's own where nothing is said.
 const TIMES: [(&str, &str); 7] = [
@@ -20,7 +20,7 @@ const TIMES: [(&str, &str); 7] = [
 ];
 
 /// Statements that say where the process lives, or name files that only the original's machine has.
-const GONE: [&str; 16] = [
+const GONE: [&str; 15] = [
     "user",
     "pid",
     "daemon",
@@ -35,7 +35,6 @@ const GONE: [&str; 16] = [
     "ssl_trusted_certificate",
     "ssl_session_ticket_key",
     "resolver",
-    "worker_processes",
     "client_body_temp_path",
 ];
 
@@ -100,6 +99,15 @@ impl Moved<'_> {
     fn time(&self, text: &str) -> String {
         let read = crate::import::nginx::duration(text);
         read.map_or_else(|| text.to_owned(), |dur| millis(self.scale.of(dur)))
+    }
+
+    /// The same in whole seconds.
+    fn whole(&self, text: &str) -> String {
+        let read = crate::import::nginx::duration(text);
+        read.map_or_else(
+            || text.to_owned(),
+            |dur| format!("{}s", self.scale.of(dur).as_secs_ceil().max(1)),
+        )
     }
 
     /// A server's address on loopback; the name of a block stays.
@@ -214,12 +222,12 @@ impl Edit for Moved<'_> {
                 let mut said = false;
                 for word in &mut moved {
                     if let Some(time) = word.strip_prefix("fail_timeout=") {
-                        *word = format!("fail_timeout={}", self.time(time));
+                        *word = format!("fail_timeout={}", self.whole(time));
                         said = true;
                     }
                 }
                 if !said {
-                    moved.push(format!("fail_timeout={}", self.time("10s")));
+                    moved.push(format!("fail_timeout={}", self.whole("10s")));
                 }
                 vec![moved]
             }
@@ -237,6 +245,10 @@ impl Edit for Moved<'_> {
                 }
                 vec![moved]
             }
+            "worker_processes" => match self.moved.runtime.workers.value {
+                Workers::Count(count) => vec![vec![name.to_owned(), count.to_string()]],
+                Workers::Auto => vec![words],
+            },
             "worker_connections" => {
                 let most = self.moved.runtime.max_connections.value;
                 vec![vec![
@@ -272,13 +284,36 @@ impl Edit for Moved<'_> {
     }
 
     fn more(&self, block: &str, names: &[&str]) -> Vec<Statement> {
+        let statement = |name: &str, value: String| vec![name.to_owned(), value];
+        if block == "upstream"
+            && names.contains(&"keepalive")
+            && !names.contains(&"keepalive_timeout")
+        {
+            return vec![statement("keepalive_timeout", self.time("60s"))];
+        }
+        if block == "main" {
+            let log = self.moved.rooms.nginx.error_log.value.clone();
+            return vec![statement("error_log", log)];
+        }
         if block != "http" {
             return Vec::new();
         }
         let unsaid = TIMES.iter().filter(|(name, _)| !names.contains(name));
-        unsaid
-            .map(|(name, time)| vec![(*name).to_owned(), self.time(time)])
-            .collect()
+        let mut more: Vec<Statement> = unsaid
+            .map(|(name, time)| statement(name, self.time(time)))
+            .collect();
+        if !names.contains(&"access_log") {
+            let log = self.moved.rooms.nginx.access_log.value.clone();
+            more.push(statement("access_log", log));
+        }
+        let mut listeners = self.written.listeners.iter();
+        if !names.contains(&"port_in_redirect")
+            && listeners.all(|it| matches!(it.port.value, 80 | 443))
+        {
+            // On the ports of the schemes it names none.
+            more.push(statement("port_in_redirect", "off".to_owned()));
+        }
+        more
     }
 }
 

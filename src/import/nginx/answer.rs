@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Nginx;
+use super::own::is_own;
 use super::place::Place;
 use super::scope::Scope;
 use super::syntax::Directive;
@@ -130,6 +131,10 @@ impl<'a> Nginx<'a, '_, '_> {
             let Some((to, codes)) = texts.split_last() else {
                 continue;
             };
+            if is_own(to) {
+                self.moot(page, "what a spec answers to errors by itself");
+                continue;
+            }
             let codes: Vec<&str> = codes
                 .iter()
                 .filter(|it| !it.starts_with('='))

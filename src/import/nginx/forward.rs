@@ -28,12 +28,18 @@ impl<'a> Nginx<'a, '_, '_> {
         self.kept(pass, path);
         self.kept(pass, format!("upstreams.{upstream}"));
         self.uri(pass, uri.as_deref(), place, name);
-        self.rewrites(place, name);
+        if pass.arg(0).contains("$wg_stripped") {
+            self.own_rewrite(scope, name);
+        } else {
+            self.rewrites(place, name);
+        }
+        self.own_conditions(scope, name);
         let sockets = self.headers(scope, name, &upstream);
         self.times(scope, name, &upstream, sockets);
         self.stream(scope, name);
         self.retries(scope, name, &upstream);
         self.body(scope, name);
+        self.answer_head(scope, name, &upstream);
         self.guards(scope, name);
         self.response_headers(scope, name);
         self.error_pages(scope, name);
@@ -145,7 +151,7 @@ impl<'a> Nginx<'a, '_, '_> {
                     Piece::Var(name) => name.bytes().all(|c| c.is_ascii_digit()),
                     Piece::Text(_) => true,
                 });
-            match super::values::anchored(from, false) {
+            match super::values::anchored(from, false, true) {
                 Ok(regex) if captures && plain.starts_with(['/', '$']) => {
                     let value = json!({ "match": regex, "to": plain });
                     let path = self.set(&["routes", name, "rewrite", "regex"], value);
@@ -182,6 +188,38 @@ impl<'a> Nginx<'a, '_, '_> {
                 }
                 None => self.lost(directive, "it is no size"),
             },
+        }
+    }
+
+    /// How large an answer's head may be, and what else NGINX does by itself with answers.
+    fn answer_head(&mut self, scope: &Scope<'a>, name: &str, upstream: &str) {
+        let account = &mut self.reading.account;
+        account.unsaid(
+            "where no server can be reached the spec answers 503, NGINX 502",
+            None,
+        );
+        let Some(directive) = scope.find("proxy_buffer_size") else {
+            account.unsaid(
+                "NGINX refuses answers whose head is larger than a page of memory (4 or 8 KiB); the spec leaves them 64 KiB",
+                None,
+            );
+            return;
+        };
+        match size(directive.arg(0)).map(|it| it.to_string()) {
+            Some(text) if text == "64KiB" => self.moot(directive, "as the spec's default"),
+            Some(text) => {
+                let there = self.reading.draft.get(&["upstreams", upstream, "limits"]);
+                let path = ["upstreams", upstream, "limits", "response_head"];
+                if there.is_some_and(|it| it["response_head"] != text.as_str()) {
+                    let how = format!(
+                        "one ceiling for the upstream: that of the first route, not of `{name}`"
+                    );
+                    return self.changed(directive, path.join("."), how);
+                }
+                let path = self.set(&path, text);
+                self.kept(directive, path);
+            }
+            None => self.lost(directive, "it is no size"),
         }
     }
 
@@ -230,10 +268,6 @@ impl<'a> Nginx<'a, '_, '_> {
             (
                 "proxy_socket_keepalive",
                 "the spec's default sends TCP keep-alive probes to servers",
-            ),
-            (
-                "proxy_buffer_size",
-                "the spec's default leaves an answer's head 64 KiB",
             ),
             (
                 "recursive_error_pages",

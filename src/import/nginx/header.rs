@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Nginx;
 use super::forward::Sockets;
+use super::own::is_own;
 use super::scope::Scope;
 use super::syntax::Directive;
 use super::values::{Piece, has_variable};
@@ -44,7 +45,7 @@ impl<'a> Nginx<'a, '_, '_> {
         if !forwarded {
             let path = self.set(&["routes", name, "forwarded"], false);
             self.reading.account.unsaid(
-                "NGINX tells servers neither the client's address nor the scheme",
+                "NGINX tells servers neither the client's address nor the scheme; what clients say of them by themselves it passes, the spec does not",
                 Some(path),
             );
         } else if FORWARDED.iter().any(|it| named(it).is_none()) {
@@ -65,6 +66,12 @@ impl<'a> Nginx<'a, '_, '_> {
     ) -> Sockets {
         let version = scope.find("proxy_http_version");
         let path = format!("routes.{name}.websocket");
+        if upgrade.is_some_and(|it| is_own(it.arg(1))) {
+            for directive in upgrade.into_iter().chain(connection).chain(version) {
+                self.moot(directive, "handshakes have a location of their own");
+            }
+            return Sockets::Off;
+        }
         let Some(upgrade) = upgrade.filter(|it| !it.arg(1).is_empty()) else {
             if let Some(connection) = connection {
                 if has_variable(connection.arg(1))
@@ -90,7 +97,7 @@ impl<'a> Nginx<'a, '_, '_> {
         self.changed(
             upgrade,
             path.clone(),
-            "only `websocket` passes, where NGINX passes every token, `h2c` too",
+            "only `websocket` passes, and only by GET, where NGINX passes every token by every method, `h2c` too",
         );
         match connection {
             Some(connection) => {
@@ -99,7 +106,13 @@ impl<'a> Nginx<'a, '_, '_> {
                     .strip_prefix('$')
                     .map(|it| it.trim_matches(['{', '}']));
                 if let Some(map) = variable.and_then(|it| self.map(it)) {
-                    self.kept(map, path.clone());
+                    let closes = map.children().iter().any(|it| it.arg(0) == "close");
+                    if closes {
+                        let how = "connections to servers are kept after plain requests too, where the map says `close`";
+                        self.changed(map, path.clone(), how);
+                    } else {
+                        self.kept(map, path.clone());
+                    }
                     self.kept(connection, path.clone());
                 } else if variable.is_some() {
                     self.kept(connection, path.clone());
@@ -179,7 +192,7 @@ impl<'a> Nginx<'a, '_, '_> {
                 if text == "$http_host" {
                     self.moot(header, "as the spec's default");
                 } else {
-                    self.changed(header, path, "with the port, where the client names one");
+                    self.changed(header, path, "as the client wrote it, with its port; NGINX takes the port away and writes it in lower case");
                 }
             }
             "$host:$server_port" | "$http_host:$server_port" | "$host:$proxy_port" => {
@@ -218,7 +231,7 @@ impl<'a> Nginx<'a, '_, '_> {
             "x-forwarded-host" => &["$host", "$http_host"],
             _ => &["$server_port"],
         };
-        if usual.contains(&value) {
+        if usual.contains(&value) || is_own(value) {
             self.moot(header, "the spec sets it by itself");
         } else if value == "$proxy_add_x_forwarded_for" {
             self.changed(
@@ -312,7 +325,12 @@ impl<'a> Nginx<'a, '_, '_> {
     pub(super) fn response_headers(&mut self, scope: &Scope<'a>, name: &str) {
         let hidden = scope.all(&["proxy_hide_header"]);
         let added = scope.all(&["add_header"]);
-        for header in &hidden {
+        let has_cors = self.reading.draft.get(&["routes", name, "cors"]).is_some();
+        let of_cors = |header: &Directive| {
+            let lower = header.arg(0).to_ascii_lowercase();
+            has_cors && (lower == "vary" || lower.starts_with("access-control-"))
+        };
+        for header in hidden.iter().filter(|it| !of_cors(it)) {
             let again = added
                 .iter()
                 .any(|it| it.arg(0).eq_ignore_ascii_case(header.arg(0)));
@@ -324,8 +342,12 @@ impl<'a> Nginx<'a, '_, '_> {
                 self.kept(header, path);
             }
         }
-        for header in &added {
+        for header in added.iter().filter(|it| !of_cors(it)) {
             let key = header.arg(0);
+            if is_own(header.arg(1)) {
+                self.moot(header, "the spec's own answers say it");
+                continue;
+            }
             if key.eq_ignore_ascii_case("Strict-Transport-Security") && self.has_hsts(header.arg(1))
             {
                 continue;

@@ -9,6 +9,7 @@ mod known;
 mod lexer;
 mod listener;
 mod original;
+mod own;
 mod place;
 mod process;
 mod route;
@@ -51,6 +52,9 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) {
         return;
     }
     let parts = Parts::of(&root);
+    if let Some(name) = own::gateway(reading.text(file)) {
+        reading.draft.set(&["name"], name);
+    }
     let mut nginx = Nginx::new(reading, &parts);
     nginx.process(&parts);
     nginx.sites(&parts);
@@ -114,8 +118,6 @@ impl<'a> Parts<'a> {
 struct Nginx<'a, 'r, 'f> {
     reading: &'r mut Reading<'f>,
     http: Scope<'a>,
-    /// Whether the text is a whole configuration.
-    whole: bool,
     /// `upstream` blocks by name in lower case.
     upstreams: BTreeMap<String, &'a Directive>,
     /// The spec's upstreams by what they were made of.
@@ -124,6 +126,8 @@ struct Nginx<'a, 'r, 'f> {
     named: BTreeMap<String, &'a Directive>,
     /// The spec's `auth` by what it was made of.
     auths: BTreeMap<String, String>,
+    /// Whether routes of a default server take what other servers have no location for.
+    open: bool,
 }
 
 impl<'a, 'r, 'f> Nginx<'a, 'r, 'f> {
@@ -138,11 +142,11 @@ impl<'a, 'r, 'f> Nginx<'a, 'r, 'f> {
         Self {
             reading,
             http: parts.http.clone(),
-            whole: parts.main.is_some(),
             upstreams,
             passed: BTreeMap::new(),
             named: BTreeMap::new(),
             auths: BTreeMap::new(),
+            open: false,
         }
     }
 

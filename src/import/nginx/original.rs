@@ -16,7 +16,7 @@ pub trait Edit {
     /// around it, the outermost first.
     fn statement(&self, inside: &[&str], words: Statement) -> Vec<Statement>;
 
-    /// What a block begins with beside what is in it: the block's name, and the names of its statements.
+    /// What a block begins with beside what is in it: the block's name, `main` for the whole, and the names of its statements.
     fn more(&self, block: &str, names: &[&str]) -> Vec<Statement>;
 }
 
@@ -50,6 +50,7 @@ impl Original {
             .iter()
             .any(|it| matches!(it.name.as_str(), "http" | "events"));
         let mut out = String::new();
+        statements(edit.more("main", &[]), 0, &mut out);
         if is_whole {
             block(&self.directives, &mut Vec::new(), edit, 0, &mut out);
             return out;

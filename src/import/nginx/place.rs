@@ -148,7 +148,7 @@ impl<'a> Nginx<'a, '_, '_> {
         let path = format!("{at}.path");
         let value = match &place.takes {
             Takes::Exact(text) => json!({ "exact": text }),
-            Takes::Regex { text, nocase } => match anchored(text, *nocase) {
+            Takes::Regex { text, nocase } => match anchored(text, *nocase, true) {
                 Ok(regex) => json!({ "regex": regex }),
                 Err(why) => {
                     if let Some(directive) = directive {

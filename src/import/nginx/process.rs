@@ -7,11 +7,14 @@ use super::{Nginx, Parts};
 /// Connections of a worker that serve no client: listeners, resolvers, files.
 const RESERVE: u64 = 64;
 
+/// What becomes of tunnels at a reload.
+const DRAIN: &str = "after a reload NGINX keeps old workers until their last tunnel ends; the spec ends tunnels after `runtime.drain.timeout` (30s)";
+
 impl<'a> Nginx<'a, '_, '_> {
     /// Reads the process's settings into `runtime`.
     pub(super) fn process(&mut self, parts: &Parts<'a>) {
         let Some(main) = &parts.main else {
-            return;
+            return self.reading.account.unsaid(DRAIN, None);
         };
         if let Some(workers) = main.find("worker_processes") {
             match workers.arg(0).parse::<u16>() {
@@ -41,8 +44,7 @@ impl<'a> Nginx<'a, '_, '_> {
                 None => self.lost(timeout, "it is no duration"),
             }
         } else {
-            let unsaid = "after a reload NGINX keeps old workers until their last tunnel ends; the spec ends tunnels after `runtime.drain.timeout` (30s)";
-            self.reading.account.unsaid(unsaid, None);
+            self.reading.account.unsaid(DRAIN, None);
         }
     }
 
@@ -86,9 +88,6 @@ impl<'a> Nginx<'a, '_, '_> {
         }
         match directive {
             None => {
-                if !self.whole {
-                    return;
-                }
                 let path = self.set(&["log", "format"], "common");
                 self.reading.account.unsaid(
                     "NGINX logs every request in its combined format",

@@ -48,6 +48,9 @@ impl<'a> Nginx<'a, '_, '_> {
     /// Reads a location into a route.
     pub(super) fn place(&mut self, place: &Place<'a>, taking: &Taking, has_regex: bool) {
         let scope = &place.scope;
+        if self.jump(place, taking, has_regex) || self.needless(place, taking) {
+            return;
+        }
         if let Some(answer) = scope.own("return").next() {
             return self.write(place, taking, has_regex, |nginx, name| {
                 nginx.answer(answer, place, name);
@@ -164,6 +167,54 @@ impl<'a> Nginx<'a, '_, '_> {
         });
     }
 
+    /// `location / { return 404; }`: what a spec answers where no route fits. Whether it is that.
+    fn needless(&mut self, place: &Place<'a>, taking: &Taking) -> bool {
+        let is_root = matches!(&place.takes, Takes::Prefix { text, .. } if text == "/");
+        let answer = place.scope.own("return").next();
+        let Some(answer) = answer.filter(|it| it.texts() == ["404"]) else {
+            return false;
+        };
+        if !is_root || taking.hosts.is_some() && self.open {
+            return false;
+        }
+        for directive in place.directive.into_iter().chain([answer]) {
+            self.moot(directive, "404 is what a spec answers where no route fits");
+        }
+        true
+    }
+
+    /// A route that another server has too: its hosts join.
+    fn again(&mut self, name: &str, place: &Place<'a>, taking: &Taking) {
+        let at = ["routes", name, "host"];
+        let mut hosts = match self.reading.draft.get(&at) {
+            Some(serde_json::Value::Array(list)) => list.clone(),
+            Some(one) => vec![one.clone()],
+            None => Vec::new(),
+        };
+        match &taking.hosts {
+            Some(serde_json::Value::Array(list)) => hosts.extend(list.iter().cloned()),
+            Some(one) => hosts.push(one.clone()),
+            None => {}
+        }
+        if !hosts.is_empty() {
+            let mut once = Vec::new();
+            for host in hosts {
+                if !once.contains(&host) {
+                    once.push(host);
+                }
+            }
+            let one = once.len() == 1;
+            let value = if one { once.remove(0) } else { once.into() };
+            self.set(&at, value);
+        }
+        for directive in place.directive.into_iter().chain(place.twin) {
+            self.kept(directive, at.join("."));
+            for child in directive.children() {
+                self.kept(child, format!("routes.{name}"));
+            }
+        }
+    }
+
     /// Writes a route's name, hosts and paths, then what `rest` says.
     fn write(
         &mut self,
@@ -172,7 +223,14 @@ impl<'a> Nginx<'a, '_, '_> {
         has_regex: bool,
         rest: impl FnOnce(&mut Self, &str),
     ) {
-        let name = self.route_name(place.takes.text(), taking);
+        let own = self.own_name(&place.scope);
+        if let Some(own) = own
+            .as_ref()
+            .filter(|it| self.reading.draft.get(&["routes", it]).is_some())
+        {
+            return self.again(own, place, taking);
+        }
+        let name = own.unwrap_or_else(|| self.route_name(place.takes.text(), taking));
         let Some(path) = self.path(place, &format!("routes.{name}"), has_regex) else {
             return;
         };

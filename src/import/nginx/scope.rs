@@ -16,6 +16,13 @@ impl<'a> Scope<'a> {
         Self { levels }
     }
 
+    /// The same without the innermost block.
+    pub(super) fn outer(&self) -> Self {
+        let mut levels = self.levels.clone();
+        levels.pop();
+        Self { levels }
+    }
+
     /// The directive of this name that holds: that of the innermost block that has one.
     pub(super) fn find(&self, name: &str) -> Option<&'a Directive> {
         self.all(&[name]).first().copied()

@@ -76,6 +76,14 @@ impl<'a> Nginx<'a, '_, '_> {
         };
         let serves = |number: &usize| on(*number).iter().any(|it| it.redirect.is_none());
         let several = (0..sites.len()).filter(serves).count() > 1;
+        self.open = listeners
+            .iter()
+            .filter(|it| it.redirect.is_none())
+            .any(|it| {
+                let default = sites.get(it.default).and_then(sole_location);
+                let refuses = |it: &Directive| it.children().iter().any(|it| it.name == "return");
+                !default.is_some_and(refuses)
+            });
         for (number, site) in sites.iter().enumerate() {
             self.server(number, site, &on(number), &listeners, several);
         }
@@ -112,7 +120,7 @@ impl<'a> Nginx<'a, '_, '_> {
             for word in &directive.args {
                 let text = word.text.as_str();
                 if let Some(regex) = text.strip_prefix('~') {
-                    match anchored(regex, true) {
+                    match anchored(regex, true, false) {
                         Ok(regex) => {
                             hosts.push(Host::Regex(regex.trim_start_matches("(?i)").to_owned()))
                         }

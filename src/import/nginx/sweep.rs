@@ -4,6 +4,7 @@ use crate::names;
 
 use super::Nginx;
 use super::known::{self, Known, known};
+use super::own::is_own;
 use super::syntax::Directive;
 
 /// Blocks that are only a place for others.
@@ -31,6 +32,9 @@ impl Nginx<'_, '_, '_> {
         let name = directive.name.as_str();
         if directive.block.is_some() && PLACES.contains(&name) {
             return self.moot(directive, "a place for other directives");
+        }
+        if directive.args.iter().any(|arg| is_own(&arg.text)) {
+            return self.moot(directive, "wsgen writes it by itself");
         }
         match (name, known(name)) {
             ("upstream", _) => {

@@ -161,7 +161,32 @@ impl<'a> Nginx<'a, '_, '_> {
                 "the connect timeout bounds the search for a server",
             );
         }
-        let Some(directive) = scope.find("proxy_next_upstream") else {
+        let servers = self.reading.draft.get(&["upstreams", upstream, "servers"]);
+        let count = servers.and_then(Value::as_array).map_or(1, Vec::len);
+        let attempts = tries
+            .and_then(|it| it.arg(0).parse::<u64>().ok())
+            .filter(|it| *it > 0)
+            .unwrap_or(count as u64)
+            .saturating_sub(1)
+            .min(10);
+        let said = scope.find("proxy_next_upstream");
+        let usual = said.is_none_or(|it| {
+            let mut words = it.args.iter();
+            words.all(|it| matches!(it.text.as_str(), "error" | "timeout"))
+        });
+        if usual && attempts > 0 && count > 1 && total.is_none() {
+            let value = json!({ "attempts": attempts, "after": ["connect", "timeout"] });
+            let path = self.shared(upstream, name, &["retries"], value);
+            for directive in said.into_iter().chain(tries) {
+                self.kept(directive, path.clone());
+            }
+            if said.is_none() {
+                let unsaid = "NGINX asks the next server also where one is too slow to answer";
+                self.reading.account.unsaid(unsaid, Some(path));
+            }
+            return;
+        }
+        let Some(directive) = said else {
             if let Some(tries) = tries {
                 self.moot(
                     tries,
@@ -201,14 +226,7 @@ impl<'a> Nginx<'a, '_, '_> {
                 "a server that refuses the connection is skipped all the same: nothing was sent",
             );
         }
-        let servers = self.reading.draft.get(&["upstreams", upstream, "servers"]);
-        let count = servers.and_then(Value::as_array).map_or(1, Vec::len);
-        let attempts = tries
-            .and_then(|it| it.arg(0).parse::<u64>().ok())
-            .filter(|it| *it > 0)
-            .unwrap_or(count as u64)
-            .saturating_sub(1)
-            .clamp(1, 10);
+        let attempts = attempts.max(1);
         let value = json!({ "attempts": attempts, "after": after });
         let path = self.shared(upstream, name, &["retries"], value);
         let odd = words.iter().any(|it| {

@@ -69,7 +69,8 @@ impl<'a> Nginx<'a, '_, '_> {
                     let hosts = self.covered(file, sites);
                     let host = hosts.first().map_or("site", String::as_str);
                     let host = host.trim_start_matches("*.");
-                    let name = self.reading.draft.name("certificates", host, "site");
+                    let word = if pairs(sites) == 1 { "site" } else { host };
+                    let name = self.reading.draft.name("certificates", word, "site");
                     self.set(&["certificates", &name, "hosts"], json!(hosts));
                     self.set(&["certificates", &name, "cert"], file);
                     self.set(&["certificates", &name, "key"], private);
@@ -251,4 +252,16 @@ pub(super) fn hsts(text: &str) -> Option<serde_json::Value> {
         (true, false) => json!({ "max_age": age, "subdomains": true }),
         (subdomains, _) => json!({ "max_age": age, "subdomains": subdomains, "preload": true }),
     })
+}
+
+/// How many certificates all servers show.
+fn pairs(sites: &[Site<'_>]) -> usize {
+    let mut files: Vec<&str> = sites
+        .iter()
+        .flat_map(|site| site.scope.all(&["ssl_certificate"]))
+        .map(|it| it.arg(0))
+        .collect();
+    files.sort_unstable();
+    files.dedup();
+    files.len()
 }

@@ -21,7 +21,11 @@ impl<'a> Nginx<'a, '_, '_> {
         let pieces = self.pieces(pass.arg(0), scope);
         let (text, raw) = match pieces.as_slice() {
             [Piece::Text(text)] => (text.clone(), false),
-            [Piece::Text(text), Piece::Var(rest)] if rest == "request_uri" => (text.clone(), true),
+            [Piece::Text(text), Piece::Var(rest)]
+                if rest == "request_uri" || rest.starts_with("wg_stripped") =>
+            {
+                (text.clone(), true)
+            }
             [
                 Piece::Text(text),
                 Piece::Var(uri),

@@ -186,11 +186,11 @@ pub(super) fn header_name(variable: &str) -> String {
     words.join("-")
 }
 
-/// NGINX's regex, which may match anywhere, as one that is anchored at both ends.
+/// NGINX's regex, which may match anywhere, as one that is anchored at both ends; `path` where it is one over a path.
 ///
 /// # Errors
 /// What RE2 has no word for.
-pub(super) fn anchored(regex: &str, nocase: bool) -> Result<String, String> {
+pub(super) fn anchored(regex: &str, nocase: bool, path: bool) -> Result<String, String> {
     let alternates = {
         let (mut depth, mut class, mut escaped, mut top) = (0_i32, false, false, false);
         for c in regex.chars() {
@@ -222,7 +222,13 @@ pub(super) fn anchored(regex: &str, nocase: bool) -> Result<String, String> {
         let body = regex
             .strip_prefix('^')
             .or_else(|| regex.strip_prefix(r"\A"));
-        let mut text = body.map_or_else(|| format!(".*{regex}"), str::to_owned);
+        // A path begins with a slash, so what is before the match is nothing or begins with one.
+        let before = match (path, regex.starts_with('/')) {
+            (true, true) => "(?:/.*)?",
+            (true, false) => "/.*",
+            (false, _) => ".*",
+        };
+        let mut text = body.map_or_else(|| format!("{before}{regex}"), str::to_owned);
         let slashes = text
             .strip_suffix('$')
             .map(|body| body.len() - body.trim_end_matches('\\').len());
@@ -263,16 +269,20 @@ mod tests {
 
     #[test]
     fn regexes_are_anchored() {
-        assert_eq!(anchored("^/a/", false).as_deref(), Ok("/a/.*"));
-        assert_eq!(anchored(r"\.php$", false).as_deref(), Ok(r".*\.php"));
-        assert_eq!(anchored("^/(a|b)$", true).as_deref(), Ok("(?i)/(a|b)"));
-        assert_eq!(anchored("/a|b", false).as_deref(), Ok(".*(?:/a|b).*"));
-        assert_eq!(anchored("^/x(.*)", false).as_deref(), Ok("/x(.*)"));
+        assert_eq!(anchored("^/a/", false, true).as_deref(), Ok("/a/.*"));
+        assert_eq!(anchored(r"\.php$", false, true).as_deref(), Ok(r"/.*\.php"));
         assert_eq!(
-            anchored(r"\.php(?:$|/)", false).as_deref(),
-            Ok(r".*\.php(?:/.*)?")
+            anchored("^/(a|b)$", true, true).as_deref(),
+            Ok("(?i)/(a|b)")
         );
-        assert!(anchored("^(?!/a)", false).is_err());
+        assert_eq!(anchored("/a$", false, true).as_deref(), Ok("(?:/.*)?/a"));
+        assert_eq!(anchored("/a|b", false, true).as_deref(), Ok(".*(?:/a|b).*"));
+        assert_eq!(anchored("^/x(.*)", false, true).as_deref(), Ok("/x(.*)"));
+        assert_eq!(
+            anchored(r"\.php(?:$|/)", false, true).as_deref(),
+            Ok(r"/.*\.php(?:/.*)?")
+        );
+        assert!(anchored("^(?!/a)", false, true).is_err());
     }
 
     #[test]

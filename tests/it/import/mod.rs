@@ -5,6 +5,8 @@ mod foreign;
 mod fuzz;
 mod haproxy;
 mod ingress;
+mod original;
+mod round_trip;
 
 use std::fs;
 use std::path::{Path, PathBuf};
