@@ -1,6 +1,6 @@
 //! HAProxy's configuration: what its directives mean, as a spec.
 //!
-//! A frontend's requests are rows of a [`table::Table`]; its rules, then those of the backends, split the rows and say what becomes of
+//! A frontend's requests are rows of a table; its rules, then those of the backends, split the rows and say what becomes of
 //! them, as HAProxy asks them: in order, variables included. What is left becomes routes. The text is read here and not by a crate: of
 //! those that exist, `haproxy-config` has no columns, and leaves out what it does not know.
 

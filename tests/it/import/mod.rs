@@ -4,6 +4,7 @@ mod cli;
 mod foreign;
 mod fuzz;
 mod haproxy;
+mod haproxy_original;
 mod ingress;
 mod original;
 mod round_trip;
