@@ -122,7 +122,7 @@ impl<'a> Lower<'a> {
         let runtime = self.runtime(spec);
         let rooms = self.rooms(spec, &routes);
         let accept = self.accept(spec);
-        let tests = self.tests(spec);
+        let tests = self.tests(spec, &routes);
         let table = order::table(&routes);
         Gateway {
             name,

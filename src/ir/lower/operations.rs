@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{At, Loc, Lower, PORT, block, closest, defaults, dur, limit, or, plain, text};
 use crate::ir::{
-    Accept, Auth, AuthKind, Expect, Feature, Listener, Log, LogField, LogFormat, Metrics, Runtime,
-    Set, TARGETS, Test, TokenPlace, Workers,
+    Accept, Auth, AuthKind, Expect, Feature, Listener, Log, LogField, LogFormat, Metrics, Route,
+    Runtime, Set, TARGETS, Test, TokenPlace, Workers,
 };
 use crate::spec::model::{self, Spec};
 
@@ -256,12 +256,16 @@ impl Lower<'_> {
         accepted
     }
 
-    pub(super) fn tests(&mut self, spec: &Spec) -> Vec<Test> {
+    pub(super) fn tests(&mut self, spec: &Spec, made: &[Route]) -> Vec<Test> {
         let tests = spec.tests.iter().flatten();
         // Also those with faults of their own, which are told where they stand.
         let routes = spec.routes.iter().flat_map(|list| &list.value);
         let names = routes.filter_map(|route| Some(route.value.name.as_ref()?.value.as_str()));
-        let names: Vec<&str> = names.collect();
+        // A route without a name has one made from its path.
+        let made = made.iter().map(|route| route.name.as_str());
+        let mut names: Vec<&str> = names.chain(made).collect();
+        names.sort_unstable();
+        names.dedup();
         tests.filter_map(|test| self.test(test, &names)).collect()
     }
 
