@@ -2,9 +2,7 @@
 
 /// The decoded value of the first parameter of this name; one without `=` is empty.
 pub(crate) fn value(query: &str, name: &str) -> Option<String> {
-    pairs(query)
-        .find(|(known, _)| decoded(known) == name)
-        .map(|(_, value)| decoded(value))
+    values(query, name).next()
 }
 
 /// The decoded values of every parameter of this name.
