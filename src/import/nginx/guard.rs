@@ -143,6 +143,7 @@ impl<'a> Nginx<'a, '_, '_> {
         };
         let key = format!("forward\n{wanted}\n{}", pass.arg(0));
         if let Some(auth) = self.auths.get(&key).cloned() {
+            self.passed_on(&auth, scope);
             let path = self.set(&["routes", name, "auth"], auth);
             return self.kept(request, path);
         }

@@ -294,6 +294,11 @@ impl<'a> Nginx<'a, '_, '_> {
         {
             return self.moot(header, "the client's own passes");
         }
+        let answered = scope.all(&["auth_request_set"]);
+        if answered.iter().any(|it| it.arg(0) == value) {
+            // Whether it is passed on is read with the guard.
+            return;
+        }
         let own = format!("$http_{}", lower.replace('-', "_"));
         if value == own {
             return self.moot(header, "the client's own passes");

@@ -119,6 +119,10 @@ impl<'a> Nginx<'a, '_, '_> {
         for directive in scope.own("server_name") {
             for word in &directive.args {
                 let text = word.text.as_str();
+                // What people write where they mean no name.
+                if matches!(text, "_" | "" | "-" | "--" | "__" | "!@#" | "*") {
+                    continue;
+                }
                 if let Some(regex) = text.strip_prefix('~') {
                     match anchored(regex, true, false) {
                         Ok(regex) => {
@@ -135,7 +139,7 @@ impl<'a> Nginx<'a, '_, '_> {
                     hosts.push(Host::Regex(format!("{}\\..*", regex_syntax::escape(start))));
                 } else if is_host_name(text.strip_prefix("*.").unwrap_or(text)) {
                     hosts.push(Host::Name(text.to_ascii_lowercase()));
-                } else if !matches!(text, "_" | "" | "-" | "--" | "__" | "!@#" | "*") {
+                } else {
                     self.lost(directive, format!("`{text}` is no host name"));
                 }
             }

@@ -189,3 +189,22 @@ fn a_directive_that_nobody_asks_for_is_lost_and_a_slip_is_unknown() {
     );
     assert!(!done.is_whole());
 }
+
+#[test]
+fn what_a_subrequest_answers_is_passed_on_and_no_name_is_no_host() {
+    let done = nginx(
+        "server {\n  listen 80;\n  server_name _;\n  location = /auth { internal; proxy_pass http://10.0.0.9:9000/verify; }\n  \
+         location / {\n    auth_request /auth;\n    auth_request_set $user $upstream_http_x_user;\n    \
+         proxy_set_header X-User $user;\n    proxy_pass http://10.0.0.1:80;\n  }\n}\n",
+    );
+    let spec = done.spec.as_deref().expect("a spec");
+    assert!(spec.contains("path: /verify, pass: [X-User]"), "{spec}");
+    assert!(!spec.contains("host:"), "{spec}");
+    let lost: Vec<_> = done
+        .account
+        .entries()
+        .iter()
+        .filter(|entry| entry.fate >= Fate::Lost)
+        .collect();
+    assert!(lost.is_empty(), "{lost:#?}");
+}
