@@ -10,7 +10,7 @@ use crate::stat::{median, quantile};
 const MARKS: [&str; 2] = ["<!-- bench proxy -->", "<!-- end of bench proxy -->"];
 
 /// The command that makes the table.
-const COMMAND: &str = "tests/programs/install && cargo bench --bench proxy -- --write";
+const COMMAND: &str = "tests/programs/install && cargo bench --bench proxy --";
 
 /// What a figure may be.
 pub(crate) enum Goal {
@@ -193,9 +193,14 @@ impl Table {
             text.push_str(&self.line(row));
             text.push('\n');
         }
+        let arguments: Vec<String> = std::env::args()
+            .skip(1)
+            .filter(|word| word != "--bench")
+            .collect();
         let _ = write!(
             text,
-            "\n`{COMMAND}`: medians; bold is the proxy's part of the other's in the same round, with quartiles beside the goal. {}.",
+            "\n`{COMMAND} {}`: medians; bold is the proxy's part of the other's in the same round, with quartiles beside the goal; ✗ is a goal of ours that is missed. {}.",
+            arguments.join(" "),
             self.note
         );
         text
