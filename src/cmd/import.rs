@@ -142,6 +142,9 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// In how many steps of an include's path wildcards are followed: a walk over few folders, never over the file system.
+const MAX_WILD: usize = 3;
+
 /// Included files: below the folder of the first file, or above it, as programs look for them from their own.
 pub(super) struct Disk {
     folder: PathBuf,
@@ -162,7 +165,14 @@ impl Disk {
 
 impl Folder for Disk {
     fn include(&self, pattern: &str) -> Result<Vec<Input>, String> {
-        let wild = pattern.contains(['*', '?', '[']);
+        let is_wild = |step: &str| step.contains(['*', '?', '[']);
+        let wild = is_wild(pattern);
+        if pattern.contains("**") || pattern.split('/').filter(|it| is_wild(it)).count() > MAX_WILD
+        {
+            return Err(format!(
+                "the pattern names too much: `**` is not followed, and wildcards stand in at most {MAX_WILD} steps of a path"
+            ));
+        }
         let mut why = "it is not there".to_owned();
         for start in self.starts() {
             let path = start.join(pattern);
@@ -177,9 +187,20 @@ impl Folder for Disk {
                     .take(MAX_FILES + 1)
                     .collect();
             }
-            let mut inputs = Vec::new();
+            let mut inputs: Vec<Input> = Vec::new();
+            let mut total = 0;
             for path in paths {
-                match bytes(&path) {
+                // A pipe or a terminal would be waited for.
+                if path.exists() && !path.is_file() {
+                    "it is not a file".clone_into(&mut why);
+                    continue;
+                }
+                if total > MAX_BYTES {
+                    break;
+                }
+                let read = bytes(&path);
+                total += read.as_ref().map_or(0, Vec::len);
+                match read {
                     Ok(bytes) => inputs.push(Input {
                         name: shown(&path),
                         bytes,

@@ -126,6 +126,10 @@ impl<'a> Reading<'a> {
     /// # Errors
     /// Why the file that is named cannot be read.
     pub fn include(&mut self, pattern: &str) -> Result<Vec<FileId>, String> {
+        if self.bytes > MAX_BYTES || self.sources.iter().count() > MAX_FILES {
+            // The report says it already; no further file is read.
+            return Ok(Vec::new());
+        }
         let inputs = self.folder.include(pattern)?;
         Ok(inputs
             .into_iter()

@@ -8,6 +8,11 @@ use super::Nginx;
 use super::scope::Scope;
 use super::syntax::Directive;
 
+/// Why a rule on clients is not asked.
+const DECIDED: &str = "a rule before it decides for everybody";
+/// Why a rule on clients cannot be said.
+const UNKNOWN_CLIENT: &str = "clients are known by IP ranges";
+
 impl<'a> Nginx<'a, '_, '_> {
     /// Reads everything that keeps requests from a route.
     pub(super) fn guards(&mut self, scope: &Scope<'a>, name: &str) {
@@ -24,26 +29,46 @@ impl<'a> Nginx<'a, '_, '_> {
         self.connections_open(scope, name);
     }
 
-    /// Whether a place lets nobody through at all.
+    /// Whether a place lets nobody through at all, by its own rules or by those that it inherits.
     pub(super) fn refuses_everybody(&self, scope: &Scope<'a>) -> bool {
-        let rules: Vec<_> = scope.own("deny").chain(scope.own("allow")).collect();
-        matches!(rules.as_slice(), [only] if only.name == "deny" && only.arg(0) == "all")
+        for rule in scope.all(&["allow", "deny"]) {
+            match (rule.name.as_str(), rule.arg(0)) {
+                (name, "all") => return name == "deny",
+                ("allow", text) if text.parse::<ClientRange>().is_ok() => return false,
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// The 403 of a place that lets nobody through.
+    fn nobody(&mut self, rules: &[&'a Directive], name: &str) {
+        let path = self.set(&["routes", name, "respond"], json!({ "status": 403 }));
+        let mut over = false;
+        for rule in rules {
+            if over {
+                self.moot(rule, DECIDED);
+            } else if rule.name == "allow" {
+                self.lost(rule, UNKNOWN_CLIENT);
+            } else {
+                self.kept(rule, path.clone());
+            }
+            over |= rule.arg(0) == "all";
+        }
     }
 
     /// `allow` and `deny`: the first that fits counts; a spec asks `deny` first.
     pub(super) fn clients(&mut self, scope: &Scope<'a>, name: &str) {
         let rules = scope.all(&["allow", "deny"]);
         if self.refuses_everybody(scope) {
-            let path = self.set(&["routes", name, "respond"], json!({ "status": 403 }));
-            for rule in rules {
-                self.kept(rule, path.clone());
-            }
-            return;
+            return self.nobody(&rules, name);
         }
         let (mut allowed, mut over) = (false, false);
-        let last = rules.last().map_or("", |it| it.name.as_str()).to_owned();
-        let closed = last == "deny" && rules.last().is_some_and(|it| it.arg(0) == "all");
-        for rule in &rules {
+        let closed = rules
+            .iter()
+            .find(|it| it.arg(0) == "all")
+            .is_some_and(|it| it.name == "deny");
+        for (number, rule) in rules.iter().enumerate() {
             let text = rule.arg(0);
             let is_allow = rule.name == "allow";
             if text == "all" {
@@ -53,16 +78,21 @@ impl<'a> Nginx<'a, '_, '_> {
                 continue;
             }
             if over {
-                self.moot(rule, "a rule before it decides for everybody");
+                self.moot(rule, DECIDED);
                 continue;
             }
             if text.parse::<ClientRange>().is_err() {
-                self.lost(rule, "clients are known by IP ranges");
+                self.lost(rule, UNKNOWN_CLIENT);
                 continue;
             }
             let list = if is_allow { "allow" } else { "deny" };
             if is_allow && !closed {
-                self.moot(rule, "everybody who is not denied may come");
+                if is_denied(text, &rules[number + 1..]) {
+                    let how = "refused where a range below covers it: a spec asks `deny` first";
+                    self.changed(rule, format!("routes.{name}.clients.deny"), how);
+                } else {
+                    self.moot(rule, "everybody who is not denied may come");
+                }
                 continue;
             }
             let path = self
@@ -305,6 +335,18 @@ impl<'a> Nginx<'a, '_, '_> {
             named.any(|it| it.split(':').next() == Some(zone))
         })
     }
+}
+
+/// Whether a later rule refuses clients of this range, too.
+fn is_denied(range: &str, later: &[&Directive]) -> bool {
+    let Ok(range) = range.parse::<ClientRange>() else {
+        return false;
+    };
+    let rules = later.iter().take_while(|it| it.arg(0) != "all");
+    rules
+        .filter(|it| it.name == "deny")
+        .filter_map(|it| it.arg(0).parse::<ClientRange>().ok())
+        .any(|it| it.net().contains(&range.net()) || range.net().contains(&it.net()))
 }
 
 /// Who is counted by a key.

@@ -48,6 +48,10 @@ impl<'a> Nginx<'a, '_, '_> {
         let plain = self.named.get(&to[..end]).copied();
         let tunnel = self.named.get(&format!("{}~ws", &to[..end])).copied();
         let Some(plain) = plain else { return false };
+        // Rendering jumps once. What jumps on may lead in a circle.
+        if [Some(plain), tunnel].iter().flatten().any(|it| jumps(it)) {
+            return false;
+        }
         let twin = place.twin.map_or(&[][..], Directive::children);
         for child in place
             .directive
@@ -240,6 +244,12 @@ impl<'a> Nginx<'a, '_, '_> {
             self.kept(rewrite, path.clone());
         }
     }
+}
+
+/// Whether a location leads to another one.
+fn jumps(location: &Directive) -> bool {
+    let mut sets = location.children().iter().filter(|it| it.name == "set");
+    sets.any(|it| it.arg(0) == "$wg_to")
 }
 
 /// A text out of a regex that matches nothing else.

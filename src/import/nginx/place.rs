@@ -1,5 +1,7 @@
 //! Locations: which paths they take, in the order that NGINX asks them, as routes of the spec.
 
+use std::cmp::Reverse;
+
 use serde_json::{Value, json};
 
 use super::Nginx;
@@ -40,6 +42,8 @@ pub(super) struct Place<'a> {
     /// The twin of a pair `= /x` and `/x/`.
     pub(super) twin: Option<&'a Directive>,
     pub(super) takes: Takes,
+    /// Whether it lies below a prefix that stops: it has to be asked before that, so before every regex.
+    pub(super) below: bool,
     pub(super) scope: Scope<'a>,
 }
 
@@ -64,6 +68,7 @@ impl<'a> Nginx<'a, '_, '_> {
                     stops: false,
                     whole: true,
                 },
+                below: false,
                 scope: site.scope.clone(),
             });
         }
@@ -72,8 +77,7 @@ impl<'a> Nginx<'a, '_, '_> {
             .iter()
             .any(|it| matches!(it.takes, Takes::Regex { .. }));
         if has_regex {
-            // A spec asks regexes before prefixes, in the order of the file: what stops NGINX from asking them stands before them.
-            places.sort_by_key(|it| !matches!(it.takes, Takes::Prefix { stops: true, .. }));
+            before_regexes(&mut places);
         }
         let slashes: Vec<String> = places
             .iter()
@@ -136,6 +140,7 @@ impl<'a> Nginx<'a, '_, '_> {
                 directive: Some(directive),
                 twin: None,
                 takes,
+                below: false,
                 scope: inner.clone(),
             });
             self.collect(&inner, places);
@@ -162,11 +167,14 @@ impl<'a> Nginx<'a, '_, '_> {
                 }
             },
             Takes::Prefix { text, .. } if text == "/" => "/".into(),
-            Takes::Prefix {
-                text,
-                stops: true,
-                whole,
-            } if has_regex => {
+            Takes::Prefix { text, stops, whole } if has_regex && (*stops || place.below) => {
+                if let Some(directive) = directive.filter(|_| place.below) {
+                    self.changed(
+                        directive,
+                        path.clone(),
+                        "no regex is asked for its paths: it lies below a prefix with `^~`, and a spec asks regexes in one order",
+                    );
+                }
                 let body = regex_syntax::escape(text);
                 if *whole {
                     json!({ "regex": format!("{body}(?:/.*)?") })
@@ -239,6 +247,31 @@ impl<'a> Nginx<'a, '_, '_> {
             );
         }
     }
+}
+
+/// A spec asks regexes before prefixes, in their order: what stops NGINX from asking them stands before them, the longest first, and with
+/// it every longer prefix below it, which would else lose to the shorter one.
+fn before_regexes(places: &mut [Place<'_>]) {
+    let stops: Vec<String> = places
+        .iter()
+        .filter(|it| matches!(it.takes, Takes::Prefix { stops: true, .. }))
+        .map(|it| it.takes.text().to_owned())
+        .filter(|it| it != "/")
+        .collect();
+    for place in places.iter_mut() {
+        if let Takes::Prefix {
+            text, stops: false, ..
+        } = &place.takes
+        {
+            place.below = stops
+                .iter()
+                .any(|it| text != it && text.starts_with(it.as_str()));
+        }
+    }
+    places.sort_by_key(|it| match &it.takes {
+        Takes::Prefix { text, stops, .. } if *stops || it.below => (false, Reverse(text.len())),
+        _ => (true, Reverse(0)),
+    });
 }
 
 /// Pairs of `= /x` and `/x/` that do the same become one place.

@@ -18,6 +18,8 @@ const OTHER_HANDLERS: [&str; 6] = [
     "memcached_pass",
     "stub_status",
 ];
+/// Why a place leads to no server.
+const NOBODY: &str = "nobody is let through";
 
 impl<'a> Nginx<'a, '_, '_> {
     /// A free name for the route of a path.
@@ -57,19 +59,25 @@ impl<'a> Nginx<'a, '_, '_> {
             });
         }
         let own_pass = scope.own("proxy_pass").next();
+        let fallback = self.fallback(place);
+        // NGINX rewrites before it asks who may come: a redirect goes to everybody.
+        let redirects = own_pass.is_none()
+            && fallback.is_none()
+            && scope.own("rewrite").any(|it| self.is_redirect(it));
+        if self.refuses_everybody(scope) && !redirects {
+            return self.write(place, taking, has_regex, |nginx, name| {
+                nginx.clients(scope, name);
+                for needless in own_pass.into_iter().chain(fallback.map(|it| it.0)) {
+                    nginx.moot(needless, NOBODY);
+                }
+            });
+        }
         if let Some(pass) = own_pass {
-            if self.refuses_everybody(scope) {
-                return self.write(place, taking, has_regex, |nginx, name| {
-                    nginx.clients(scope, name);
-                    nginx.moot(pass, "nobody is let through");
-                });
-            }
             return self.write(place, taking, has_regex, |nginx, name| {
                 nginx.forward(pass, place, name);
             });
         }
-        if let Some(fallback) = self.fallback(place) {
-            let (tries, named) = fallback;
+        if let Some((tries, named)) = fallback {
             let scope = scope.inner(named.children());
             if let Some(pass) = scope.own("proxy_pass").next() {
                 self.changed(
@@ -83,14 +91,14 @@ impl<'a> Nginx<'a, '_, '_> {
                     ..place.clone()
                 };
                 return self.write(place, taking, has_regex, |nginx, name| {
-                    nginx.forward(pass, &inner, name);
+                    if nginx.refuses_everybody(&inner.scope) {
+                        nginx.clients(&inner.scope, name);
+                        nginx.moot(pass, NOBODY);
+                    } else {
+                        nginx.forward(pass, &inner, name);
+                    }
                 });
             }
-        }
-        if self.refuses_everybody(scope) {
-            return self.write(place, taking, has_regex, |nginx, name| {
-                nginx.clients(scope, name);
-            });
         }
         self.unserved(place, taking, has_regex);
     }

@@ -21,6 +21,9 @@ const DATA: [&str; 6] = [
     "charset_map",
     "match",
 ];
+/// Files of NGINX's own that say what FastCGI and its like are told. Any other file of such a name may hold what concerns HTTP, as the
+/// `proxy_params` of Debian does.
+const PARAMS: [&str; 3] = ["fastcgi_params", "uwsgi_params", "scgi_params"];
 
 /// A directive and what stands in its braces.
 #[derive(Clone, Debug)]
@@ -57,10 +60,16 @@ impl Directive {
 /// The directives of a file, those of included files in the place of their include. Faults land in the report.
 pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Vec<Directive> {
     let mut chain = vec![file];
-    read_file(file, reading, &mut chain)
+    read_file(file, None, reading, &mut chain)
 }
 
-fn read_file(file: FileId, reading: &mut Reading<'_>, chain: &mut Vec<FileId>) -> Vec<Directive> {
+/// Reads a file; `data` is the directive whose data it holds, where it is included among such.
+fn read_file(
+    file: FileId,
+    data: Option<DirectiveId>,
+    reading: &mut Reading<'_>,
+    chain: &mut Vec<FileId>,
+) -> Vec<Directive> {
     let text = reading.text(file).to_owned();
     let mut parser = Parser {
         lexer: Lexer {
@@ -71,7 +80,7 @@ fn read_file(file: FileId, reading: &mut Reading<'_>, chain: &mut Vec<FileId>) -
         reading,
         chain,
     };
-    match parser.block(0, None) {
+    match parser.block(0, Inside { open: None, data }) {
         Ok(directives) => directives,
         Err(fault) => {
             let diag = reading
@@ -95,27 +104,25 @@ struct Parser<'t, 'r, 'f> {
 /// Where a block is.
 #[derive(Clone, Copy)]
 struct Inside {
-    /// Its brace.
-    open: usize,
+    /// Its brace; `None` where it is a file.
+    open: Option<usize>,
     /// The directive whose data it holds.
     data: Option<DirectiveId>,
 }
 
 impl Parser<'_, '_, '_> {
-    fn block(&mut self, depth: usize, inside: Option<Inside>) -> Result<Vec<Directive>, Fault> {
+    fn block(&mut self, depth: usize, inside: Inside) -> Result<Vec<Directive>, Fault> {
         let mut found = Vec::new();
         loop {
             let name = match self.lexer.next()? {
                 Token::Word(word) => word,
                 Token::Eof => {
-                    return match inside {
-                        Some(inside) => {
-                            Err(never_closed(self.lexer.span(inside.open, inside.open + 1)))
-                        }
+                    return match inside.open {
+                        Some(open) => Err(never_closed(self.lexer.span(open, open + 1))),
                         None => Ok(found),
                     };
                 }
-                Token::Close(_) if inside.is_some() => return Ok(found),
+                Token::Close(_) if inside.open.is_some() => return Ok(found),
                 Token::Close(at) => {
                     return Err(Fault {
                         at: self.lexer.span(at, at + 1),
@@ -139,7 +146,7 @@ impl Parser<'_, '_, '_> {
                     });
                 }
             };
-            self.directive(name, depth, inside.and_then(|it| it.data), &mut found)?;
+            self.directive(name, depth, inside.data, &mut found)?;
         }
     }
 
@@ -170,7 +177,8 @@ impl Parser<'_, '_, '_> {
                 }
             }
         };
-        let id = match data {
+        let is_include = open.is_none() && name.text == "include";
+        let id = match data.filter(|_| !is_include) {
             Some(id) => id,
             None => {
                 let mut text = name.text.clone();
@@ -198,10 +206,10 @@ impl Parser<'_, '_, '_> {
                 }
                 let is_data = data.is_some() || DATA.contains(&name.text.as_str());
                 let inside = Inside {
-                    open,
+                    open: Some(open),
                     data: is_data.then_some(id),
                 };
-                Some(self.block(depth + 1, Some(inside))?)
+                Some(self.block(depth + 1, inside)?)
             }
         };
         let directive = Directive {
@@ -211,23 +219,29 @@ impl Parser<'_, '_, '_> {
             block,
             at,
         };
-        if directive.name == "include" && directive.block.is_none() {
-            self.include(&directive, found)?;
+        if is_include {
+            self.include(&directive, data, found)?;
         } else {
             found.push(directive);
         }
         Ok(())
     }
 
-    /// The directives of the files that an include names.
-    fn include(&mut self, directive: &Directive, found: &mut Vec<Directive>) -> Result<(), Fault> {
+    /// The directives of the files that an include names; `data` is the directive whose data they hold.
+    fn include(
+        &mut self,
+        directive: &Directive,
+        data: Option<DirectiveId>,
+        found: &mut Vec<Directive>,
+    ) -> Result<(), Fault> {
         let pattern = directive.arg(0);
         let account = &mut self.reading.account;
         if pattern.ends_with("mime.types") {
             account.moot(directive.id, "types of static files: a server says its own");
             return Ok(());
         }
-        if pattern.ends_with("_params") || pattern.contains("modules-enabled") {
+        let file = pattern.rsplit('/').next().unwrap_or_default();
+        if PARAMS.contains(&file) || pattern.contains("modules-enabled") {
             account.moot(
                 directive.id,
                 "nothing in it concerns requests that are passed on by HTTP",
@@ -251,7 +265,7 @@ impl Parser<'_, '_, '_> {
                 self.reading.account.moot(directive.id, says);
                 for file in files {
                     self.chain.push(file);
-                    found.extend(read_file(file, self.reading, self.chain));
+                    found.extend(read_file(file, data, self.reading, self.chain));
                     self.chain.pop();
                 }
             }

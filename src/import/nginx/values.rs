@@ -121,7 +121,9 @@ pub(super) fn header_value(parts: &[Piece]) -> Option<Value> {
             let mut template = String::new();
             for part in parts {
                 match part {
-                    Piece::Text(text) => template.push_str(&text.replace('{', "{{")),
+                    Piece::Text(text) => {
+                        template.push_str(&text.replace('{', "{{").replace('}', "}}"))
+                    }
                     Piece::Var(name) => {
                         template.push('{');
                         template.push_str(fact(name)?);

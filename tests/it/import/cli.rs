@@ -149,6 +149,16 @@ fn includes_are_followed_beside_the_file_and_a_missing_one_is_told() {
         done.stderr
     );
     let done = Cli::new("import a.conf")
+        .file(
+            "a.conf",
+            &format!("include /dev/null; include /**; include /*/*/*/*.conf; {SMALL}"),
+        )
+        .run()
+        .status(1);
+    assert!(done.stderr.contains("it is not a file"), "{}", done.stderr);
+    let refused = done.stderr.matches("the pattern names too much").count();
+    assert_eq!(refused, 2, "{}", done.stderr);
+    let done = Cli::new("import a.conf")
         .file("a.conf", "http { include a.conf; }\n")
         .run()
         .status(2);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use wsgen::compile::{self, Input, World};
-use wsgen::import;
+use wsgen::import::{self, Folder};
 
 use super::{configurations, original};
 use crate::bless::root;
@@ -39,6 +39,12 @@ const WORDS: &[&str] = &[
     "return",
     "rewrite",
     "include nginx.conf;",
+    "include own.conf;",
+    "include table.conf;",
+    "set $wg_to @a;",
+    "location @a { set $wg_to @a; }",
+    "deny all;",
+    "allow 10.0.0.1;",
     "upstream",
     "proxy_pass",
     "[::1]",
@@ -61,6 +67,22 @@ const WORDS: &[&str] = &[
     "\u{2028}",
     "content_by_lua_block {",
 ];
+
+/// Two files to include: one that includes itself and the other, one that is a table's.
+struct Two;
+
+impl Folder for Two {
+    fn include(&self, pattern: &str) -> Result<Vec<Input>, String> {
+        match pattern {
+            "own.conf" => Ok(vec![Input::new(
+                "own.conf",
+                "deny all; include table.conf; location /own { proxy_pass http://own:1; include own.conf; }",
+            )]),
+            "table.conf" => Ok(vec![Input::new("table.conf", "~^/a 1; default 0;")]),
+            _ => Err("it is not there".to_owned()),
+        }
+    }
+}
 
 /// Every configuration that a test has, and what is rendered for the examples.
 fn seeds() -> Vec<String> {
@@ -119,11 +141,7 @@ fn no_change_of_a_configuration_ends_in_anything_but_a_spec_or_an_error() {
         } else {
             Some(import::Dialect::Nginx)
         };
-        let done = import::import(
-            Input::new("nginx.conf", text.as_str()),
-            dialect,
-            &import::Nothing,
-        );
+        let done = import::import(Input::new("nginx.conf", text.as_str()), dialect, &Two);
         let told = done.account.entries();
         match &done.spec {
             Some(spec) => {

@@ -6,6 +6,7 @@ mod fuzz;
 mod haproxy;
 mod haproxy_original;
 mod ingress;
+mod nginx;
 mod original;
 mod round_trip;
 
