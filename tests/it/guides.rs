@@ -49,6 +49,11 @@ fn every_block_of_yaml_and_shell_runs() {
         for object in objects {
             scratch.write("ingress.yaml", &object);
         }
+        for (language, file) in [("nginx", "nginx.conf"), ("haproxy", "haproxy.cfg")] {
+            for original in blocks(&text, language) {
+                scratch.write(file, &original);
+            }
+        }
         if let Some(first) = yaml.first() {
             scratch.write("spec.yaml", first);
         }

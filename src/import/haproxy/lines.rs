@@ -355,7 +355,7 @@ mod tests {
             ["a", "two words", "x\"y"]
         );
         assert_eq!(words(r"a\ b c#d \#e '$x'"), ["a b", "c#d", "#e", "$x"]);
-        assert_eq!(words(r#"it'\''s "^/a\.b$""#), ["it's", r"^/a\.b$"]);
+        assert_eq!(words(r#"it\'s "^/a\.b$""#), ["it's", r"^/a\.b$"]);
     }
 
     #[test]

@@ -3,6 +3,20 @@
 //! A frontend's requests are rows of a table; its rules, then those of the backends, split the rows and say what becomes of
 //! them, as HAProxy asks them: in order, variables included. What is left becomes routes. The text is read here and not by a crate: of
 //! those that exist, `haproxy-config` has no columns, and leaves out what it does not know.
+//!
+//! In the order in which a file is read:
+//!
+//! | step | files |
+//! |---|---|
+//! | text to lines, words, sections; what sections inherit | `lines`, `proxies` |
+//! | the process, what others name | `global` |
+//! | listeners | `bind`, `listeners`, `certificates` |
+//! | questions: expressions, acls, conditions | `sample`, `matching`, `test`, `condition` |
+//! | the table: rows, what a row takes, rules over rows | `table`, `region`, `front`, `rules` |
+//! | what a rule does | `change`, `refuse`, `guard`, `redirects`, `cors`, `forwarded`, `value` |
+//! | rows as routes, in the language's order | `order`, `routes`, `retries` |
+//! | backends | `upstreams`, `servers`, `spread`, `health` |
+//! | what is left to say | `sweep`, `known`, `remarks` |
 
 mod bind;
 mod certificates;

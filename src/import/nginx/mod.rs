@@ -1,4 +1,17 @@
 //! NGINX's configuration, read as a spec: where its blocks stand, and in which order they are read.
+//!
+//! | step | files |
+//! |---|---|
+//! | text to words, words to directives, includes followed | `lexer`, `syntax` |
+//! | what holds at a place, blocks in each other | `scope` |
+//! | the process; servers, listeners, TLS | `process`, `site`, `listener`, `tls` |
+//! | locations in NGINX's order, a location as a route | `place`, `route` |
+//! | what a location does: answers, or passes on | `answer`, `forward`, `time`, `header`, `guard` |
+//! | upstreams | `upstream`, `balance` |
+//! | values in the words of a spec | `values` |
+//! | what `wsgen render` itself writes | `own` |
+//! | what is left to say | `sweep`, `known` |
+//! | an original changed in places, for `wsgen verify --original` | `original` |
 
 mod answer;
 mod balance;
