@@ -10,6 +10,7 @@ pub mod haproxy;
 pub mod ingress;
 pub mod nginx;
 mod reading;
+mod regex;
 
 use crate::compile::{self, Compiled, Input, World};
 use crate::diag::{Level, Place, Report};

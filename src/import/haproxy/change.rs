@@ -57,9 +57,26 @@ impl Walk<'_, '_> {
         } else {
             let expression = self.acls.resolved(expression);
             self.acls.aliases.insert(name.to_owned(), expression);
+            self.named(line);
+        }
+    }
+
+    /// A variable that is another name for an expression, wherever it is asked.
+    fn named(&mut self, line: &Line) {
+        if line
+            .words
+            .iter()
+            .any(|it| it.text == "if" || it.text == "unless")
+        {
+            self.reading.account.changed(
+                line.id,
+                "routes",
+                "the variable stands for its expression in every request, whether the condition holds or not",
+            );
+        } else {
             self.reading
                 .account
-                .moot(id, "a name for what the spec says itself");
+                .moot(line.id, "a name for what the spec says itself");
         }
     }
 
@@ -189,6 +206,10 @@ impl Walk<'_, '_> {
         if let Some(how) = super::forwarded::differs(name, format) {
             self.differs.entry(id).or_default().push(how);
         }
+        if asks(rule, &|it| matches!(it, Test::Tls | Test::Ports(_))) {
+            let how = "the header is set on every request, whether the condition holds or not";
+            self.differs.entry(id).or_default().push(how.to_owned());
+        }
         let any = Rule {
             line: rule.line,
             when: vec![Vec::new()],
@@ -266,9 +287,7 @@ impl Walk<'_, '_> {
             self.acls
                 .aliases
                 .insert(name, words.get(1).copied().unwrap_or("").to_owned());
-            self.reading
-                .account
-                .moot(line.id, "a name for what the spec says itself");
+            self.named(line);
             return;
         }
         let Some(rule) = self.rule(line) else { return };
@@ -280,6 +299,14 @@ impl Walk<'_, '_> {
             {
                 match super::forwarded::hsts(words.get(2).copied().unwrap_or("")) {
                     Some(hsts) => {
+                        let everywhere = self.table.rows.iter().all(of);
+                        if !everywhere || asks(&rule, &|it| matches!(it, Test::Tls)) {
+                            self.reading.account.changed(
+                                line.id,
+                                "listeners",
+                                "every answer of the listener says so, not only these",
+                            );
+                        }
                         self.listener.push(("tls.hsts", hsts, line.id));
                         for id in &rule.acls {
                             self.reading.account.kept(*id, "listeners");
@@ -309,4 +336,9 @@ impl Walk<'_, '_> {
             }
         }
     }
+}
+
+/// Whether a rule asks anything but what the language asks there too.
+fn asks(rule: &Rule<'_>, same: &dyn Fn(&Test) -> bool) -> bool {
+    rule.when.iter().flatten().any(|one| !same(&one.test))
 }

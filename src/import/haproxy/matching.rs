@@ -3,6 +3,9 @@
 use super::sample::Sample;
 use super::test::{Host, Path, Test, Value};
 use super::units;
+use crate::import::regex::anchored as whole;
+use crate::ir::regex::check;
+use crate::spec::units::ClientRange;
 
 /// How patterns are compared.
 pub(super) struct Match<'a> {
@@ -19,30 +22,11 @@ pub(super) fn any(parts: impl Iterator<Item = String>) -> String {
     }
 }
 
-/// A regex that is searched for as one that is anchored at both ends.
-pub(super) fn anchored(regex: &str) -> String {
-    // Ends that belong to one of several alternatives stay where they are.
-    let simple = !regex.contains('|') || regex.find('|') > regex.find('(');
-    let (body, start) = match regex.strip_prefix('^') {
-        Some(rest) if simple => (rest, ""),
-        _ => (regex, ".*"),
-    };
-    let escaped = body.ends_with("\\$") && !body.ends_with("\\\\$");
-    let (body, end) = match body.strip_suffix('$') {
-        Some(rest) if simple && !escaped => (rest, ""),
-        _ => (body, ".*"),
-    };
-    let end = if body.ends_with(".*") { "" } else { end };
-    let start = if body.starts_with(".*") { "" } else { start };
-    if simple {
-        format!("{start}{body}{end}")
-    } else {
-        format!(".*(?:{body}).*")
-    }
-}
-
 impl Match<'_> {
     pub(super) fn yes(&self, test: Test) -> Option<Test> {
+        if !matches!(self.method, "str" | "bool" | "int") {
+            return None;
+        }
         match self
             .patterns
             .iter()
@@ -76,7 +60,7 @@ impl Match<'_> {
     pub(super) fn value(&self) -> Option<Value> {
         let quoted = |text: &String| regex_syntax::escape(text);
         let fold = if self.ignore_case { "(?i)" } else { "" };
-        Some(match self.method {
+        let value = match self.method {
             "found" => Value::Present,
             "str" if self.patterns.is_empty() => Value::Present,
             "str" => Value::Is(self.patterns.clone()),
@@ -89,10 +73,45 @@ impl Match<'_> {
             )),
             "reg" => Value::Regex(format!(
                 "{fold}{}",
-                any(self.patterns.iter().map(|it| anchored(it)))
+                any(self.patterns.iter().map(|it| whole(it, false)))
             )),
             _ => return None,
+        };
+        match &value {
+            Value::Regex(text) => check(text).is_ok().then_some(value),
+            _ => Some(value),
+        }
+    }
+
+    /// The same where case does not count in values that are compared.
+    pub(super) fn folded(&self) -> Option<Value> {
+        Some(match self.value()? {
+            Value::Is(values) if self.ignore_case => Value::Regex(format!(
+                "(?i){}",
+                any(values.iter().map(|it| regex_syntax::escape(it)))
+            )),
+            value => value,
         })
+    }
+
+    /// Ranges of addresses.
+    pub(super) fn ranges(&self) -> Option<Vec<String>> {
+        let said = |it: &String| it.parse::<ClientRange>().is_ok();
+        (matches!(self.method, "str" | "ip")
+            && !self.patterns.is_empty()
+            && self.patterns.iter().all(said))
+        .then(|| self.patterns.clone())
+    }
+
+    /// Whole numbers that something has to be one of: no ranges, and of the operators only `eq`.
+    pub(super) fn numbers(&self) -> Option<Vec<String>> {
+        let numbers = match self.patterns.split_first() {
+            Some((first, rest)) if first == "eq" => rest,
+            _ => &self.patterns,
+        };
+        let digits = |it: &String| it.bytes().all(|it| it.is_ascii_digit());
+        (matches!(self.method, "str" | "int") && !numbers.is_empty() && numbers.iter().all(digits))
+            .then(|| numbers.to_vec())
     }
 
     pub(super) fn hosts(&self, differs: &mut Vec<String>) -> Option<Test> {
@@ -125,9 +144,16 @@ impl Match<'_> {
                 }
                 "beg" => hosts.push(Host::Regex(format!("{}.*", regex_syntax::escape(bare)))),
                 "sub" => hosts.push(Host::Regex(format!(".*{}.*", regex_syntax::escape(bare)))),
-                "reg" => hosts.push(Host::Regex(anchored(&name))),
+                // As it is written: `\D` in lower case asks for something else.
+                "reg" => {
+                    hosts.push(Host::Regex(format!("(?i){}", whole(pattern, false))));
+                }
                 _ => return None,
             }
+        }
+        let unsaid = |it: &Host| matches!(it, Host::Regex(text) if check(text).is_err());
+        if hosts.iter().any(unsaid) {
+            return None;
         }
         let mut seen = Vec::new();
         hosts.retain(|it| {
@@ -185,7 +211,7 @@ impl Match<'_> {
                     "(?:/.*)?/{}(?:/.*)?",
                     regex_syntax::escape(pattern.trim_matches('/'))
                 )),
-                "reg" => Path::Regex(format!("{fold}{}", anchored(pattern))),
+                "reg" => Path::Regex(format!("{fold}{}", whole(pattern, false))),
                 _ => return None,
             });
         }
@@ -196,7 +222,7 @@ impl Match<'_> {
         }
         if paths
             .iter()
-            .any(|it| matches!(it, Path::Regex(text) if crate::ir::regex::check(text).is_err()))
+            .any(|it| matches!(it, Path::Regex(text) if check(text).is_err()))
         {
             return None;
         }

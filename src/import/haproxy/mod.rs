@@ -44,6 +44,7 @@ mod rules;
 mod sample;
 mod servers;
 mod spread;
+mod stricter;
 mod sweep;
 mod table;
 mod test;
@@ -164,9 +165,17 @@ impl Walks<'_> {
             }
         }
         if table.rows.len() > order::MOST {
-            let says =
-                "so many routes come of it that their order is not compared: ask `wsgen routes`";
-            reading.account.unsaid(says, None);
+            let why = format!(
+                "more than {} routes come of its rules: whether the first rule is still the first is not compared",
+                order::MOST
+            );
+            for at in fronts.values() {
+                let head = self.proxies[*at].head.id;
+                reading.account.lost(head, why.clone());
+                reading
+                    .account
+                    .help(head, "ask `wsgen routes`, or import a part of the file");
+            }
         }
         let wrong = order::settle(&mut table);
         for at in wrong {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::condition::{All, Literal};
 use super::guard::{self, Guard};
 use super::rules::{Of, Rule, Walk};
-use super::table::End;
+use super::table::{End, Row};
 use super::test::{Test, Value};
 use super::units;
 use super::value::{self, Answer};
@@ -89,15 +89,21 @@ impl Walk<'_, '_> {
             Guard::Moot(why) => self.moot(rule, why),
             Guard::Set("websocket", value, how) => {
                 self.differs.entry(id).or_default().extend(how);
-                self.apply_told(rule, of, &mut |row| {
-                    for (key, value) in value.as_object().into_iter().flatten() {
-                        row.set(&format!("websocket.{key}"), value.clone(), id);
-                    }
+                self.both(rule, of, &mut |row| {
+                    let keys = value.as_object().into_iter().flatten();
+                    keys.fold(true, |said, (key, value)| {
+                        row.guard(&format!("websocket.{key}"), value, id) && said
+                    })
                 });
             }
             Guard::Set(path, value, how) => {
                 self.differs.entry(id).or_default().extend(how);
-                self.apply_told(rule, of, &mut |row| row.set(path, value.clone(), id));
+                self.both(rule, of, &mut |row| row.guard(path, &value, id));
+            }
+            Guard::Push("clients.allow", ranges) => {
+                self.both(rule, of, &mut |row| {
+                    row.guard("clients.allow", &json!(ranges), id)
+                });
             }
             Guard::Push(path, values) => self.apply_told(rule, of, &mut |row| {
                 for value in &values {
@@ -105,8 +111,8 @@ impl Walk<'_, '_> {
                 }
             }),
             Guard::Basic(list) => {
-                let name = super::global::auth_name(&list);
-                self.apply_told(rule, of, &mut |row| row.set("auth", name.clone(), id));
+                let name = json!(super::global::auth_name(&list));
+                self.both(rule, of, &mut |row| row.guard("auth", &name, id));
             }
             Guard::Rate(most, table) => self.rate(rule, most, &table, of),
         }
@@ -151,9 +157,22 @@ impl Walk<'_, '_> {
         );
         self.differs.entry(id).or_default().push(how);
         self.reading.account.moot(store, "the table of a limit");
-        self.apply_told(rule, of, &mut |row| {
-            row.set("limits.requests", limit.clone(), id)
+        self.both(rule, of, &mut |row| {
+            row.guard("limits.requests", &limit, id)
         });
+    }
+
+    /// A guard beside those of other rules; where no route has both, the later one is lost.
+    fn both(&mut self, rule: &Rule<'_>, of: Of<'_>, guard: &mut dyn FnMut(&mut Row) -> bool) {
+        let mut said = true;
+        self.apply_told(rule, of, &mut |row| said &= guard(row));
+        if !said {
+            self.lost(
+                rule,
+                "an earlier rule guards the same requests in this way, and a route has no two such guards: that one holds",
+            );
+            super::remarks::open(self.reading, rule.line);
+        }
     }
 
     /// Settings of the listener that a rule implies. Whether it was one.

@@ -101,7 +101,10 @@ pub(super) fn read(words: &[&str]) -> Asked {
             "-i" if flags => ignore_case = true,
             "-m" if flags => method = rest.next().copied().unwrap_or(""),
             "-f" | "-M" if flags => file = rest.next().copied(),
-            "-n" | "-u" if flags => {}
+            "-n" if flags => {}
+            "-u" if flags => {
+                rest.next();
+            }
             "--" if flags => flags = false,
             pattern => {
                 flags = false;
@@ -125,6 +128,9 @@ pub(super) fn read(words: &[&str]) -> Asked {
         ignore_case: ignore_case || through.contains(&"lower"),
         patterns,
     };
+    if !changes_nothing(&sample) {
+        return other(words);
+    }
     let mut loose = None;
     let test = match (sample.fetch.name.as_str(), sample.key().1.as_str()) {
         ("TRUE" | "always_true", _) => Some(Test::Constant(true)),
@@ -137,20 +143,10 @@ pub(super) fn read(words: &[&str]) -> Asked {
             (criterion == &"HTTP").then_some(Test::Constant(true))
         }
         ("ssl_fc", _) => by.yes(Test::Tls),
-        ("dst_port" | "fe_port", _) => Some(Test::Ports(by.patterns.clone())),
-        ("src", _) => Some(Test::Clients(by.patterns.clone())),
+        ("dst_port" | "fe_port", _) => by.numbers().map(Test::Ports),
+        ("src", _) => by.ranges().map(Test::Clients),
         ("method", _) => by.literal().map(Test::Methods),
-        ("hdr" | "fhdr", "host") => {
-            if sample.fetch.args.len() > 1
-                || through
-                    .iter()
-                    .any(|it| !matches!(*it, "lower" | "host_only" | "rtrim" | "field"))
-            {
-                None
-            } else {
-                by.hosts(&mut differs)
-            }
-        }
+        ("hdr" | "fhdr", "host") => by.hosts(&mut differs),
         ("ssl_fc_sni", _) => {
             differs.push(
                 "the host of the request is asked, not the name in the TLS handshake".to_owned(),
@@ -196,10 +192,12 @@ pub(super) fn read(words: &[&str]) -> Asked {
             by.value().map(|value| Test::Header(name.to_owned(), value))
         }
         ("cook", name) => {
+            let fold = if by.ignore_case { "(?i)" } else { "" };
             let inner = match by.value() {
                 Some(Value::Present) => Some("[^;]*".to_owned()),
                 Some(Value::Is(values)) => {
-                    Some(any(values.iter().map(|it| regex_syntax::escape(it))))
+                    let values = any(values.iter().map(|it| regex_syntax::escape(it)));
+                    Some(format!("(?:{fold}{values})"))
                 }
                 _ => None,
             };
@@ -213,7 +211,7 @@ pub(super) fn read(words: &[&str]) -> Asked {
         }
         ("url_param" | "urlp", _) => {
             let name = sample.fetch.args.first().cloned().unwrap_or_default();
-            by.value().map(|value| Test::Query(name, value))
+            by.folded().map(|value| Test::Query(name, value))
         }
         ("query", _) if through.first() == Some(&"param") => {
             let name = sample.converters[0]
@@ -221,7 +219,7 @@ pub(super) fn read(words: &[&str]) -> Asked {
                 .first()
                 .cloned()
                 .unwrap_or_default();
-            by.value().map(|value| Test::Query(name, value))
+            by.folded().map(|value| Test::Query(name, value))
         }
         ("body_size", _) => by.over().map(Test::BodyOver),
         ("var", _) => {
@@ -252,6 +250,42 @@ fn other(words: &[&str]) -> Asked {
         test: Test::Other(words.join(" ")),
         differs: Vec::new(),
         loose: None,
+    }
+}
+
+/// Whether the arms of `read` know every converter and argument of an expression: what is not known changes what is asked.
+fn changes_nothing(sample: &Sample) -> bool {
+    let args = sample.fetch.args.len();
+    let known = |name: &str, of: &[&str]| {
+        let call = sample.converters.iter().filter(|it| it.name == name);
+        call.into_iter().all(|it| it.args == of)
+    };
+    let only = |names: &[&str]| {
+        let through = sample.through();
+        through.iter().all(|it| names.contains(it))
+    };
+    match (sample.fetch.name.as_str(), sample.key().1.as_str()) {
+        ("hdr" | "fhdr", "host") => {
+            let port = sample.converters.iter().filter(|it| it.name == "field");
+            args == 1
+                && only(&["lower", "host_only", "rtrim", "field"])
+                && known("rtrim", &["."])
+                && port
+                    .into_iter()
+                    .all(|it| it.args.len() == 2 && it.args[0] == "1" && it.args[1].contains(':'))
+        }
+        ("hdr" | "fhdr", "origin") if args == 1 => {
+            only(&["lower"]) || sample.through() == ["lower", "regsub", "strcmp"]
+        }
+        ("hdr" | "fhdr" | "cook" | "url_param" | "urlp", _) => args == 1 && only(&["lower"]),
+        ("ssl_fc_sni", _) => only(&["lower"]),
+        ("query", _) => {
+            let through = sample.through();
+            through == ["param"] || through == ["param", "lower"]
+        }
+        // Asked where they are read, or settled by variables.
+        ("path" | "pathq" | "url" | "var", _) => true,
+        _ => only(&[]),
     }
 }
 

@@ -306,7 +306,7 @@ pub(super) fn rewrite(
         return None;
     }
     // The language puts its text in place of the whole path.
-    let whole = super::matching::anchored(pattern);
+    let whole = crate::import::regex::anchored(pattern, false);
     crate::ir::regex::check(&whole).ok()?;
     let text = text
         .replace("${", "\u{1}")

@@ -28,7 +28,21 @@ pub(super) fn write(
             notes.text("canary-by-header-pattern"),
         ) {
             (Some(value), _) => json!(value),
-            (None, Some(pattern)) => json!({ "regex": pattern }),
+            (None, Some(pattern)) => {
+                let whole = crate::import::regex::anchored(pattern, false);
+                if let Err(why) = crate::ir::regex::check(&whole) {
+                    let why = format!("the regex is none of RE2's: {why}");
+                    for id in item.from.iter().chain(&item.hosts_from) {
+                        reading.account.lost(*id, why.clone());
+                    }
+                    if let Some(note) = notes.get("canary-by-header-pattern") {
+                        reading.account.lost(note.id, why);
+                    }
+                    route.clear();
+                    return;
+                }
+                json!({ "regex": whole })
+            }
             (None, None) => json!("always"),
         };
         put(route, &["when", "headers", header], value);

@@ -124,8 +124,6 @@ pub(super) fn written(
     let literal = text
         .bytes()
         .all(|it| it.is_ascii_alphanumeric() || b"/_-~".contains(&it));
-    // NGINX asks a regex from the beginning of the path, in any case, and not to its end.
-    let open = !text.ends_with('$') && !text.ends_with(".*") && !text.ends_with("(.*)");
     if literal && text.len() <= 1 {
         let rewrite = rewrite_of(target);
         return Ok(Written {
@@ -134,8 +132,11 @@ pub(super) fn written(
             differs: Vec::new(),
         });
     }
-    let bare = text.trim_start_matches('^').trim_end_matches('$');
-    let whole = format!("(?i){bare}{}", if open { ".*" } else { "" });
+    // NGINX asks a regex in any case, behind a `^` of its own, and not to its end.
+    let bare = text.trim_start_matches('^');
+    let whole = crate::import::regex::anchored(&format!("^{bare}"), true);
+    let open = whole.ends_with(".*") && !text.ends_with(".*");
+    let whole = format!("(?i){whole}");
     crate::ir::regex::check(&whole).map_err(|why| format!("the regex is none of RE2's: {why}"))?;
     if open {
         remarks::open_regex(reading, path.at, text);

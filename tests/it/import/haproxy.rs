@@ -149,6 +149,118 @@ fn the_first_rule_that_fits_stays_the_first() {
     assert!(!refused("http://a.example/x"), "{spec}");
 }
 
+/// A frontend with these lines in front of one backend with those.
+fn with(front: &str, back: &str) -> Import {
+    read(&format!(
+        "{HEAD}frontend f\n  bind :80\n{front}  default_backend b\nbackend b\n{back}  server s 10.0.0.1:80\n"
+    ))
+}
+
+fn remarked(done: &Import, code: &str) -> bool {
+    let remarks = &done.account.remarks.diags;
+    remarks.iter().any(|it| it.code == code)
+}
+
+#[test]
+fn of_two_guards_of_a_kind_both_hold() {
+    for (front, back, says) in [
+        (
+            "  http-request deny if !{ src 10.0.0.0/8 }\n",
+            "  http-request deny if !{ src 10.1.0.0/16 }\n",
+            "allow: [10.1.0.0/16]",
+        ),
+        (
+            "  http-request deny if !{ src 10.0.0.0/16 }\n",
+            "  http-request deny if !{ src 10.1.0.0/16 }\n",
+            "status: 403",
+        ),
+        (
+            "  http-request deny status 405 if !{ method GET HEAD }\n",
+            "  http-request deny status 405 if !{ method GET POST }\n",
+            "methods: [GET]",
+        ),
+        (
+            "  http-request deny status 413 if { req.body_size gt 1024 }\n",
+            "  http-request deny status 413 if { req.body_size gt 4096 }\n",
+            "body: 1KiB",
+        ),
+    ] {
+        let done = with(front, back);
+        let spec = done.spec.expect("a spec");
+        assert!(spec.contains(says), "{spec}");
+    }
+    let done = read(&format!(
+        "userlist u\n  user a insecure-password a\nuserlist v\n  user b insecure-password b\n{HEAD}frontend f\n  bind :80\n  \
+         http-request auth if !{{ http_auth(u) }}\n  default_backend b\nbackend b\n  http-request auth if !{{ http_auth(v) }}\n  server s 10.0.0.1:80\n"
+    ));
+    let lost = fates(&done, Fate::Lost);
+    assert!(
+        lost.contains(&"http-request auth if !{ http_auth(v) }"),
+        "{lost:?}"
+    );
+    assert!(remarked(&done, "import::lost-guard"));
+}
+
+#[test]
+fn what_a_converter_or_an_operator_changes_is_not_asked_without_it() {
+    for question in [
+        "src,ipmask(24) 10.1.2.0",
+        "src backend.internal",
+        "url_param(id),mod(10) 1",
+        "cook(a),length 1",
+        "req.hdr(upgrade),length 9",
+        "req.hdr(host),field(2,.) example",
+        "dst_port ge 1024",
+        "dst_port 1024:2048",
+        "ssl_fc -m found",
+        "hdr(x-env) -m reg ^a(?=b)",
+        "hdr_reg(host) ^(?=b)",
+    ] {
+        let rule = format!("http-request deny if {{ {question} }}");
+        let done = with(&format!("  {rule}\n"), "");
+        assert!(done.spec.is_some(), "{question}: {:#?}", done.report.diags);
+        assert_eq!(fates(&done, Fate::Lost), [rule.as_str()], "{question}");
+        assert!(remarked(&done, "import::lost-guard"), "{question}");
+    }
+    for (question, says) in [
+        ("url_param(id) -i x", "regex: \"(?i)x\""),
+        ("cook(id) -i x", "id=(?:(?i)x)"),
+        ("dst_port eq 80", "status: 403"),
+        ("hdr(x-env) -m reg ^a|^b", "(?:a.*|b.*)"),
+        ("path_reg /ws|/socket.io", ".*(?:/ws|/socket.io).*"),
+        (
+            "hdr_reg(host) ^\\\\D+[.]example[.]com$",
+            "(?i)\\\\D+[.]example[.]com",
+        ),
+    ] {
+        let done = with(&format!("  http-request deny if {{ {question} }}\n"), "");
+        let spec = done.spec.expect("a spec");
+        assert!(spec.contains(says), "{question}: {spec}");
+    }
+}
+
+#[test]
+fn a_condition_that_is_left_out_is_told() {
+    for rule in [
+        "http-request set-header X-Forwarded-For %[src] if { path_beg /a/ }",
+        "http-response set-header Strict-Transport-Security max-age=31536000 if { path_beg /a/ }",
+        "http-request set-var(txn.x) src if { path_beg /a/ }",
+    ] {
+        let done = with(&format!("  {rule}\n"), "");
+        let changed = fates(&done, Fate::Changed);
+        assert!(changed.contains(&rule), "{rule}: {changed:?}");
+    }
+}
+
+#[test]
+fn an_order_that_is_not_compared_is_lost() {
+    let rules: String = (0..301)
+        .map(|at| format!("  use_backend b if {{ path_beg /r{at}/ }}\n  http-request set-header X-A {at} if {{ path_beg /r{at}/ }}\n"))
+        .collect();
+    let done = with(&rules, "");
+    assert_eq!(fates(&done, Fate::Lost), ["frontend f"]);
+}
+
 #[test]
 fn times_that_haproxy_takes_by_itself_are_written() {
     let done = read(&format!(

@@ -216,6 +216,16 @@ fn paths_are_what_the_controller_takes() {
         ),
         "path: { regex: \"(?i)/room/[0-9]+\" }"
     );
+    // NGINX's own `^` is the first one's only.
+    for (path, whole) in [
+        ("/a|/b", "(?i)(?:/a.*|(?:/.*)?/b.*)"),
+        (r"/a\$", r"(?i)/a\\$.*"),
+    ] {
+        assert_eq!(
+            route(&[("use-regex", "true")], path, "ImplementationSpecific"),
+            format!("path: {{ regex: \"{whole}\" }}")
+        );
+    }
     assert_eq!(route(&[], "/app(/|$)(.*)", "ImplementationSpecific"), "");
 }
 
@@ -243,6 +253,24 @@ fn a_canary_is_a_share_or_a_condition() {
         spec.contains("when: { headers: { X-Next: always } }"),
         "{spec}"
     );
+}
+
+#[test]
+fn a_canary_whose_pattern_no_spec_says_is_lost_alone() {
+    let text = |name: &str, annotations: &str| {
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: {name}\n  annotations: {{{annotations}}}\nspec:\n  rules:\n    - host: a.example\n      \
+             http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: {name}, port: {{number: 80}}}}}}}}]}}\n"
+        )
+    };
+    let prefix = "nginx.ingress.kubernetes.io/";
+    let canary = format!(
+        "{prefix}canary: 'true', {prefix}canary-by-header: X-Next, {prefix}canary-by-header-pattern: '^(?=a)'"
+    );
+    let done = read(&format!("{}{}", text("next", &canary), text("app", "")));
+    let spec = done.spec.as_ref().expect("a spec");
+    assert!(!spec.contains("upstream: next"), "{spec}");
+    assert!(!fates(&done, Fate::Lost).is_empty());
 }
 
 #[test]
