@@ -75,7 +75,7 @@ pub struct Label {
 pub struct Fix {
     /// What is replaced.
     pub place: Place,
-    /// What it becomes.
+    /// What it becomes, as YAML.
     pub text: String,
 }
 
@@ -217,7 +217,7 @@ impl Diag {
         self
     }
 
-    /// A replacement that would cure it.
+    /// A replacement that would cure it, as YAML.
     pub fn fix(&mut self, at: impl Into<Place>, text: impl Into<String>) -> &mut Self {
         self.fixes.push(Fix {
             place: at.into(),

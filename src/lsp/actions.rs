@@ -8,10 +8,10 @@ use async_lsp::lsp_types::{
     Diagnostic, TextEdit, WorkspaceEdit,
 };
 
-use crate::diag::{Diag, Marks, Place, Report};
+use crate::diag::{Diag, Fix, Marks, Place, Report};
 use crate::ir::Feature;
 use crate::rules::Rule;
-use crate::source::{FileId, Sources};
+use crate::source::{FileId, Loc, Sources, Span};
 use crate::spec::tree::{Node, Tree};
 use crate::spec::yaml;
 use crate::targets;
@@ -105,13 +105,36 @@ impl Writer<'_> {
             let span = marks.span(&fix.place);
             // An alias stands where its anchor does not: what is brought in is not replaced there.
             let aliased = matches!(fix.place, Place::Value(at) | Place::Key(at) if self.tree.alias_site(at).is_some());
-            if span.file == FileId(0) && !aliased {
+            if span.file == FileId(0) && !aliased && self.holds(fix, span) {
                 let range = shown::range(span, self.text());
                 let edit = TextEdit::new(range, fix.text.clone());
                 let preferred = diag.fixes.len() == 1;
                 self.add(format!("Write `{}`", fix.text), edit, told, preferred);
             }
         }
+    }
+
+    /// Whether the text, read again, has the new value in its place and is otherwise the same.
+    fn holds(&self, fix: &Fix, span: Span) -> bool {
+        // What has no place in the tree is a fault of syntax: there is nothing to compare with.
+        let at = match fix.place {
+            Place::Value(at) => at,
+            Place::Key(of) => self.tree.key(of).unwrap_or(of),
+            Place::Span(_) => return true,
+        };
+        let whole = &self.text().text;
+        let (Some(before), Some(behind)) = (
+            whole.get(..span.start as usize),
+            whole.get(span.end as usize..),
+        ) else {
+            return false;
+        };
+        let after = tree(&format!("{before}{}{behind}", fix.text));
+        let meant = tree(&fix.text);
+        let same = |node: u32| after.scalar(Loc(at.0 + node)) == meant.scalar(Loc(node));
+        !meant.is_empty()
+            && after.len() + 1 == self.tree.len() + meant.len()
+            && (0..meant.len() as u32).all(same)
     }
 
     /// `# wsgen: allow(rule) …` above the line, or the rule in the comment that is there.

@@ -7,6 +7,8 @@ use async_lsp::lsp_types::{
 };
 use serde_json::Value;
 
+use crate::spec::scalar;
+
 use super::documents::View;
 use super::hover::markdown;
 use super::language;
@@ -132,7 +134,7 @@ impl Offer<'_> {
             if name.bytes.start == self.spot.word.start || self.spot.present.contains(&name.name) {
                 continue;
             }
-            let new = format!("{}{behind}", name.name);
+            let new = format!("{}{behind}", scalar::written(&name.name));
             let item = self.add(&name.name, &new, CompletionItemKind::REFERENCE, "");
             item.detail = Some(kind.word().to_owned());
             item.sort_text = Some(format!("0{}", name.name));
@@ -237,8 +239,8 @@ impl Offer<'_> {
             if offered.contains(&text) {
                 continue;
             }
-            let new = if value.is_string() && needs_quotes(&text) {
-                value.to_string()
+            let new = if value.is_string() {
+                scalar::written(&text)
             } else {
                 text.clone()
             };
@@ -247,11 +249,4 @@ impl Offer<'_> {
             offered.push(text);
         }
     }
-}
-
-/// Whether YAML reads a plain text as something else.
-fn needs_quotes(text: &str) -> bool {
-    crate::spec::scalar::plain(text) != crate::spec::scalar::Plain::Text
-        || text.starts_with(|c: char| !c.is_ascii_alphanumeric() && c != '/')
-        || text.contains([':', '#', ',', '{', '}', '[', ']']) && !text.contains("://")
 }

@@ -89,6 +89,8 @@ pub(super) struct Names {
     pub(super) all: Vec<Mention>,
     /// The bytes of values that are no names; an anchor's value may be both.
     others: Vec<Range<usize>>,
+    /// The bytes of keys of `set` with escapes, in which nobody knows where the name stands.
+    escaped: Vec<Range<usize>>,
 }
 
 impl Names {
@@ -205,6 +207,12 @@ impl Names {
         if self.places(of).any(|it| it.ambiguous) {
             return Some(format!(
                 "`accept` names `{}`, which several things are called: write there which loss is accepted of what first",
+                of.name
+            ));
+        }
+        if self.places(of).any(|it| self.escaped.contains(&it.bytes)) {
+            return Some(format!(
+                "a key of `set` names `{}` with an escape in it: write that key without one first",
                 of.name
             ));
         }
@@ -340,9 +348,17 @@ impl<'t> Walk<'t> {
             && let Some(kind) = set_kind(first)
         {
             let whole = bytes(self.tree, key);
-            let quote = usize::from(whole.len() != path.len());
-            let start = whole.start + quote + first.len() + 1;
-            self.mention(kind, name, start..start + name.len(), None);
+            let place = match whole.len().checked_sub(path.len()) {
+                Some(quotes @ (0 | 2)) => {
+                    let start = whole.start + quotes / 2 + first.len() + 1;
+                    start..start + name.len()
+                }
+                _ => {
+                    self.names.escaped.push(whole.clone());
+                    whole
+                }
+            };
+            self.mention(kind, name, place, None);
         }
         self.below(value, &mut steps.clone());
     }

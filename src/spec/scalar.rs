@@ -1,4 +1,6 @@
-//! What a plain scalar is by YAML 1.2, and the switch words of the language.
+//! What a plain scalar is by YAML 1.2, how a text is written as one, and the switch words of the language.
+
+use std::fmt::Write as _;
 
 /// The type of a plain scalar by the core schema of YAML 1.2.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -91,6 +93,47 @@ pub fn meant_switch(text: &str) -> Option<&'static str> {
     }
 }
 
+/// A text as one token that every reader takes for this text, wherever a scalar may stand: plain, or in double quotes.
+pub fn written(text: &str) -> String {
+    if is_plain(text) {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
+}
+
+/// Whether a text may stand without quotes anywhere, and no reader takes it for anything but text.
+fn is_plain(text: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "on", "off", "true", "false", "yes", "no", "null", "y", "n", "~",
+    ];
+    let first = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '.');
+    let inner = |c: char| c.is_ascii_alphanumeric() || "/_.-:+@%=;$()~".contains(c);
+    text.starts_with(first)
+        && text.chars().all(inner)
+        && !text.ends_with(':')
+        && !text.contains("${")
+        && !WORDS.contains(&text.to_ascii_lowercase().as_str())
+        && text.parse::<f64>().is_err()
+        && !text.starts_with("0x")
+        && !text.starts_with("0o")
+        && !text.starts_with("...")
+}
+
+/// In double quotes, with the escapes that YAML and JSON share; a parameter's beginning is made text.
+fn quoted(text: &str) -> String {
+    let text = text.replace("${", "$${");
+    let mut out = String::new();
+    for c in serde_json::to_string(&text).unwrap_or_default().chars() {
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{FEFF}') {
+            let _ = write!(out, "\\u{:04X}", c as u32);
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,5 +165,16 @@ mod tests {
         assert_eq!(plain("1e3"), Plain::Float(1000.0));
         assert_eq!(plain(""), Plain::Null);
         assert_eq!(plain("True"), Plain::Bool(true));
+    }
+
+    #[test]
+    fn a_text_is_written_as_nothing_but_itself() {
+        for text in ["/a/b", "10.0.0.0/8", "chat", "a-b_c"] {
+            assert_eq!(written(text), text);
+        }
+        for text in ["/a/b,c", "on", "1", "::/0", "a: b", "a #b", "", "*.x", "]"] {
+            assert_eq!(written(text), format!("\"{text}\""));
+        }
+        assert_eq!(written("a\"\n"), r#""a\"\n""#);
     }
 }

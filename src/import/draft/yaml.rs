@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::diag::Report;
 use crate::source::Sources;
+use crate::spec::scalar::written;
 use crate::spec::yaml::format::{self, ORDER};
 
 /// How many columns a line may have.
@@ -142,42 +143,9 @@ fn scalar(value: &Value) -> String {
     match value {
         Value::Bool(true) => "on".to_owned(),
         Value::Bool(false) => "off".to_owned(),
-        Value::String(text) if is_plain(text) => text.clone(),
-        Value::String(text) => quoted(text),
+        Value::String(text) => written(text),
         other => other.to_string(),
     }
-}
-
-/// Whether a text may stand without quotes anywhere, and no reader takes it for anything but text.
-fn is_plain(text: &str) -> bool {
-    const WORDS: [&str; 10] = [
-        "on", "off", "true", "false", "yes", "no", "null", "y", "n", "~",
-    ];
-    let first = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '.');
-    let inner = |c: char| c.is_ascii_alphanumeric() || "/_.-:+@%=;$()~".contains(c);
-    text.starts_with(first)
-        && text.chars().all(inner)
-        && !text.ends_with(':')
-        && !text.contains("${")
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str())
-        && text.parse::<f64>().is_err()
-        && !text.starts_with("0x")
-        && !text.starts_with("0o")
-        && !text.starts_with("...")
-}
-
-/// In double quotes, with the escapes that YAML and JSON share; a parameter's beginning is made text.
-fn quoted(text: &str) -> String {
-    let text = text.replace("${", "$${");
-    let mut out = String::new();
-    for c in serde_json::to_string(&text).unwrap_or_default().chars() {
-        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{FEFF}') {
-            let _ = write!(out, "\\u{:04X}", c as u32);
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 fn comment(text: &str, indent: usize, out: &mut String) {

@@ -7,6 +7,7 @@ use crate::ir::path::normalize;
 use crate::ir::{ClientRange, regex};
 use crate::names;
 use crate::spec::model::Many;
+use crate::spec::scalar::written;
 use crate::spec::units::is_host_name;
 
 impl Lower<'_> {
@@ -121,7 +122,7 @@ impl Lower<'_> {
                     .says(format!("no request is matched as `{}`", text.escape_debug()))
                     .note("paths are matched after dot segments are resolved, `//` merged and unreserved characters decoded")
                     .help(format!("write `{normal}`"))
-                    .fix(at, normal);
+                    .fix(at, written(&normal));
             }
             None => {
                 self.report
@@ -197,7 +198,7 @@ impl Lower<'_> {
                     .warning("spec::host-bits", range.at)
                     .says("this range has bits set below its prefix length")
                     .help(format!("write `{}`", range.value))
-                    .fix(range.at, range.value.to_string());
+                    .fix(range.at, written(&range.value.to_string()));
             }
         }
         super::plain(list)

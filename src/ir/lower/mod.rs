@@ -23,6 +23,7 @@ use crate::diag::Report;
 use crate::names::closest;
 use crate::spec::de::At;
 use crate::spec::model::{Block, Many, Named, OnOff, Spec};
+use crate::spec::scalar::written;
 
 /// Files that a spec has read at compile time (`respond.file`).
 pub trait Files {
@@ -188,7 +189,7 @@ impl<'a> Lower<'a> {
         diag.says(format!("there is no {kind} `{}`", name.value));
         if let Some(close) = closest(&name.value, known.iter().copied()) {
             diag.help(format!("did you mean `{close}`?"))
-                .fix(name.at, close);
+                .fix(name.at, written(close));
         } else if known.is_empty() {
             diag.help(format!("write it under `{}`", plural(kind)));
         } else {

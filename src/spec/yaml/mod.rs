@@ -7,6 +7,7 @@ use granit_parser::{Event, Parser, ScalarStyle};
 pub use super::tree::{Allow, Comment, Node, Tree};
 use crate::diag::Report;
 use crate::source::{FileId, Loc, Source, Sources, Span};
+use crate::spec::scalar;
 
 mod build;
 mod characters;
@@ -223,7 +224,7 @@ impl<'a> Loader<'a> {
                     diag.says(format!("`*{name}` needs quotes"))
                         .label("YAML reads a leading `*` as an alias")
                         .help(format!("write \"*{name}\""))
-                        .fix(place, format!("\"*{name}\""));
+                        .fix(place, scalar::written(&format!("*{name}")));
                 } else {
                     diag.says(format!("no anchor `&{name}` stands above this alias"))
                         .help(format!(

@@ -63,6 +63,21 @@ fn a_help_that_carries_its_text_is_applied() {
 }
 
 #[test]
+fn what_a_help_writes_is_one_scalar() {
+    let flow = SPEC.replace(
+        "  - name: socket\n    host: example.com\n    path: /ws\n    upstream: chat\n    websocket: {",
+        "  - { name: socket, path: \"/a//b,c\", upstream: chat }\n  - name: other\n    upstream: chat\n    websocket: {",
+    );
+    let after = cured(&[], &flow, "spec::path", "Write `\"/a/b,c\"`");
+    assert!(after.contains("path: \"/a/b,c\", upstream"), "{after}");
+    let named = SPEC
+        .replace("  chat: {", "  \"on\": {")
+        .replace("upstream: chat", "upstream: onn");
+    let after = cured(&[], &named, "spec::unknown-name", "Write `\"on\"`");
+    assert!(after.contains("upstream: \"on\"\n"), "{after}");
+}
+
+#[test]
 fn a_loss_is_accepted_wherever_the_list_stands() {
     let lossy = SPEC.replace("idle: 1h", "idle: 1h, max_message: 1MiB");
     let code = "nginx::websocket.max_message";

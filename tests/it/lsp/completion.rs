@@ -141,6 +141,15 @@ fn words_switches_and_names() {
         taken(&SPEC.replace("upstream: chat", "upstream: c‸x"), "chat"),
         SPEC
     );
+    let named = SPEC.replace("  chat: {", "  \"on\": {");
+    for (from, to) in [
+        ("upstream: chat", "upstream: ‸"),
+        ("upstream: chat", "split: { ‸ }"),
+    ] {
+        let after = taken(&named.replace(from, to), "on");
+        let place = to.split('‸').next().expect("a start");
+        assert!(after.contains(&format!("{place}\"on\"")), "{after}");
+    }
     let hash = taken(&SPEC.replace("9000] }", "9000], balance: ‸ }"), "hash");
     assert!(hash.contains("balance: { hash: $0 } }"), "{hash}");
 }

@@ -128,6 +128,12 @@ fn a_rename_edits_every_place_and_the_spec_means_the_same() {
         ("auth: members", "auth: mem‸bers", "members", 2),
         ("[secure]", "[‸secure]", "secure", 3),
         ("bucket: shared", "bucket: shared‸", "shared", 2),
+        (
+            "{ routes.socket.websocket.idle",
+            "{ \"routes.soc‸ket.websocket.idle\"",
+            "socket",
+            3,
+        ),
     ] {
         let mut editor = Editor::start(&[]);
         let marked = NAMED.replacen(from, to, 1);
@@ -192,6 +198,16 @@ fn a_rename_that_would_not_hold_is_refused_with_a_sentence() {
     let twice = SPEC.replace("name: socket", "name: ‸chat")
         + "accept:\n  - { loss: \"nginx::log.fields\", because: x, at: chat }\n";
     assert!(refused(&twice, "x").contains("several things"));
+    // Escapes in a key hide where the name in it stands.
+    for key in [
+        r#""routes.\x73ocket.websocket.idle""#,
+        r#""rout\x65s.socket.websocket.idle""#,
+    ] {
+        let escaped = NAMED
+            .replace("routes.socket.websocket.idle", key)
+            .replace("name: socket", "name: soc‸ket");
+        assert!(refused(&escaped, "x").contains("an escape"));
+    }
     // An anchor's value that is a name here and something else there.
     let shared = SPEC
         .replace("wsgen: 1", "wsgen: 1\nname: &n chat")
