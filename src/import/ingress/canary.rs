@@ -107,7 +107,9 @@ pub(super) fn write(
         return;
     };
     let first = reading.draft.remove(&["routes", &main, "upstream"]);
-    let share = (weight * 100 / total).min(100);
+    // Neither number has a bound there.
+    let share = u128::from(weight) * 100 / u128::from(total);
+    let share = u64::try_from(share).map_or(100, |it| it.min(100));
     if let Some(Json::String(first)) = first {
         reading
             .draft

@@ -196,8 +196,14 @@ fn split(text: &str) -> Vec<(usize, usize)> {
     let mut pieces = Vec::new();
     let (mut start, mut at) = (0, 0);
     for line in text.split_inclusive('\n') {
-        let bare = line.trim_end();
-        if bare == "---" || bare == "..." || line.starts_with("--- ") {
+        // A document may begin on the line of its `---`.
+        let behind = line
+            .strip_prefix("---")
+            .filter(|it| it.is_empty() || it.starts_with(char::is_whitespace));
+        if let Some(behind) = behind {
+            pieces.push((start, at));
+            start = at + line.len() - behind.trim_start_matches([' ', '\t']).len();
+        } else if line.trim_end() == "..." {
             pieces.push((start, at));
             start = at + line.len();
         }

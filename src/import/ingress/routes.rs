@@ -172,6 +172,16 @@ impl Routes<'_> {
                 None => reading.account.kept(note.id, format!("{path}.{setting}")),
             }
         }
+        if let Some(note) = site.notes.get("server-alias") {
+            let aliases = super::values::list(&note.value);
+            for alias in aliases.iter().filter(|it| it.starts_with('~')) {
+                let how =
+                    format!("`{alias}` is left out: an alias is a name, with `*.` or without");
+                reading
+                    .account
+                    .changed(note.id, format!("{path}.host"), how);
+            }
+        }
         for note in ["rewrite-target", "use-regex", "server-alias"] {
             if let Some(note) = site.notes.get(note) {
                 reading.account.kept(note.id, path.clone());

@@ -168,8 +168,11 @@ fn limits(site: &Site, settings: &mut Settings) {
     };
     let multiplier = number("limit-burst-multiplier").unwrap_or(5);
     for (note, unit) in [("limit-rps", "s"), ("limit-rpm", "min")] {
-        let Some(count) = number(note) else { continue };
-        let mut limit = json!({ "rate": format!("{count}/{unit}"), "burst": (count * multiplier).min(100_000), "per": "client" });
+        // More than a rate can say is no limit either way.
+        let Some(count) = number(note).map(|it| it.min(u64::from(u32::MAX))) else {
+            continue;
+        };
+        let mut limit = json!({ "rate": format!("{count}/{unit}"), "burst": count.saturating_mul(multiplier).min(100_000), "per": "client" });
         for name in ["limit-whitelist", "limit-allowlist"] {
             if let Some(ranges) = site.notes.text(name).and_then(values::ranges) {
                 limit["exempt"] = json!(ranges);

@@ -274,6 +274,76 @@ fn a_canary_whose_pattern_no_spec_says_is_lost_alone() {
 }
 
 #[test]
+fn numbers_without_bound_are_read() {
+    let most = "9999999999999999999";
+    for (note, multiplier) in [("limit-rps", "7"), ("limit-rpm", most)] {
+        let notes = [(note, most), ("limit-burst-multiplier", multiplier)];
+        let spec = ingress(&notes, "/", "Prefix").spec.expect("a spec");
+        assert!(spec.contains("burst: 100000"), "{spec}");
+    }
+    let path = "spec: {rules: [{host: a.example, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: NAME, port: {number: 80}}}}]}}]}";
+    let one = |name: &str, notes: &str| {
+        let path = path.replace("NAME", name);
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: {name}, annotations: {{{notes}}}}}\n{path}\n"
+        )
+    };
+    let prefix = "nginx.ingress.kubernetes.io/canary";
+    for (weight, total, split) in [
+        (
+            "4000000000000000000",
+            "16000000000000000000",
+            "app: 75, next: 25",
+        ),
+        (most, "100", "app: 1, next: 100"),
+    ] {
+        let notes = format!(
+            "{prefix}: 'true', {prefix}-weight: '{weight}', {prefix}-weight-total: '{total}'"
+        );
+        let text = one("app", "") + &one("next", &notes);
+        let spec = read(&text).spec.expect("a spec");
+        assert!(spec.contains(split), "{spec}");
+    }
+}
+
+#[test]
+fn a_document_may_begin_on_the_line_of_its_mark() {
+    let one = "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: NAME}, spec: {rules: [{host: NAME.example, http: {paths: \
+               [{path: /, pathType: Prefix, backend: {service: {name: NAME, port: {number: 80}}}}]}}]}}";
+    let text = format!(
+        "--- {}\n---\t{}\n--- # the third\n{}\n",
+        one.replace("NAME", "a"),
+        one.replace("NAME", "b"),
+        one.replace("NAME", "c")
+    );
+    let input = Input::new("ingress.yaml", &text);
+    let done = import::import(input, Some(Dialect::Ingress), &import::Nothing);
+    let spec = done.spec.expect("a spec");
+    for host in ["a.example", "b.example", "c.example"] {
+        assert!(spec.contains(host), "{spec}");
+    }
+    for entry in done.account.entries() {
+        let there = done.sources.slice(entry.at);
+        assert!(!there.trim().is_empty(), "{entry:?}");
+    }
+}
+
+#[test]
+fn an_alias_that_is_a_regex_is_told_as_left_out() {
+    let done = ingress(
+        &[("server-alias", "b.example, ~^c[0-9]+\\.example$")],
+        "/",
+        "Prefix",
+    );
+    assert!(done.spec.expect("a spec").contains("b.example"));
+    let mut entries = done.account.entries().iter();
+    let alias = entries.find(|it| it.text.contains("server-alias"));
+    let alias = alias.expect("an entry");
+    assert_eq!(alias.fate, Fate::Changed);
+    assert!(alias.says[0].contains("`~^c[0-9]+"), "{alias:?}");
+}
+
+#[test]
 fn a_canary_is_guarded_as_its_main_ingress_is() {
     let folder = root().join("tests/it/import/configurations/mattermost-ingress");
     let text = std::fs::read_to_string(folder.join("ingress.yaml")).expect("a configuration");
