@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Annotates the specs' lines, and writes the same findings as SARIF. Never fails by itself: the last step does, when everything is written.
+# Annotates the specs' lines, and writes the same findings as SARIF. Fails by itself only where no spec is named: of findings
+# the last step fails, when everything is written.
 set -euo pipefail
 mapfile -t specs < <(grep -v '^[[:space:]]*$' <<< "$SPECS" || true)
 if (( ${#specs[@]} == 0 )); then

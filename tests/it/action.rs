@@ -84,6 +84,22 @@ fn the_action_has_the_shape_of_one() {
     }
 }
 
+#[test]
+fn a_runner_that_is_not_linux_is_told_so_first() {
+    let action = action();
+    let first = &steps(&action)[0];
+    assert_eq!(text(first, "if"), "runner.os != 'Linux'");
+    let mut bash = Command::new("bash");
+    let done = bash.args(["--noprofile", "--norc", "-eo", "pipefail", "-c"]);
+    let done = done.arg(text(first, "run")).output().expect("bash runs");
+    assert_eq!(done.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(
+        said.starts_with("::error title=wsgen::") && said.contains("`runs-on: ubuntu-latest`"),
+        "{said}"
+    );
+}
+
 /// What a run of the action came to.
 struct Ran {
     outputs: BTreeMap<String, String>,
