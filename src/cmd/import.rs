@@ -25,15 +25,16 @@ pub(super) fn run(args: &ImportArgs, screen: &Screen) -> Result<Status, Fault> {
                 .help("name a file for one of them: `--out spec.yaml` or `--report account.txt`"),
         );
     }
-    if let Some(out) = args
-        .out
-        .as_deref()
-        .filter(|_| !to_stdout(&args.out) && !args.force)
-        && fs::symlink_metadata(out).is_ok()
+    if let (Some(out), Some(report)) = (&args.out, &args.report)
+        && out == report
     {
-        return Err(Fault::new(format!("`{}` is already there", shown(out)))
-            .note("it stays as it is")
-            .help("name another file, or write over it with `--force`"));
+        return Err(
+            Fault::new("the spec and the account would both be the same file")
+                .help("name another file for the account: `--report account.txt`"),
+        );
+    }
+    for file in [&args.out, &args.report].into_iter().flatten() {
+        keeps(file, args)?;
     }
     let disk = Disk::beside(&args.configuration);
     let done = import::import(
@@ -55,6 +56,28 @@ pub(super) fn run(args: &ImportArgs, screen: &Screen) -> Result<Status, Fault> {
     } else {
         Status::Findings
     })
+}
+
+/// Whether a file may be written: what is there stays, and what is imported stays in any case.
+fn keeps(file: &Path, args: &ImportArgs) -> Result<(), Fault> {
+    if file == Path::new("-") || fs::symlink_metadata(file).is_err() {
+        return Ok(());
+    }
+    let same = fs::canonicalize(file)
+        .ok()
+        .zip(fs::canonicalize(&args.configuration).ok())
+        .is_some_and(|(file, original)| file == original);
+    if same {
+        return Err(Fault::new(format!("`{}` is what is imported", shown(file)))
+            .note("it stays as it is")
+            .help("name another file"));
+    }
+    if args.force {
+        return Ok(());
+    }
+    Err(Fault::new(format!("`{}` is already there", shown(file)))
+        .note("it stays as it is")
+        .help("name another file, or write over it with `--force`"))
 }
 
 /// The account, to where it was asked for.

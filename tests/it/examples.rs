@@ -114,6 +114,23 @@ fn examples_fit_the_schema() {
 }
 
 #[test]
+fn defaults_may_name_any_of_their_blocks() {
+    let validator = jsonschema::validator_for(&wsgen::spec::schema::schema()).expect("a schema");
+    let defaults: serde_json::Value = serde_json::json!({
+        "wsgen": 1,
+        "listeners": { "web": { "port": 80 } },
+        "upstreams": { "app": { "servers": ["10.0.0.1:80"] } },
+        "routes": [{ "upstream": "app" }],
+        "defaults": { "upstream": { "timeouts": { "connect": "5s" } } },
+    });
+    let faults: Vec<String> = validator
+        .iter_errors(&defaults)
+        .map(|fault| format!("{}: {fault}", fault.instance_path()))
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
 fn tests_of_examples_hold() {
     let mut tests = 0;
     for path in examples() {

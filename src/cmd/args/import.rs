@@ -16,10 +16,10 @@ pub(in crate::cmd) struct ImportArgs {
     /// Write the spec to this file, which must not exist yet; left out, to standard output
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cmd) out: Option<PathBuf>,
-    /// Write over the file of --out
-    #[arg(long, requires = "out")]
+    /// Write over the files of --out and --report; never over what is imported
+    #[arg(long)]
     pub(in crate::cmd) force: bool,
-    /// Write the account to this file instead of standard error; `-` is standard output, and then the spec needs --out
+    /// Write the account to this file, which must not exist yet, instead of standard error; `-` is standard output, and then the spec needs --out
     #[arg(long, value_name = "FILE")]
     pub(in crate::cmd) report: Option<PathBuf>,
     /// How the account is written

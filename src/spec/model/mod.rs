@@ -71,6 +71,7 @@ pub struct Defaults {
     /// Inherited by every upstream.
     pub upstream: Option<At<Upstream>>,
     /// Inherited by every route: every field but `name`, `path`, `when` and the action.
+    #[serde(default)]
     #[schemars(schema_with = "route::defaults_schema")]
     pub route: Option<At<Route>>,
 }

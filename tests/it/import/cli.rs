@@ -37,6 +37,27 @@ fn what_it_writes_the_other_commands_read() {
 }
 
 #[test]
+fn what_is_imported_stays_whatever_is_asked_for() {
+    for call in [
+        "import nginx.conf --out spec.yaml --report nginx.conf",
+        "import nginx.conf --out nginx.conf --force",
+        "import nginx.conf --out spec.yaml --report ./nginx.conf --force",
+        "import nginx.conf --out new.yaml --report new.yaml",
+        "import nginx.conf --out spec.yaml --report mine.txt",
+    ] {
+        let done = Cli::new(call)
+            .file("nginx.conf", SMALL)
+            .file("mine.txt", "mine\n")
+            .run()
+            .status(2);
+        assert_eq!(done.scratch.read("nginx.conf"), SMALL, "{call}");
+        assert_eq!(done.scratch.read("mine.txt"), "mine\n", "{call}");
+        assert!(!done.scratch.path().join("spec.yaml").exists(), "{call}");
+        assert!(!done.scratch.path().join("new.yaml").exists(), "{call}");
+    }
+}
+
+#[test]
 fn a_spec_that_is_there_stays() {
     let done = Cli::new("import nginx.conf --out spec.yaml")
         .file("nginx.conf", SMALL)

@@ -145,6 +145,8 @@ pub(super) fn say(stream: &mut TcpStream, bytes: &[u8], then: Then) -> bool {
             let _ = std::io::copy(stream, &mut std::io::sink());
         }
         Then::Reset => {
+            // A reset takes away what the other end has not read yet.
+            std::thread::sleep(Duration::from_millis(200));
             let socket = socket2::SockRef::from(&*stream);
             let _ = socket.set_linger(Some(Duration::ZERO));
         }

@@ -59,6 +59,9 @@ fn specs() -> Vec<(String, String)> {
         let entries = std::fs::read_dir(root().join(folder)).expect("there are specs");
         for entry in entries {
             let path = entry.expect("readable").path();
+            if path.extension().is_none_or(|it| it != "yaml") {
+                continue;
+            }
             let name = path
                 .file_stem()
                 .expect("a name")

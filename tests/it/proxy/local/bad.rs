@@ -106,7 +106,7 @@ fn keys_that_cannot_be_read_or_do_not_fit_are_told_at_their_line() {
         refused(
             call("site.crt", "odd.key").args(local),
             Some(port),
-            &["spec.yaml:8:10", "odd.key", "PEM"],
+            &["spec.yaml:8:10", "odd.key holds no private key"],
         );
         // One of two is no fresh machine.
         refused(
