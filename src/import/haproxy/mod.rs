@@ -38,6 +38,7 @@ mod redirects;
 mod refuse;
 mod region;
 mod remarks;
+mod removed;
 mod retries;
 mod routes;
 mod rules;

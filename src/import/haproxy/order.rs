@@ -161,7 +161,7 @@ fn ordered(table: &mut Table) -> Vec<usize> {
 }
 
 /// Whether the language may ask `a` before `b`.
-fn asked_first(a: &Region, b: &Region) -> bool {
+pub(super) fn asked_first(a: &Region, b: &Region) -> bool {
     let rank = |region: &Region| {
         let host = region.hosts.iter().map(host_rank).min().unwrap_or((3, 0));
         let path = region

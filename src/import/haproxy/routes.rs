@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::order::asked_first;
 use super::proxies::Proxy;
 use super::region::{Meet, Region};
 use super::table::{End, Row, Table};
@@ -207,13 +208,16 @@ impl Routes<'_> {
                 ),
             );
         }
-        // Upgrades pass in HAProxy wherever nothing takes them out, and none is left where an earlier row takes them all.
+        // Upgrades pass in HAProxy wherever nothing takes them out, and none is left where an earlier row takes them all: one that
+        // the language asks first too.
         let earlier = self.table.rows[..at].iter().any(|before| {
             let all = Region {
                 upgrade: false,
                 ..before.region.clone()
             };
-            before.region.upgrade && row.region.both(&all, &self.table.listeners) == Meet::All
+            before.region.upgrade
+                && !asked_first(&row.region, &before.region)
+                && row.region.both(&all, &self.table.listeners) == Meet::All
         });
         if row.plain || earlier && !row.region.upgrade {
             return;

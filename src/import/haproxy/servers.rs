@@ -220,14 +220,56 @@ pub(super) fn server(
     if flag(&server, "backup", "no-backup") {
         server.value.insert("backup".to_owned(), json!(true));
     }
-    let path = format!("upstreams.{upstream}.servers");
-    match template {
-        true => reading
-            .account
-            .changed(line.id, path, "every address of the name is a server"),
-        false => reading.account.kept(line.id, path),
-    }
     Some(server)
+}
+
+/// The TLS that a server is spoken to with; `None`: it is not.
+pub(super) fn tls(server: &Server) -> Option<String> {
+    flag(server, "ssl", "no-ssl").then(|| {
+        let said = ["verify", "ca-file", "sni", "verifyhost", "crt"].map(|it| server.option(it));
+        format!("{said:?}")
+    })
+}
+
+/// The servers that are spoken to as the first is; the others are lost: an upstream says once for all of its servers whether there
+/// is TLS, and plain text sent to a port for TLS fails for the share of requests that goes there.
+pub(super) fn alike<'a>(
+    servers: Vec<(&'a Line, Server)>,
+    upstream: &str,
+    reading: &mut Reading<'_>,
+) -> Vec<(&'a Line, Server)> {
+    let Some(first) = servers.first().map(|it| tls(&it.1)) else {
+        return servers;
+    };
+    let mut left = Vec::with_capacity(servers.len());
+    for (line, server) in servers {
+        let own = tls(&server);
+        if own != first {
+            let how = match (&own, &first) {
+                (Some(_), None) => "this one takes TLS, the first does not",
+                (None, _) => "this one takes no TLS, the first does",
+                (Some(_), Some(_)) => "this one's TLS is not the first's",
+            };
+            reading.account.lost(
+                line.id,
+                format!("all servers of an upstream share one `tls`, and {how}: it is left out"),
+            );
+            reading.account.help(
+                line.id,
+                format!("write two upstreams, `{upstream}` and one with a `tls` of its own, or give all servers the same"),
+            );
+            continue;
+        }
+        let path = format!("upstreams.{upstream}.servers");
+        if line.word(0) == "server-template" {
+            let how = "every address of the name is a server";
+            reading.account.changed(line.id, path, how);
+        } else {
+            reading.account.kept(line.id, path);
+        }
+        left.push((line, server));
+    }
+    left
 }
 
 fn flag(server: &Server, on: &str, off: &str) -> bool {

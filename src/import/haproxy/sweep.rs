@@ -1,7 +1,7 @@
 //! What is left to say when everything has been read: directives that nothing spoke of, times that may have been meant otherwise.
 
 use super::lines::Section;
-use super::{known, remarks, units};
+use super::{known, remarks, removed, units};
 use crate::import::Reading;
 
 /// Times without a unit that are too long for milliseconds to have been meant, or too short for seconds.
@@ -57,10 +57,19 @@ pub(super) fn sweep(sections: &[Section], reading: &mut Reading<'_>) {
                 continue;
             }
             let directive = line.directive();
-            match known::left(&directive) {
-                _ if tcp && !tables && kind != "defaults" => {
-                    reading.account.lost(line.id, "its section is lost")
+            let section_is_lost = tcp && !tables && kind != "defaults";
+            if let Some(was) = removed::removed(&directive).filter(|_| !section_is_lost) {
+                let since = format!("HAProxy {} and later do not know it", was.since);
+                reading.account.lost(line.id, since);
+                let instead = format!("write {}, and import again", was.instead);
+                reading.account.help(line.id, instead);
+                if was.guards {
+                    remarks::open(reading, line);
                 }
+                continue;
+            }
+            match known::left(&directive) {
+                _ if section_is_lost => reading.account.lost(line.id, "its section is lost"),
                 known::Left::Moot(why) => reading.account.moot(line.id, why),
                 known::Left::Lost(why) => reading.account.lost(line.id, why),
                 known::Left::Unknown(meant) => {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::lines::Line;
 use super::proxies::Proxy;
 use super::sample::Sample;
-use super::servers::{Server, options, server};
+use super::servers::{Server, alike, options, server, tls};
 use super::spread::{balance, sticky};
 use super::{health, remarks, units};
 use crate::import::Reading;
@@ -36,6 +36,7 @@ pub(super) fn write(
             servers.push((*line, server));
         }
     }
+    let servers = alike(servers, name, reading);
     reading
         .account
         .kept(proxy.head.id, format!("upstreams.{name}"));
@@ -111,17 +112,6 @@ fn shared(
             );
         }
     }
-    let tls = |it: &Server| {
-        (it.option("ssl").is_some() && it.option("no-ssl").is_none()).then(|| {
-            format!(
-                "{:?}{:?}{:?}",
-                it.option("verify"),
-                it.option("ca-file"),
-                it.option("sni")
-            )
-        })
-    };
-    differing("TLS", &tls, reading);
     if tls(first).is_some() {
         let mut value = Map::new();
         let name_of = first.option("sni").and_then(|it| {

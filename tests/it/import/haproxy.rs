@@ -149,6 +149,95 @@ fn the_first_rule_that_fits_stays_the_first() {
     assert!(!refused("http://a.example/x"), "{spec}");
 }
 
+#[test]
+fn a_socket_finds_websocket_on_whatever_route_the_language_asks_first() {
+    for rule in [
+        "hdr(host) -i ws.example.com",
+        "hdr_beg(host) -i ws.",
+        "path_beg /chat/",
+        "hdr(x-a) 1 } { hdr(x-b) 2",
+    ] {
+        for (first, sockets) in [("ws", true), ("deny", false)] {
+            let done = read(&format!(
+                "{HEAD}frontend f\n  bind :80\n  acl is_ws hdr(Upgrade) -i websocket\n  use_backend {first} if is_ws\n  \
+                 use_backend ws if {{ {rule} }}\n  default_backend pages\nbackend ws\n  timeout tunnel 1h\n  server s 10.0.0.1:80\n\
+                 backend deny\n  http-request return status 403\nbackend pages\n  server s 10.0.0.2:80\n"
+            ));
+            let spec = done.spec.clone().expect("a spec");
+            let compiled = compile::compile(vec![Input::new("spec", spec.as_str())], World::EMPTY);
+            let gateway = compiled.gateway.expect("a gateway");
+            let router = wsgen::request::Router::new(&gateway);
+            for url in ["ws://ws.example.com/chat/x", "ws://a.example/x"] {
+                let request = wsgen::request::Request::parse(&format!("WS {url}"));
+                let mut request = request.expect("a request");
+                for (name, value) in [("x-a", "1"), ("x-b", "2")] {
+                    request.headers.push((name.to_owned(), value.to_owned()));
+                }
+                let outcome = router.outcome(&request).expect("an outcome");
+                assert_eq!(outcome.tunnel, sockets, "{rule}: {url}: {spec}");
+                assert_eq!(outcome.status == Some(403), !sockets, "{url}: {spec}");
+            }
+        }
+    }
+}
+
+#[test]
+fn servers_with_and_without_tls_are_not_one_upstream() {
+    for (one, two, is_tls) in [
+        ("", "ssl verify none", false),
+        ("ssl verify none", "", true),
+        (
+            "ssl verify none",
+            "ssl verify required ca-file /etc/ca.pem",
+            true,
+        ),
+    ] {
+        let (one, two) = (
+            format!("server w1 10.0.0.21:80 check {one}"),
+            format!("server w2 10.0.0.22:443 {two}"),
+        );
+        let done = read(&format!(
+            "{HEAD}listen f\n  bind :80\n  {}\n  {}\n",
+            one.trim_end(),
+            two.trim_end()
+        ));
+        assert_eq!(fates(&done, Fate::Lost), [two.trim_end()]);
+        let spec = done.spec.clone().expect("a spec");
+        assert!(!spec.contains("10.0.0.22"), "{spec}");
+        assert_eq!(spec.contains("tls: { verify: off }"), is_tls, "{spec}");
+        let entries = done.account.entries();
+        let helps: Vec<&String> = entries.iter().flat_map(|it| &it.helps).collect();
+        assert!(
+            helps.iter().any(|it| it.contains("two upstreams")),
+            "{helps:?}"
+        );
+    }
+}
+
+#[test]
+fn what_haproxy_has_no_more_is_known_by_name() {
+    for (line, instead, guards) in [
+        (
+            "reqrep ^([^\\ ]*)\\ /a/(.*) \\1\\ /\\2",
+            "http-request replace-path",
+            false,
+        ),
+        ("reqidel ^X-A:", "http-request del-header", false),
+        ("rspadd X-A:\\ b", "http-response set-header", false),
+        ("reqideny ^X-A:", "http-request deny", true),
+        ("block if { src 10.0.0.1 }", "http-request deny", true),
+        ("clitimeout 5000", "timeout client", false),
+    ] {
+        let done = with(&format!("  {line}\n"), "");
+        assert_eq!(fates(&done, Fate::Lost), [line]);
+        let lost = done.account.entries().iter().find(|it| it.text == line);
+        let lost = lost.expect("an entry");
+        assert!(lost.says[0].contains("HAProxy 2.1"), "{:?}", lost.says);
+        assert!(lost.helps[0].contains(instead), "{:?}", lost.helps);
+        assert_eq!(remarked(&done, "import::lost-guard"), guards, "{line}");
+    }
+}
+
 /// A frontend with these lines in front of one backend with those.
 fn with(front: &str, back: &str) -> Import {
     read(&format!(
