@@ -46,7 +46,7 @@ impl<'a> Nginx<'a, '_, '_> {
         self.smaller(scope, name);
     }
 
-    /// A setting that a spec has on the upstream: there, where it is the first or the same, else on the route.
+    /// A setting that a spec has on the upstream: there, where the first route says it or says the same, else on the route.
     pub(super) fn shared(
         &mut self,
         upstream: &str,
@@ -54,19 +54,30 @@ impl<'a> Nginx<'a, '_, '_> {
         setting: &[&str],
         value: Value,
     ) -> String {
-        let at: Vec<&str> = ["upstreams", upstream]
-            .iter()
-            .chain(setting)
-            .copied()
-            .collect();
-        match self.reading.draft.get(&at) {
-            Some(there) if *there != value => {
-                let at: Vec<&str> = ["routes", route].iter().chain(setting).copied().collect();
-                self.set(&at, value)
+        let above = [&["upstreams", upstream], setting].concat();
+        match self.first.get(&above.join(".")) {
+            Some(Some(first)) if *first == value => above.join("."),
+            Some(_) => self.set(&[&["routes", route], setting].concat(), value),
+            None => {
+                self.first.insert(above.join("."), Some(value.clone()));
+                self.set(&above, value)
             }
-            Some(_) => at.join("."),
-            None => self.set(&at, value),
         }
+    }
+
+    /// The same where the route has what holds by itself: written only where the upstream has something else by now.
+    pub(super) fn usual(
+        &mut self,
+        upstream: &str,
+        route: &str,
+        setting: &[&str],
+        value: Value,
+    ) -> Option<String> {
+        let above = [&["upstreams", upstream], setting].concat();
+        let first = self.first.entry(above.join(".")).or_insert(None);
+        first
+            .is_some()
+            .then(|| self.set(&[&["routes", route], setting].concat(), value))
     }
 
     /// The path that the server sees, where `proxy_pass` has one.
@@ -198,28 +209,44 @@ impl<'a> Nginx<'a, '_, '_> {
             "where no server can be reached the spec answers 503, NGINX 502",
             None,
         );
+        let at = ["upstreams", upstream, "limits", "response_head"];
+        let path = at.join(".");
+        let first = self.first.get(&path).cloned();
         let Some(directive) = scope.find("proxy_buffer_size") else {
-            account.unsaid(
-                "NGINX refuses answers whose head is larger than a page of memory (4 or 8 KiB); the spec leaves them 64 KiB",
-                None,
+            let (leaves, path) = match first {
+                Some(Some(_)) => ("has one ceiling for the upstream", Some(path)),
+                _ => {
+                    self.first.insert(path, None);
+                    ("leaves them 64 KiB", None)
+                }
+            };
+            let unsaid = format!(
+                "NGINX refuses answers whose head is larger than a page of memory (4 or 8 KiB); the spec {leaves}"
             );
+            account.unsaid(unsaid, path);
             return;
         };
-        match size(directive.arg(0)).map(|it| it.to_string()) {
-            Some(text) if text == "64KiB" => self.moot(directive, "as the spec's default"),
-            Some(text) => {
-                let there = self.reading.draft.get(&["upstreams", upstream, "limits"]);
-                let path = ["upstreams", upstream, "limits", "response_head"];
-                if there.is_some_and(|it| it["response_head"] != text.as_str()) {
-                    let how = format!(
-                        "one ceiling for the upstream: that of the first route, not of `{name}`"
-                    );
-                    return self.changed(directive, path.join("."), how);
-                }
-                let path = self.set(&path, text);
-                self.kept(directive, path);
-            }
-            None => self.lost(directive, "it is no size"),
+        let Some(text) = size(directive.arg(0)).map(|it| it.to_string()) else {
+            return self.lost(directive, "it is no size");
+        };
+        let spec = (text != "64KiB").then(|| Value::from(text));
+        if let Some(Some(_)) = first
+            && first.as_ref() != Some(&spec)
+        {
+            let how =
+                format!("one ceiling for the upstream: that of the first route, not of `{name}`");
+            return self.changed(directive, path, how);
+        }
+        self.first.insert(path, spec.clone());
+        let Some(value) = spec else {
+            return self.moot(directive, "as the spec's default");
+        };
+        let path = self.set(&at, value);
+        if first == Some(None) {
+            let how = "one ceiling for the upstream: its other routes have it too";
+            self.changed(directive, path, how);
+        } else {
+            self.kept(directive, path);
         }
     }
 

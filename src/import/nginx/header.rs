@@ -1,13 +1,11 @@
 //! Headers towards servers and clients, and what they say of WebSockets and of who asks.
 
-use serde_json::Value;
-
 use super::Nginx;
 use super::forward::Sockets;
 use super::own::is_own;
 use super::scope::Scope;
 use super::syntax::Directive;
-use super::values::{Piece, has_variable};
+use super::values::has_variable;
 
 /// Headers that the spec sets by itself on every request.
 const FORWARDED: [&str; 5] = [
@@ -150,73 +148,6 @@ impl<'a> Nginx<'a, '_, '_> {
             ),
         }
         Sockets::On
-    }
-
-    fn host(
-        &mut self,
-        scope: &Scope<'a>,
-        name: &str,
-        upstream: &str,
-        header: Option<&'a Directive>,
-    ) {
-        let Some(header) = header else {
-            let pass = scope.own("proxy_pass").next();
-            let target = pass.map_or("", |it| it.arg(0));
-            let host = target.split("://").nth(1).unwrap_or("");
-            let host = host.split(['/', '$']).next().unwrap_or("");
-            let block = self.upstreams.contains_key(&host.to_ascii_lowercase());
-            let value: Value = if block {
-                serde_json::json!({ "set": host })
-            } else {
-                "upstream".into()
-            };
-            let path = self.shared(upstream, name, &["host_header"], value);
-            self.reading.account.unsaid(
-                "NGINX tells servers its own name for them as `Host`",
-                Some(path),
-            );
-            if let Some(pass) = pass {
-                self.remark(
-                    "import::no-host",
-                    pass,
-                    "the server does not learn which host the client asked for: links, cookies and checks of `Origin` go wrong",
-                    "the spec keeps it; take `host_header` out to pass the host on",
-                );
-            }
-            return;
-        };
-        let text = header.arg(1);
-        match text {
-            "$host" | "$http_host" => {
-                let path = format!("routes.{name}");
-                if text == "$http_host" {
-                    self.moot(header, "as the spec's default");
-                } else {
-                    self.changed(header, path, "as the client wrote it, with its port; NGINX takes the port away and writes it in lower case");
-                }
-            }
-            "$host:$server_port" | "$http_host:$server_port" | "$host:$proxy_port" => {
-                let how = "as the client sent it: with a port only where the client names one";
-                self.changed(header, format!("routes.{name}"), how);
-            }
-            "$proxy_host" | "$proxy_host:$proxy_port" => {
-                let path = self.shared(upstream, name, &["host_header"], "upstream".into());
-                self.kept(header, path);
-            }
-            "" => self.lost(header, "a request has a `Host`"),
-            _ => match self.pieces(text, scope).as_slice() {
-                [Piece::Text(fixed)] => {
-                    let value = serde_json::json!({ "set": fixed });
-                    let path = self.shared(upstream, name, &["host_header"], value);
-                    self.kept(header, path);
-                }
-                _ => self.lost_but(
-                    header,
-                    "`Host` is what the client sent, the server's own, or fixed",
-                    "write `host_header` on the route",
-                ),
-            },
-        }
     }
 
     /// A header that the spec sets by itself.

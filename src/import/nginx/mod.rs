@@ -6,7 +6,7 @@
 //! | what holds at a place, blocks in each other | `scope` |
 //! | the process; servers, listeners, TLS | `process`, `site`, `listener`, `tls` |
 //! | locations in NGINX's order, a location as a route | `place`, `route` |
-//! | what a location does: answers, or passes on | `answer`, `forward`, `time`, `header`, `guard` |
+//! | what a location does: answers, or passes on | `answer`, `forward`, `time`, `header`, `host`, `guard` |
 //! | upstreams | `upstream`, `balance` |
 //! | values in the words of a spec | `values` |
 //! | what `wsgen render` itself writes | `own` |
@@ -18,6 +18,7 @@ mod balance;
 mod forward;
 mod guard;
 mod header;
+mod host;
 mod known;
 mod lexer;
 mod listener;
@@ -135,6 +136,9 @@ struct Nginx<'a, 'r, 'f> {
     upstreams: BTreeMap<String, &'a Directive>,
     /// The spec's upstreams by what they were made of.
     passed: BTreeMap<String, String>,
+    /// What the first route of an upstream says of settings that all its routes share, by path; `None` where it leaves the language's
+    /// default.
+    first: BTreeMap<String, Option<Value>>,
     /// Named locations of the server that is read.
     named: BTreeMap<String, &'a Directive>,
     /// The spec's `auth` by what it was made of.
@@ -157,6 +161,7 @@ impl<'a, 'r, 'f> Nginx<'a, 'r, 'f> {
             http: parts.http.clone(),
             upstreams,
             passed: BTreeMap::new(),
+            first: BTreeMap::new(),
             named: BTreeMap::new(),
             auths: BTreeMap::new(),
             open: false,
@@ -169,6 +174,14 @@ impl<'a, 'r, 'f> Nginx<'a, 'r, 'f> {
 
     fn moot(&mut self, directive: &Directive, why: impl Into<String>) {
         self.reading.account.moot(directive.id, why);
+    }
+
+    /// Kept at a path, or nothing had to be said, and why.
+    fn kept_or_moot(&mut self, directive: &Directive, path: Option<String>, why: &str) {
+        match path {
+            Some(path) => self.kept(directive, path),
+            None => self.moot(directive, why),
+        }
     }
 
     fn changed(&mut self, directive: &Directive, path: impl Into<String>, how: impl Into<String>) {

@@ -186,12 +186,11 @@ impl<'a> Nginx<'a, '_, '_> {
             }
             return;
         }
+        let unused = "without `retries` only servers that refuse are skipped";
         let Some(directive) = said else {
+            let path = self.usual(upstream, name, &["retries"], false.into());
             if let Some(tries) = tries {
-                self.moot(
-                    tries,
-                    "without `retries` only servers that refuse are skipped",
-                );
+                self.kept_or_moot(tries, path, unused);
             }
             return;
         };
@@ -209,20 +208,18 @@ impl<'a> Nginx<'a, '_, '_> {
             }
         }
         let plain = words.iter().all(|it| matches!(*it, "error" | "timeout"));
-        if plain {
-            self.moot(directive, "a server that refuses is skipped in any case");
+        if plain || words.contains(&"off") {
+            let path = self.usual(upstream, name, &["retries"], false.into());
             if let Some(tries) = tries {
-                self.moot(
-                    tries,
-                    "without `retries` only servers that refuse are skipped",
-                );
+                self.kept_or_moot(tries, path.clone(), unused);
             }
-            return;
-        }
-        if words.contains(&"off") {
+            if plain {
+                let why = "a server that refuses is skipped in any case";
+                return self.kept_or_moot(directive, path, why);
+            }
             return self.changed(
                 directive,
-                format!("upstreams.{upstream}"),
+                path.unwrap_or_else(|| format!("upstreams.{upstream}")),
                 "a server that refuses the connection is skipped all the same: nothing was sent",
             );
         }

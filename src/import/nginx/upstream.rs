@@ -75,7 +75,9 @@ impl<'a> Nginx<'a, '_, '_> {
         let http2 = scope
             .find("proxy_http_version")
             .is_some_and(|it| it.arg(0) == "2");
-        let key = format!("{}\n{secure}\n{http2}", host.to_ascii_lowercase());
+        // A bare name behind a variable is looked up again and again, any other once.
+        let again = variable && !self.upstreams.contains_key(&host.to_ascii_lowercase());
+        let key = format!("{}\n{secure}\n{http2}\n{again}", host.to_ascii_lowercase());
         if let Some(name) = self.passed.get(&key) {
             return Some((name.clone(), uri));
         }
@@ -145,7 +147,7 @@ impl<'a> Nginx<'a, '_, '_> {
         self.kept(block, at.join("."));
         let mut servers = Vec::new();
         let mut failures = Vec::new();
-        let mut ceilings = Vec::new();
+        let (mut ceilings, mut slow) = (Vec::new(), Vec::new());
         let (mut names, mut again) = (false, false);
         let inner = scope.inner(block.children());
         for server in block.children().iter().filter(|it| it.name == "server") {
@@ -162,6 +164,7 @@ impl<'a> Nginx<'a, '_, '_> {
             let mut map =
                 serde_json::Map::from_iter([("address".to_owned(), address.clone().into())]);
             let (mut fails, mut time, mut down) = (1_u64, "10s".to_owned(), false);
+            let (mut most, mut start) = (None, None);
             for word in server.args.iter().skip(1) {
                 let text = word.text.as_str();
                 match text.split_once('=').unwrap_or((text, "")) {
@@ -189,12 +192,10 @@ impl<'a> Nginx<'a, '_, '_> {
                         time = duration(text).map_or(time, |dur| dur.to_string());
                     }
                     ("max_conns", number) => {
-                        ceilings.extend(number.parse::<u64>().ok().filter(|it| *it > 0));
+                        most = number.parse::<u64>().ok().filter(|it| *it > 0);
                     }
                     ("slow_start", text) => {
-                        if let Some(dur) = duration(text) {
-                            self.set(&[at[0], at[1], "slow_start"], dur.to_string());
-                        }
+                        start = duration(text).map(|dur| dur.to_string());
                     }
                     (other, _) => self.changed(server, path.clone(), format!("without `{other}`")),
                 }
@@ -203,7 +204,9 @@ impl<'a> Nginx<'a, '_, '_> {
                 self.moot(server, "it is marked `down`, so it is not in the spec");
                 continue;
             }
-            failures.push((fails, time));
+            failures.push((server, (fails, time)));
+            ceilings.push((server, most));
+            slow.push((server, start));
             servers.push(if map.len() > 1 {
                 Value::Object(map)
             } else {
@@ -219,8 +222,15 @@ impl<'a> Nginx<'a, '_, '_> {
         self.set(&[at[0], at[1], "servers"], servers);
         self.balance(block, &at, &inner);
         self.failures(&at, &failures, several);
-        if let Some(most) = ceilings.first() {
-            self.set(&[at[0], at[1], "max_connections"], *most);
+        if let Some(most) = ceilings.iter().find_map(|(_, most)| *most) {
+            let path = self.set(&[at[0], at[1], "max_connections"], most);
+            let how = format!("`max_conns={most}`, as for all servers of the upstream");
+            self.one_for_all(&ceilings, &Some(most), &path, &how);
+        }
+        if let Some(start) = slow.iter().find_map(|(_, start)| start.clone()) {
+            let path = self.set(&[at[0], at[1], "slow_start"], start.as_str());
+            let how = format!("`slow_start={start}`, as for all servers of the upstream");
+            self.one_for_all(&slow, &Some(start), &path, &how);
         }
         self.pool(block, &at);
         if names {
@@ -230,19 +240,41 @@ impl<'a> Nginx<'a, '_, '_> {
     }
 
     /// When a server that fails is left out.
-    fn failures(&mut self, at: &[&str; 2], failures: &[(u64, String)], several: bool) {
-        let Some((fails, time)) = failures.iter().find(|(fails, _)| *fails > 0) else {
+    fn failures(
+        &mut self,
+        at: &[&str; 2],
+        failures: &[(&'a Directive, (u64, String))],
+        several: bool,
+    ) {
+        let Some((_, common)) = failures.iter().find(|(_, (fails, _))| *fails > 0) else {
             return;
         };
+        let (fails, time) = common;
         if !several {
             return;
         }
+        let how =
+            format!("`max_fails={fails} fail_timeout={time}`, as for all servers of the upstream");
         let fails = (*fails).min(1000);
         let value = json!({ "errors": fails, "within": time, "eject": time });
         let path = self.set(&[at[0], at[1], "passive"], value);
+        self.one_for_all(failures, common, &path, &how);
         if fails == 1 && time == "10s" {
             let unsaid = "NGINX leaves a server out for 10s after one failure";
             self.reading.account.unsaid(unsaid, Some(path));
+        }
+    }
+
+    /// Says which servers have something else than what the spec has once for all of them.
+    fn one_for_all<T: PartialEq>(
+        &mut self,
+        servers: &[(&'a Directive, T)],
+        common: &T,
+        path: &str,
+        how: &str,
+    ) {
+        for (server, _) in servers.iter().filter(|(_, own)| own != common) {
+            self.changed(server, path, how);
         }
     }
 

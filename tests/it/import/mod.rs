@@ -7,6 +7,7 @@ mod haproxy;
 mod haproxy_original;
 mod ingress;
 mod nginx;
+mod nginx_shared;
 mod original;
 mod round_trip;
 
