@@ -193,6 +193,11 @@ pub(super) fn known(name: &str) -> Option<Known> {
     has(FURTHER, name).then_some(Known::Plain)
 }
 
+/// Whether a directive of this name is read where it can be said.
+pub(super) fn is_read(name: &str) -> bool {
+    has(READ, name)
+}
+
 /// Every name.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     let moot = MOOT.iter().map(|(_, names)| *names);

@@ -7,24 +7,38 @@ use super::known::{self, Known, known};
 use super::own::is_own;
 use super::syntax::Directive;
 
+/// Blocks whose directives nobody further inside says again.
+const INNERMOST: [&str; 5] = ["location", "if", "limit_except", "stream", "mail"];
+
 /// Blocks that are only a place for others.
 const PLACES: [&str; 3] = ["http", "events", "server"];
 
 impl Nginx<'_, '_, '_> {
     /// Gives every directive a fate that has none yet.
     pub(super) fn sweep(&mut self, directives: &[Directive]) {
+        self.sweep_in(directives, false);
+    }
+
+    fn sweep_in(&mut self, directives: &[Directive], innermost: bool) {
+        let nested = directives.iter().any(|it| it.name == "location");
+        let innermost = innermost && !nested;
         for directive in directives {
             let is_data = directive
                 .children()
                 .first()
                 .is_some_and(|first| first.id == directive.id);
             if !is_data {
-                self.sweep(directive.children());
+                let inside = innermost || INNERMOST.contains(&directive.name.as_str());
+                self.sweep_in(directive.children(), inside);
             }
             if self.reading.account.is_settled(directive.id) {
                 continue;
             }
-            self.left(directive);
+            if innermost && known::is_read(&directive.name) {
+                self.lost(directive, "what it stands in is in the spec without it");
+            } else {
+                self.left(directive);
+            }
         }
     }
 
